@@ -1,0 +1,43 @@
+# make gate | test | lint | bench: each sets up .venv once, from constraints.txt, and says what it does.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.ready
+
+# Bits depend on the number of threads: one, everywhere, set before torch is imported.
+export OMP_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help gate test lint bench
+
+help:
+	@echo "make gate   generated scenarios of DistributionalPPO, saved, resumed and compared bit for bit"
+	@echo "make test   all tests, on all cores"
+	@echo "make lint   ruff, and mypy in strict mode"
+	@echo "make bench  every benchmark, each a ratio measured side by side in one run"
+
+gate: $(STAMP)
+	@echo "gate: saving, resuming and comparing generated runs of DistributionalPPO"
+	$(BIN)/python properties/gate.py $(ARGS)
+
+test: $(STAMP)
+	@echo "test: pytest on all cores"
+	$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: $(STAMP)
+	@echo "lint: ruff and mypy"
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	@echo "bench: one table a benchmark; ratios, not times, are the result"
+	@set -e; for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+$(STAMP): pyproject.toml constraints.txt
+	@echo "set-up: $(VENV) from constraints.txt (once; a minute or two)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "resumeproof needs Python 3.11 or newer, this is %s: make PYTHON=/path/to/python3.11" % sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@

@@ -1,0 +1,1 @@
+"""Distributional PPO whose checkpoints resume bit for bit."""

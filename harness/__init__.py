@@ -1,0 +1,1 @@
+"""The instrument: finds the state a checkpoint forgot."""
