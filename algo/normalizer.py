@@ -1,0 +1,141 @@
+"""Running normalisation of returns, so that a critic learns in units of order one."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypeVar, final
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+_KEYS = ("mean", "var", "count")
+
+Values = TypeVar("Values", Tensor, npt.NDArray[np.floating[Any]])
+
+
+@final
+class ReturnNormalizer:
+    """Mean and population variance of every return seen, merged batch by batch in float64.
+
+    Before the first update, and so at count 0, both directions are the identity.
+
+    Args:
+        epsilon: Added to the variance under the square root, in squared units of the return.
+
+    Raises:
+        ValueError: If ``epsilon`` is not a positive finite number.
+
+    Source: T. Chan, G. Golub, R. LeVeque, Updating formulae and a pairwise algorithm for
+        computing sample variances, 1979, eq. 2.1.
+    """
+
+    def __init__(self, epsilon: float = 1e-8) -> None:
+        if not (math.isfinite(epsilon) and epsilon > 0.0):
+            raise ValueError(f"expected a positive finite epsilon, got epsilon={epsilon!r}")
+        self.epsilon = float(epsilon)
+        self._mean = 0.0
+        self._var = 1.0
+        self._count = 0
+
+    @property
+    def mean(self) -> float:
+        """Mean of all returns, 0 before the first update."""
+        return self._mean
+
+    @property
+    def var(self) -> float:
+        """Population variance of all returns, 1 before the first update."""
+        return self._var
+
+    @property
+    def count(self) -> int:
+        """Number of returns seen."""
+        return self._count
+
+    @property
+    def std(self) -> float:
+        """Divisor of ``normalize``: the root of var + epsilon, exactly 1 before any update."""
+        return math.sqrt(self._var + self.epsilon) if self._count else 1.0
+
+    def update(self, returns: npt.ArrayLike) -> None:
+        """Merge a batch of returns into the running statistics.
+
+        Args:
+            returns: Returns in the environment's units, of any shape, at least one.
+
+        Raises:
+            ValueError: If there is no return or some are not finite (their number is in the
+                message); the statistics are then unchanged.
+        """
+        batch = np.asarray(returns, dtype=np.float64).ravel()
+        if batch.size == 0:
+            raise ValueError("expected at least 1 return, got an empty array")
+        n_bad = batch.size - int(np.isfinite(batch).sum())
+        if n_bad:
+            raise ValueError(
+                f"expected finite returns, got {n_bad} of {batch.size} that are not; "
+                "look for NaN or infinite rewards and values"
+            )
+        total = self._count + batch.size
+        delta = float(batch.mean()) - self._mean
+        squares = self._var * self._count + float(batch.var()) * batch.size
+        squares += delta * delta * self._count * batch.size / total
+        self._mean += delta * batch.size / total
+        self._var = squares / total
+        self._count = total
+
+    def normalize(self, values: Values) -> Values:
+        """Map values from the environment's units to the critic's; shape and dtype are kept."""
+        return (values - self._mean) / self.std
+
+    def denormalize(self, values: Values) -> Values:
+        """Map values from the critic's units to the environment's; shape and dtype are kept."""
+        return values * self.std + self._mean
+
+    def state_dict(self) -> dict[str, float | int]:
+        """Return the whole state as plain numbers."""
+        return {"mean": self._mean, "var": self._var, "count": self._count}
+
+    def check_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Accept only a state that ``load_state_dict`` can apply; nothing is changed.
+
+        Raises:
+            ValueError: If a key is missing or unknown (all are listed) or a value does not have
+                the type and range that ``state_dict`` gives it.
+        """
+        missing = sorted(set(_KEYS) - set(state))
+        extra = sorted(set(state) - set(_KEYS), key=str)
+        if missing or extra:
+            raise ValueError(
+                f"ReturnNormalizer state: missing keys {missing}, unknown keys {extra}; "
+                f"expected exactly {list(_KEYS)}"
+            )
+        mean, var, count = (state[key] for key in _KEYS)
+        expectations = (
+            ("mean", "a finite float", isinstance(mean, float) and math.isfinite(mean)),
+            (
+                "var",
+                "a finite float of at least 0",
+                isinstance(var, float) and math.isfinite(var) and var >= 0.0,
+            ),
+            (
+                "count",
+                "an int of at least 0",
+                isinstance(count, int) and not isinstance(count, bool) and count >= 0,
+            ),
+        )
+        for key, expected, fits in expectations:
+            if not fits:
+                raise ValueError(
+                    f"ReturnNormalizer state: expected {expected} at {key!r}, "
+                    f"got {state[key]!r} of type {type(state[key]).__name__}"
+                )
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Replace the state after validating all of it.
+
+        Raises:
+            ValueError: As ``check_state_dict``; the state is then unchanged.
+        """
+        self.check_state_dict(state)
+        self._mean, self._var, self._count = state["mean"], state["var"], state["count"]
