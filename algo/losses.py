@@ -76,6 +76,37 @@ def project_two_hot(targets: Tensor, atoms: Tensor) -> Tensor:
     return weights_bk.scatter_(1, upper_b.unsqueeze(1), share_b.unsqueeze(1))
 
 
+def translate_two_hot(probabilities: Tensor, shift: Tensor, atoms: Tensor) -> Tensor:
+    """Move each distribution along its support, sharing moved mass between two neighbours.
+
+    Inside the support the mean moves by exactly the shift; mass that would leave the support
+    stays on its end. A shift of zero changes no bit.
+
+    Args:
+        probabilities: Mass of each atom, ``(batch, n_atoms)``.
+        shift: Distance that each sample's mass moves, ``(batch,)``, in units of the atoms.
+        atoms: Evenly spaced, increasing support, ``(n_atoms,)`` with at least two atoms.
+
+    Returns:
+        Moved mass, ``(batch, n_atoms)``; differentiable in the mass and in the shift.
+
+    Raises:
+        ValueError: If a shape does not fit.
+
+    Source: Bellemare et al. 2017 (https://arxiv.org/abs/1707.06887), eq. 7.
+    """
+    check_batch({"shift": shift}, {"probabilities": probabilities})
+    last = atoms.shape[0] - 1
+    steps_b = shift * last / (atoms[-1] - atoms[0])
+    indices_k = torch.arange(last + 1, dtype=atoms.dtype, device=atoms.device)
+    positions_bk = (indices_k + steps_b.unsqueeze(1)).clamp(0, last)
+    lower_bk = positions_bk.detach().floor().clamp(max=last - 1).long()
+    share_bk = positions_bk - lower_bk
+    moved_bk = torch.zeros_like(probabilities)
+    moved_bk = moved_bk.scatter_add(1, lower_bk, probabilities * (1.0 - share_bk))
+    return moved_bk.scatter_add(1, lower_bk + 1, probabilities * share_bk)
+
+
 def categorical_loss(logits: Tensor, targets: Tensor, atoms: Tensor) -> Tensor:
     """Cross-entropy between the two-hot projection of each target and the prediction.
 

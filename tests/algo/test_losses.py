@@ -15,6 +15,7 @@ from algo.losses import (
     ppo_policy_loss,
     project_two_hot,
     scalar_loss,
+    translate_two_hot,
 )
 
 ATOMS = torch.linspace(-2.0, 3.0, 11)
@@ -83,6 +84,23 @@ def test_categorical_loss_refuses_another_number_of_atoms() -> None:
     """A support that does not belong to the logits is an error with both shapes."""
     with pytest.raises(ValueError, match=re.escape("got logits (6, 10) and atoms (11,)")):
         categorical_loss(torch.zeros(6, 10), torch.zeros(6), ATOMS)
+
+
+def test_translate_two_hot_moves_the_mean_by_the_shift() -> None:
+    """Away from the ends the mean follows exactly, whatever the fraction of the spacing."""
+    atoms, mass = torch.arange(9.0), torch.zeros(4, 9)
+    mass[:, 3], mass[:, 4] = 0.25, 0.75
+    shift = torch.tensor([0.0, 0.5, -2.25, 4.0])
+    moved = translate_two_hot(mass, shift, atoms)
+    assert torch.equal(moved[0], mass[0])
+    assert torch.equal(moved @ atoms, 3.75 + shift)
+    assert torch.equal(moved.sum(dim=1), torch.ones(4))
+
+
+def test_translate_two_hot_keeps_the_mass_at_the_ends() -> None:
+    """Mass that would leave the support stays on its first or last atom."""
+    moved = translate_two_hot(torch.full((2, 4), 0.25), torch.tensor([-9.0, 2.0]), ATOMS[:4])
+    assert moved.tolist() == [[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
 
 
 def test_scalar_loss_is_the_squared_error_per_sample() -> None:
