@@ -1,0 +1,85 @@
+"""Numpy's dtypes as JSON: a text, or an object for a structured or nested one."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from algo.checkpoint.errors import UnsupportedValue
+from algo.checkpoint.plain import expect
+from algo.checkpoint.schema import Decoder, Json
+
+# Numpy's one-letter names tell apart types of equal width: `longlong` is not `int64`.
+DTYPE = re.compile(r"[<>|][biufcSUMmV]\d+(\[\d*[a-zA-Z]+\])?|[lLqQgG]")
+
+
+def dtype_json(dtype: np.dtype[Any], path: str) -> Json:
+    """Return the JSON of a dtype: a text, or an object for a structured or nested one.
+
+    Raises:
+        UnsupportedValue: objects, metadata or an extension type.
+    """
+    if dtype.subdtype is not None:
+        content: Json = [dtype_json(dtype.subdtype[0], path), list(dtype.subdtype[1])]
+    elif dtype.names is not None:
+        content = _fields_json(dtype, path)
+    else:
+        content = dtype.str
+        if _plain_dtype(content) is None or np.dtype(content).char != dtype.char:
+            content = dtype.char
+    if dtype.metadata or not _same(_dtype(content), dtype):
+        raise UnsupportedValue(
+            f"{path} has the dtype {dtype!r}, expected numpy's own booleans, numbers, texts, dates "
+            "or a structure of these without metadata; convert it."
+        )
+    return content
+
+
+def _fields_json(dtype: np.dtype[Any], path: str) -> Json:
+    fields = [(name, dtype.fields[name]) for name in dtype.names or () if dtype.fields is not None]
+    return {
+        "names": [name for name, _ in fields],
+        "formats": [dtype_json(field[0], path) for _, field in fields],
+        "offsets": [int(field[1]) for _, field in fields],
+        "itemsize": dtype.itemsize,
+        "aligned": bool(dtype.isalignedstruct),
+    }
+
+
+def _same(found: np.dtype[Any] | None, dtype: np.dtype[Any]) -> bool:
+    if found is None or dtype.hasobject:
+        return False
+    return found == dtype and found.char == dtype.char and type(found) is type(dtype)
+
+
+def _plain_dtype(content: Json) -> np.dtype[Any] | None:
+    if type(content) is not str or not DTYPE.fullmatch(content):
+        return None
+    return np.dtype(content)
+
+
+def _dtype(content: Json) -> np.dtype[Any] | None:
+    """Return the dtype for its JSON, or None where the JSON is not one that `dtype_json` writes."""
+    if type(content) is list:
+        inner, shape = content
+        found = _dtype(inner)
+        return None if found is None else np.dtype((found, tuple(shape)))
+    if type(content) is not dict:
+        return _plain_dtype(content)
+    formats = [_dtype(part) for part in content["formats"]]
+    if None in formats:
+        return None
+    layout: Any = {**content, "formats": formats}
+    aligned = layout.pop("aligned")
+    found: np.dtype[Any] = np.dtype(layout, align=aligned)
+    return None if found.hasobject else found
+
+
+def decode_dtype(_: Decoder, content: Json, path: str) -> np.dtype[Any]:
+    """Return the numpy dtype for its JSON."""
+    dtype = _dtype(content)
+    expect(dtype is not None and not dtype.hasobject, content, path, "a dtype without objects")
+    assert dtype is not None
+    return dtype
