@@ -1,1 +1,43 @@
-"""The instrument: finds the state a checkpoint forgot."""
+"""The instrument: finds the state a checkpoint forgot.
+
+Names are imported when first used, so that `import harness` needs neither torch nor numpy.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "Diff": "compare",
+    "Exclusion": "exclusions",
+    "HarnessError": "errors",
+    "KeyPath": "keypath",
+    "Leaf": "snapshot",
+    "Mismatch": "compare",
+    "MismatchKind": "compare",
+    "Snapshot": "snapshot",
+    "Streams": "randomness",
+    "UncapturableLeaf": "errors",
+    "UnusedExclusion": "errors",
+    "capture": "capture",
+    "capture_streams": "capture",
+    "compare": "compare",
+    "register_leaf": "leaves",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    """The public name, from the module that holds it.
+
+    Raises:
+        AttributeError: the package has no such name.
+    """
+    if name not in _HOME:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}; it has {__all__}")
+    return getattr(import_module(f"harness.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Every public name, imported or not yet."""
+    return __all__

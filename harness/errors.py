@@ -1,0 +1,73 @@
+"""Every error the instrument itself raises; each says when you see it and what to do."""
+
+from collections.abc import Sequence
+from typing import final
+
+from harness.keypath import KeyPath
+
+
+class HarnessError(Exception):
+    """The base of every error below. You never see it alone: catch it to catch them all."""
+
+
+@final
+class UncapturableLeaf(HarnessError):
+    """You see it when a capture reaches an object whose state cannot be read completely.
+
+    What to do: register a reader for its type, or exclude its KeyPath with a reason. It is
+    never skipped: a hole in the snapshot would be a hole in every answer built on it.
+    """
+
+    def __init__(self, keypath: KeyPath, type_name: str, reason: str) -> None:
+        self.keypath = keypath
+        self.type_name = type_name
+        self.reason = reason
+        short = type_name.rpartition(".")[2]
+        super().__init__(
+            f"cannot capture {keypath}: {type_name} {reason}.\n"
+            f"  If it is state:     harness.register_leaf({short}, reader), where reader(obj) "
+            "returns harness.leaves.reading(kind, *facts)\n"
+            f"  If it is not state: harness.Exclusion(pattern={str(keypath)!r}, reason=...)"
+        )
+
+
+@final
+class UnusedExclusion(HarnessError):
+    """You see it when an exclusion covered nothing in any capture or comparison of a run.
+
+    What to do: delete it, or correct its pattern. A list of exclusions that outlives what it
+    was written for hides the next loss.
+    """
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self.patterns = tuple(patterns)
+        listed = ", ".join(repr(pattern) for pattern in patterns)
+        super().__init__(
+            f"expected every exclusion to cover something, got {len(patterns)} that cover "
+            f"nothing: {listed}; delete them, or correct the patterns"
+        )
+
+
+@final
+class InvalidExclusion(HarnessError):
+    """You see it when an exclusion has no pattern, covers everything, or gives no reason.
+
+    What to do: name the KeyPath and write one sentence on why it is not state.
+    """
+
+
+@final
+class InvalidScenario(HarnessError):
+    """You see it when a scenario asks for something that cannot be run.
+
+    What to do: correct the field that the message names.
+    """
+
+
+@final
+class InvalidReader(HarnessError):
+    """You see it when a registered reader is not callable, or returns what is not a reading.
+
+    What to do: return `harness.leaves.reading(kind, *facts, payload=..., children=...)`, with
+    facts of plain values only.
+    """

@@ -1,0 +1,57 @@
+"""What is knowingly left out, always with a reason, and never left behind unused."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import final
+
+from harness.errors import InvalidExclusion, UnusedExclusion
+from harness.keypath import covers
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Exclusion:
+    """A part of the graph that is knowingly not compared, and why.
+
+    Attributes:
+        pattern: KeyPath pattern as in `KeyPath.matches`; all that lies below is covered too.
+        reason: one sentence on why the difference cannot matter.
+
+    Raises:
+        InvalidExclusion: the pattern is empty or covers everything, or there is no reason.
+    """
+
+    pattern: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise InvalidExclusion(
+                f"expected a reason for pattern={self.pattern!r}, got {self.reason!r}; "
+                "write one sentence on why this is not state"
+            )
+        if not self.pattern.strip("*[]. "):
+            raise InvalidExclusion(
+                f"expected a pattern that names a KeyPath, got pattern={self.pattern!r}; "
+                "an exclusion of everything checks nothing"
+            )
+
+    def covers(self, rendered: str) -> bool:
+        """Whether the rendered KeyPath, or one that it lies under, matches the pattern."""
+        return covers(self.pattern, rendered)
+
+
+def require_used(exclusions: Iterable[Exclusion], used: Iterable[Exclusion]) -> None:
+    """Every exclusion covered something in at least one capture or comparison.
+
+    Args:
+        exclusions: all that the subject declares.
+        used: those that covered something, gathered from `Diff.used` and `Snapshot.excluded`.
+
+    Raises:
+        UnusedExclusion: lists those that covered nothing.
+    """
+    seen = frozenset(used)
+    unused = [exclusion.pattern for exclusion in exclusions if exclusion not in seen]
+    if unused:
+        raise UnusedExclusion(unused)

@@ -1,0 +1,116 @@
+"""Where in the object graph a value sits, written as Python would reach it.
+
+A segment is a plain value, so that a capture can build thousands of them at no cost:
+
+| segment | means | rendered |
+|---|---|---|
+| `"name"` | attribute | `.name` |
+| `3` | position in a sequence | `[3]` |
+| `("key",)`, `(7,)` | item of a mapping, with a str or an int as its key | `['key']`, `[7]` |
+| `("type", "text")` | item with any other key, spelled by its type and text | `[text]` |
+"""
+
+import re
+from functools import lru_cache
+from typing import TypeAlias, final
+
+Segment: TypeAlias = str | int | tuple[str | int] | tuple[str, str]
+
+PARAMETER = "parameter"
+"""Type of a label that is a parameter's name: optimizer state is keyed by these."""
+
+
+@final
+class KeyPath:
+    """An immutable path of segments; equal, hashed and ordered by value."""
+
+    __slots__ = ("segments",)
+    segments: tuple[Segment, ...]
+
+    def __init__(self, *segments: Segment) -> None:
+        object.__setattr__(self, "segments", tuple(part for part in segments if part != ""))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"KeyPath is immutable: cannot set {name}={value!r}")
+
+    def __reduce__(self) -> tuple[type["KeyPath"], tuple[Segment, ...]]:
+        return KeyPath, self.segments
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, KeyPath) and self.segments == other.segments
+
+    def __hash__(self) -> int:
+        return hash(self.segments)
+
+    def __lt__(self, other: "KeyPath") -> bool:
+        return str(self) < str(other)
+
+    def __repr__(self) -> str:
+        return f"KeyPath<{self}>"
+
+    def __str__(self) -> str:
+        return render(self.segments)
+
+    def child(self, segment: Segment) -> "KeyPath":
+        """The path one segment further down; the empty segment adds nothing."""
+        return KeyPath(*self.segments, segment)
+
+    @property
+    def parent(self) -> "KeyPath":
+        """The path without its last segment; the root is its own parent."""
+        return KeyPath(*self.segments[:-1])
+
+    def startswith(self, prefix: "KeyPath") -> bool:
+        """Whether this path is `prefix` or lies under it."""
+        return self.segments[: len(prefix.segments)] == prefix.segments
+
+    def matches(self, pattern: str) -> bool:
+        """Whether this path, or one it lies under, is covered by `pattern`.
+
+        In a pattern `*` stands for a part of one name, `[*]` for any one item or index, `**`
+        for anything; all else is literal.
+        """
+        return covers(pattern, str(self))
+
+
+def render(segments: tuple[Segment, ...]) -> str:
+    """The segments as one would write them in Python: `env.envs[0].env.state`."""
+    text = ""
+    previous: Segment = ""
+    for segment in segments:
+        text += _render_one(segment, previous) if text else _render_first(segment)
+        previous = segment
+    return text or "<root>"
+
+
+def _render_first(segment: Segment) -> str:
+    return segment if isinstance(segment, str) else _render_one(segment, "")
+
+
+def _render_one(segment: Segment, previous: Segment) -> str:
+    if isinstance(segment, str):
+        return f".{segment}"
+    if isinstance(segment, int):
+        return f"[{segment}]"
+    if len(segment) == 2:
+        return f"[{segment[1]}]"
+    key = segment[0]
+    # optimizer.state['pi.0.weight'].exp_avg: below a parameter the items read as its attributes
+    of_parameter = isinstance(previous, tuple) and len(previous) == 2 and previous[0] == PARAMETER
+    return f".{key}" if of_parameter and str(key).isidentifier() else f"[{key!r}]"
+
+
+def covers(pattern: str, rendered: str) -> bool:
+    """Whether `pattern` covers the rendered path itself, or one that it lies under."""
+    return _compiled(pattern).match(rendered) is not None
+
+
+_TOKEN = re.compile(r"\*\*|\[\*\]|\*|[^*\[]+|\[")
+_GLOBS = {"**": r".*", "[*]": r"\[(?:'[^']*'|\"[^\"]*\"|[^\]])*\]", "*": r"[^.\[\]]*"}
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    parts = (_GLOBS.get(token) or re.escape(token) for token in _TOKEN.findall(pattern))
+    # what follows a covered path starts a new segment, or nothing follows
+    return re.compile("".join(parts) + r"(?=[.\[]|$)", re.DOTALL)

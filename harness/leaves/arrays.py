@@ -1,0 +1,89 @@
+"""numpy arrays and dtypes: values in C order, dtype with byte order, shape, strides, flags."""
+
+from typing import Any
+
+import numpy as np
+
+from harness.leaves.reading import Child, Data, Facts, Memory, Reader, Reading
+
+# below this size a copy is cheaper than handing the buffer to the arena
+_SMALL = 1 << 14
+
+
+def read_array(obj: np.ndarray[Any, Any]) -> Reading:
+    """Dtype, shape, strides, flags and bytes; an array of objects is walked instead.
+
+    Gaps do not count: neither padding inside a structured or extended dtype, nor what a strided
+    view skips.
+    """
+    if type(obj) is not np.ndarray:
+        # a subclass may override anything, tobytes included (a masked array fills in values)
+        obj = np.ndarray.view(obj, np.ndarray)
+    dtype = obj.dtype
+    flags = (obj.flags.writeable,)
+    facts: Facts = ("array", spell(dtype), obj.shape, ("strides", *obj.strides), flags)
+    if dtype.hasobject:
+        return facts, _cells(obj), None
+    return facts, (), _data(obj)
+
+
+def spell(dtype: np.dtype[Any]) -> str:
+    """A dtype with its byte order; for a structured one also names, offsets and item size."""
+    if dtype.names is None:
+        return dtype.str if dtype.subdtype is None else repr(dtype)
+    fields: Any = dtype.fields
+    parts = (f"{name}:{spell(fields[name][0])}@{fields[name][1]}" for name in dtype.names)
+    return f"{{{', '.join(parts)}}}{dtype.itemsize}"
+
+
+def _data(obj: np.ndarray[Any, Any]) -> Data | None:
+    nbytes = obj.nbytes
+    if not nbytes:
+        return None
+    if nbytes > _SMALL and obj.dtype.char not in "VgG" and obj.flags.c_contiguous:
+        return obj.reshape(-1).view(np.uint8).data, _memory(obj)
+    return _packed(obj), _memory(obj)
+
+
+def _packed(obj: np.ndarray[Any, Any]) -> bytes:
+    if obj.dtype.names is not None:
+        return b"".join(_packed(obj[name]) for name in obj.dtype.names)
+    if obj.dtype.char in "gG":
+        return _without_padding(obj)
+    return obj.tobytes()
+
+
+def _without_padding(obj: np.ndarray[Any, Any]) -> bytes:
+    width = np.dtype(np.longdouble).itemsize
+    words = np.frombuffer(obj.tobytes(), np.uint8).reshape(-1, width)
+    # x87 extended precision stores 80 bits in 16 bytes; the rest is whatever was there
+    extended = np.finfo(np.longdouble).nmant == 63
+    return words[:, :10].tobytes() if extended else words.tobytes()
+
+
+def _memory(obj: np.ndarray[Any, Any]) -> Memory:
+    owner = obj
+    while type(owner.base) is np.ndarray:
+        owner = owner.base
+    here = obj.__array_interface__["data"][0]
+    start = here if owner is obj else owner.__array_interface__["data"][0]
+    if not owner.flags.c_contiguous and not owner.flags.f_contiguous:
+        # a strided view of foreign memory: only its own extent is known
+        low, high = np.lib.array_utils.byte_bounds(owner)
+        return "cpu", low, high - low, here
+    return "cpu", start, owner.nbytes, here
+
+
+def _cells(obj: np.ndarray[Any, Any]) -> list[Child]:
+    if obj.dtype.names is not None:
+        return [((name,), obj[name]) for name in obj.dtype.names]
+    if obj.ndim == 0:
+        return [(("()", "()"), obj[()])]
+    return [(("index", ", ".join(map(str, at))), obj[at]) for at in np.ndindex(*obj.shape)]
+
+
+def _dtype(obj: np.dtype[Any]) -> Reading:
+    return ("dtype", spell(obj)), (), None
+
+
+READERS: dict[type, Reader] = {np.ndarray: read_array, np.dtype: _dtype}

@@ -1,0 +1,162 @@
+"""Containers of Python itself: what they hold, in which order, with which keys."""
+
+import types
+import weakref
+from collections import deque
+from collections.abc import Iterable, Iterator
+from functools import partial
+from gc import get_referents
+from typing import Any
+
+from harness.keypath import Segment
+from harness.leaves.reading import (
+    Child,
+    Children,
+    Late,
+    Names,
+    Reader,
+    Reading,
+    Unreadable,
+    name_of,
+    refuse,
+)
+
+_ATOMS = frozenset({type(None), bool, float, complex, bytes, type(...)})
+_LIST, _TUPLE, _DICT, _DEQUE = ("list",), ("tuple",), ("dict",), "deque"
+
+
+def read_dict(obj: dict[Any, Any]) -> Reading:
+    """Items in their order; keys that are no plain value are named once the graph is known."""
+    children: list[Child] = []
+    for key, value in dict.items(obj):
+        kind = type(key)
+        if kind is str or kind is int:
+            children.append(((key,), value))
+        elif segment := spell_key(key):
+            children.append((segment, value))
+        else:
+            return _DICT, Late(partial(_named_items, obj)), None
+    return _DICT, children, None
+
+
+def spell_key(key: object) -> Segment | None:
+    """The segment of a key that is a plain value, or None."""
+    kind = type(key)
+    if kind is str or kind is int:
+        return (key,)  # type: ignore[return-value]
+    if kind in _ATOMS:
+        return (kind.__name__, repr(key))
+    if kind is tuple and all(spell_key(part) for part in key):  # type: ignore[attr-defined]
+        return ("tuple", repr(key))
+    if isinstance(key, type):
+        return ("class", name_of(key))
+    return None
+
+
+def _named_items(obj: dict[Any, Any], names: Names) -> Iterator[Child]:
+    taken: set[Segment] = set()
+    for place, (key, value) in enumerate(dict.items(obj)):
+        segment = spell_key(key) or names.label(key)
+        if segment is None or segment in taken:
+            # nothing names this key: it is known by its place, and its own state is walked
+            yield f"<key {place}>", key
+            segment = ("place", f"<key {place}>")
+        taken.add(segment)
+        yield segment, value
+
+
+def _list(obj: list[Any]) -> Reading:
+    return _LIST, enumerate(list.__iter__(obj)), None
+
+
+def _tuple(obj: tuple[Any, ...]) -> Reading:
+    return _TUPLE, enumerate(tuple.__iter__(obj)), None
+
+
+def _deque(obj: deque[Any]) -> Reading:
+    return (_DEQUE, deque.maxlen.__get__(obj)), enumerate(deque.__iter__(obj)), None
+
+
+def _set(obj: set[Any]) -> Reading:
+    return ("set",), _members(set.__iter__(obj)), None
+
+
+def _frozenset(obj: frozenset[Any]) -> Reading:
+    return ("frozenset",), _members(frozenset.__iter__(obj)), None
+
+
+def _members(members: Iterable[Any]) -> Children:
+    listed = list(members)
+    spelled = [(segment, member) for member in listed if (segment := spell_key(member)) is not None]
+    if len(spelled) == len(listed):
+        # the order of a set depends on hashes and history: sorted by spelling it does not
+        return sorted(spelled, key=lambda pair: repr(pair[0]))
+    return Late(partial(_named_members, listed))
+
+
+def _named_members(listed: list[Any], names: Names) -> Iterator[Child]:
+    named: list[tuple[str, Segment, Any]] = []
+    unnamed: list[Any] = []
+    for member in listed:
+        segment = spell_key(member) or names.label(member)
+        if segment is None:
+            unnamed.append(member)
+        else:
+            named.append((repr(segment), segment, member))
+    for _, segment, member in sorted(named, key=lambda entry: entry[0]):
+        yield segment, member
+    if len(unnamed) > 1:
+        unnamed.sort(key=lambda member: name_of(type(member)))
+        _require_order(unnamed)
+    for place, member in enumerate(unnamed):
+        yield ("member", f"<{name_of(type(member))} {place}>"), member
+
+
+def _require_order(members: list[Any]) -> None:
+    kinds = [type(member) for member in members]
+    # tuples and other values would need an order of their contents, objects one of identity
+    if len(set(kinds)) < len(kinds):
+        raise Unreadable(
+            "holds several unnamed objects of one class, which have no order of their own"
+        )
+
+
+def _proxy(obj: types.MappingProxyType[Any, Any]) -> Reading:
+    # not obj.items(): the mapping behind may be of a user's class
+    return ("proxy",), (("mapping", get_referents(obj)[0]),), None
+
+
+def _iterator(obj: Any) -> Reading:
+    # exact builtin types only: their __reduce__ tells source and position, and moves nothing
+    _, source, *position = obj.__reduce__()
+    return ("iterator", *position), (("source", source[0]),), None
+
+
+def _weakref(obj: weakref.ref[Any]) -> Reading:
+    target = weakref.ref.__call__(obj)
+    if target is None:
+        return ("weakref", "dead"), (), None
+
+    def edge(names: Names) -> Iterator[Child]:
+        inside = names.position(target) is not None
+        # a weak reference owns nothing: what only it can reach is not walked
+        yield "<target>", target if inside else "outside the graph"
+
+    return ("weakref", "alive"), Late(edge, last=True), None
+
+
+_ITERATORS: tuple[Iterator[Any], ...] = (iter([]), iter(()), iter(range(0)), reversed([]))
+
+READERS: dict[type, Reader] = {
+    dict: read_dict,
+    list: _list,
+    tuple: _tuple,
+    deque: _deque,
+    set: _set,
+    frozenset: _frozenset,
+    types.MappingProxyType: _proxy,
+    weakref.ref: _weakref,
+    weakref.ProxyType: refuse("is a weak proxy, and reading one runs the code of its target"),
+    weakref.CallableProxyType: refuse("is a weak proxy, and reading one runs its target's code"),
+    **{type(iterator): _iterator for iterator in _ITERATORS},
+}

@@ -1,0 +1,57 @@
+"""Handles of the operating system: where a run writes is no state, what it reads from is."""
+
+import io
+import itertools
+import threading
+import types
+from typing import Any
+
+from harness.leaves.reading import Child, Reader, Reading, Unreadable, refuse
+
+
+def _stream(obj: Any) -> Reading:
+    """A text stream a run writes to, such as the file of a logger or `sys.stdout`.
+
+    Nothing written returns into the run, so that it is such a stream is the whole of its state:
+    a resumed run may well write to another file, or to another console. A stream that is only
+    read feeds the run, from a position that no reader can restore: that is refused.
+    """
+    try:
+        writable = io.TextIOWrapper.writable(obj)
+    except ValueError:  # a closed file
+        return ("stream", "closed"), (), None
+    if not writable:
+        raise Unreadable("is open for reading, and feeds the run from a position of its own")
+    return ("stream", "written"), (), None
+
+
+def _text(obj: io.StringIO) -> Reading:
+    return ("buffer", io.StringIO.getvalue(obj), io.StringIO.tell(obj)), (), None
+
+
+def _bytes(obj: io.BytesIO) -> Reading:
+    return ("buffer", io.BytesIO.tell(obj)), (), (io.BytesIO.getvalue(obj), None)
+
+
+def _error(obj: BaseException) -> Reading:
+    children: list[Child] = [("args", obj.args), *obj.__dict__.items()]
+    return ("error",), children, None
+
+
+_RUNNING = "is half-run code, whose position cannot be read"
+_SYSTEM = "is a handle of the operating system"
+
+READERS: dict[type, Reader] = {
+    io.TextIOWrapper: _stream,
+    io.StringIO: _text,
+    io.BytesIO: _bytes,
+    io.IOBase: refuse(_SYSTEM),
+    BaseException: _error,
+    types.GeneratorType: refuse(_RUNNING),
+    types.CoroutineType: refuse(_RUNNING),
+    types.AsyncGeneratorType: refuse(_RUNNING),
+    itertools.count: refuse("is a counter that only tells its position by moving"),
+    threading.Thread: refuse(_SYSTEM),
+    type(threading.Lock()): refuse(_SYSTEM),
+    type(threading.RLock()): refuse(_SYSTEM),
+}

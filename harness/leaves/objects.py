@@ -1,0 +1,93 @@
+"""Instances of Python classes: `__dict__` and `__slots__` over the MRO, and nothing hidden."""
+
+import types
+from collections.abc import Callable
+from itertools import chain
+from typing import Any
+
+from harness.leaves.reading import Child, Children, Late, Reader, Reading, refuse
+
+_WORD = object.__basicsize__ // 2
+_FACTS = ("object",)
+
+
+def reader_of_objects(cls: type) -> Reader:
+    """A reader for instances of a class without a registered base.
+
+    A class with memory that no attribute shows is one of an extension: it is refused.
+    """
+    if _hidden_bytes(cls) > 0 or cls.__itemsize__:
+        return refuse("is an object of an extension module, whose state Python cannot see")
+    fields = dict_getter(cls)
+    slots = slots_of(cls, object)
+    if fields is None:
+        return lambda obj: (_FACTS, slot_values(slots, obj), None)
+    if not slots:
+        return lambda obj: (_FACTS, fields(obj).items(), None)
+    return lambda obj: (_FACTS, [*fields(obj).items(), *slot_values(slots, obj)], None)
+
+
+def with_attributes(read: Reader, cls: type, base: type) -> Reader:
+    """`read` for a subclass `cls` of `base`: the attributes the subclass adds are walked too."""
+    fields = dict_getter(cls) if dict_getter(base) is None else None
+    slots = slots_of(cls, base)
+    if fields is None and not slots:
+        return read
+
+    def extended(obj: Any) -> Reading:
+        facts, children, data = read(obj)
+        added: list[Child] = [*(fields(obj).items() if fields else ()), *slot_values(slots, obj)]
+        return facts, _joined(children, added), data
+
+    return extended
+
+
+def _joined(children: Children, added: list[Child]) -> Children:
+    if not added:
+        return children
+    if isinstance(children, Late):
+        return Late(lambda names: chain(children.children(names), added), last=children.last)
+    return [*children, *added]
+
+
+def dict_getter(cls: type) -> Callable[[Any], dict[str, Any]] | None:
+    """How to reach an instance's `__dict__` without running code of its class."""
+    for base in cls.__mro__:
+        getter = type.__getattribute__(base, "__dict__").get("__dict__")
+        if isinstance(getter, types.GetSetDescriptorType) and base is not type:
+            return getter.__get__
+    return None
+
+
+def slots_of(cls: type, base: type) -> tuple[tuple[str, Any], ...]:
+    """Slots of the classes below `base`, each with the descriptor that reads it."""
+    found: dict[str, Any] = {}
+    for part in cls.__mro__:
+        if part is base:
+            break
+        for name, member in type.__getattribute__(part, "__dict__").items():
+            if isinstance(member, types.MemberDescriptorType):
+                found.setdefault(name, member)
+    return tuple(found.items())
+
+
+def slot_values(slots: tuple[tuple[str, Any], ...], obj: Any) -> list[Child]:
+    """The slots that are filled."""
+    values: list[Child] = []
+    for name, member in slots:
+        try:
+            values.append((name, member.__get__(obj)))
+        except AttributeError:  # a slot not yet filled has no value to lose
+            continue
+    return values
+
+
+def _hidden_bytes(cls: type) -> int:
+    """Bytes of an instance that neither `__dict__`, weak references nor slots account for."""
+    visible = sum(
+        isinstance(member, types.MemberDescriptorType)
+        for base in cls.__mro__
+        for member in type.__getattribute__(base, "__dict__").values()
+    )
+    visible += (cls.__dictoffset__ > 0) + (cls.__weakrefoffset__ > 0)
+    return cls.__basicsize__ - object.__basicsize__ - visible * _WORD

@@ -1,0 +1,174 @@
+"""torch: tensors, generators, modules and optimizers. Imported only once torch is."""
+
+import ctypes
+from collections.abc import Iterator
+from functools import lru_cache
+
+import torch
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+
+from harness.leaves.objects import dict_getter
+from harness.leaves.reading import (
+    Child,
+    Data,
+    Facts,
+    Memory,
+    Reader,
+    Reading,
+    Unreadable,
+    refuse,
+)
+
+# below this size a copy is cheaper than handing the buffer to the arena
+_SMALL = 1 << 14
+_string_at = ctypes.string_at
+_dtype_name = lru_cache(maxsize=256)(str)
+_STRIDED = torch.strided
+_SPARSE = {
+    torch.sparse_coo: ("_indices", "_values"),
+    torch.sparse_csr: ("crow_indices", "col_indices", "values"),
+    torch.sparse_csc: ("ccol_indices", "row_indices", "values"),
+    torch.sparse_bsr: ("crow_indices", "col_indices", "values"),
+    torch.sparse_bsc: ("ccol_indices", "row_indices", "values"),
+}
+
+
+def read_tensor(obj: torch.Tensor) -> Reading:
+    """Values, dtype, shape, strides, device, lazy bits, flags; gradient and hooks as children.
+
+    Elements that a strided view skips do not count.
+    """
+    if obj.layout is not _STRIDED or obj.is_quantized or obj.is_nested:
+        return _sparse(obj)
+    leaf = obj.is_leaf
+    device = "cpu" if obj.is_cpu else str(obj.device)
+    lazy = (obj.is_conj(), obj.is_neg())
+    facts: Facts = (
+        "tensor",
+        _dtype_name(obj.dtype),
+        tuple(obj.shape),
+        ("strides", *obj.stride(), obj.storage_offset(), device, *lazy),
+        (obj.requires_grad, leaf),
+    )
+    return facts, _children(obj, leaf), _data(obj, device, lazy != (False, False))
+
+
+def _children(obj: torch.Tensor, leaf: bool) -> list[Child]:
+    children: list[Child] = list(obj.__dict__.items()) if obj.__dict__ else []
+    # the gradient of a tensor that keeps none warns when read
+    if (leaf or obj.retains_grad) and obj.grad is not None:
+        children.append(("grad", obj.grad))
+    if obj._backward_hooks is not None:
+        children.append(("_backward_hooks", obj._backward_hooks))
+    return children
+
+
+def _data(obj: torch.Tensor, device: str, lazy: bool) -> Data | None:
+    nbytes = obj.nbytes
+    if not nbytes or device == "meta":
+        return None
+    storage = obj.untyped_storage()
+    here = obj.data_ptr()
+    memory: Memory = (device, storage.data_ptr(), storage.nbytes(), here)
+    if lazy or device != "cpu" or not obj.is_contiguous():
+        obj = obj.detach().resolve_conj().resolve_neg().cpu().contiguous()
+        return _string_at(obj.data_ptr(), nbytes), memory
+    if nbytes > _SMALL:
+        return memoryview((ctypes.c_char * nbytes).from_address(here)).cast("B"), memory
+    return _string_at(here, nbytes), memory
+
+
+def _sparse(obj: torch.Tensor) -> Reading:
+    if obj.is_quantized or obj.is_nested or obj.layout not in _SPARSE:
+        raise Unreadable("has a layout (quantized, nested or of a backend) not read here")
+    parts = _SPARSE[obj.layout]
+    facts: Facts = ("sparse", str(obj.layout), _dtype_name(obj.dtype), tuple(obj.shape))
+    coalesced = obj.is_coalesced() if obj.layout is torch.sparse_coo else None
+    plain = obj.detach()
+    # its parts are made anew at each reading: children by value, never by identity
+    children = [(part, getattr(plain, part)()) for part in parts]
+    grown = [("grad", obj.grad)] if obj.is_leaf and obj.grad is not None else []
+    return (*facts, obj.requires_grad, coalesced), [*children, *grown], None
+
+
+def _uninitialised(obj: torch.Tensor) -> Reading:
+    return ("uninitialised", _dtype_name(obj.dtype), str(obj.device)), (), None
+
+
+def _generator(obj: torch.Generator) -> Reading:
+    state = obj.get_state()
+    facts = ("rng", "torch", str(obj.device))
+    return facts, (), (_string_at(state.data_ptr(), state.nbytes), None)
+
+
+def _spelled(obj: object) -> Reading:
+    return ("spec", str(obj)), (), None
+
+
+def _storage(obj: torch.UntypedStorage) -> Reading:
+    size, start = obj.nbytes(), obj.data_ptr()
+    if obj.device.type != "cpu":
+        raise Unreadable("is memory of a device; keep a tensor of it instead")
+    return ("storage", size), (), (_string_at(start, size), ("cpu", start, size, start))
+
+
+_fields = dict_getter(torch.nn.Module)
+_PARTS = ("_parameters", "_buffers", "_modules")
+
+
+def read_module(obj: torch.nn.Module) -> Reading:
+    """A module as one names it: `policy.mlp.0.weight`, with the order of its parts as a fact."""
+    own = _fields(obj) if _fields else {}
+    parts = [own.get(name) for name in _PARTS]
+    names = [name for part in parts if part for name in part]
+    if not all(type(part) is dict for part in parts) or not own.keys().isdisjoint(names):
+        # parts in some other mapping, or a name used twice: spelled out, so that none hides
+        return ("module_object",), own.items(), None
+    children = [item for item in own.items() if item[0] not in _PARTS]
+    for part in parts:
+        children.extend(part.items())  # type: ignore[union-attr]
+    return ("module_object", *(tuple(part) for part in parts if part is not None)), children, None
+
+
+def parameter_names(walked: list[object]) -> dict[int, tuple[str, int]]:
+    """Name of every tensor held by a module, by id, with the id of the outermost module.
+
+    The names start at the outermost modules, whichever attribute the walk came by: two captures
+    agree on them also where attributes were set in another order.
+    """
+    modules = [item for item in walked if isinstance(item, torch.nn.Module)]
+    nested = {id(child) for module in modules for child in module._modules.values()}
+    names: dict[int, tuple[str, int]] = {}
+    for root in modules:
+        if id(root) in nested:
+            continue
+        for name, tensor in _named(root):
+            known = names.get(id(tensor))
+            if known is None or (len(name), name) < (len(known[0]), known[0]):
+                names[id(tensor)] = (name, id(root))
+    return names
+
+
+def _named(root: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """As `named_parameters` and `named_buffers` in one, without running code of a subclass."""
+    waiting = [("", root)]
+    seen = {id(root)}
+    for prefix, module in waiting:
+        for part in (module._parameters, module._buffers):
+            yield from ((prefix + name, item) for name, item in part.items() if item is not None)
+        for name, child in module._modules.items():
+            if child is not None and id(child) not in seen:
+                seen.add(id(child))
+                waiting.append((f"{prefix}{name}.", child))
+
+
+READERS: dict[type, Reader] = {
+    torch.Tensor: read_tensor,
+    UninitializedParameter: _uninitialised,
+    UninitializedBuffer: _uninitialised,
+    torch.Generator: _generator,
+    torch.nn.Module: read_module,
+    torch.UntypedStorage: _storage,
+    **dict.fromkeys((torch.dtype, torch.device, torch.layout, torch.memory_format), _spelled),
+    torch.autograd.graph.Node: refuse("is a part of an autograd graph"),
+}
