@@ -1,6 +1,7 @@
 """The instrument: finds the state a checkpoint forgot.
 
 Names are imported when first used, so that `import harness` needs neither torch nor numpy.
+Functions that share their module's name (`capture`, `compare`) are imported from the module.
 """
 
 from importlib import import_module
@@ -18,9 +19,8 @@ _HOME = {
     "Streams": "randomness",
     "UncapturableLeaf": "errors",
     "UnusedExclusion": "errors",
-    "capture": "capture",
+    "capture_roots": "capture",
     "capture_streams": "capture",
-    "compare": "compare",
     "register_leaf": "leaves",
 }
 

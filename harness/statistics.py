@@ -70,7 +70,7 @@ def _distance(want: np.ndarray[Any, Any], have: np.ndarray[Any, Any]) -> str:
         return text
     ulp = _ordered(want), _ordered(have)
     steps = np.maximum(*ulp) - np.minimum(*ulp)
-    return f"{text}, at most {int(steps.max())} ulp"
+    return f"{text}, up to {int(steps.max())} ulp"
 
 
 def _ordered(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
