@@ -1,0 +1,289 @@
+"""save, load, get_parameters and set_parameters, all of them loops over the registry of parts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from stable_baselines3.common.type_aliases import GymEnv
+
+from algo.checkpoint import MismatchedCheckpoint, read, write
+from algo.configuration import require_spaces, restore_configuration, save_configuration
+from algo.parts import PARTS, RUN_PARTS, SITUATION, prepare_parts, require_claimed, save_parts
+from algo.run_state.streams import preserved_streams
+
+LEARNED = tuple(part.name for part in PARTS if part.learned)
+
+
+class Persistent:
+    """What makes an algorithm resume exactly; to be named before the Stable-Baselines3 class.
+
+    The class must offer `argument_names`, `constructor_arguments` and `configuration_attributes`.
+    """
+
+    def save(
+        self: Any,
+        path: str | Path | BinaryIO,
+        exclude: Iterable[str] | None = None,
+        include: Iterable[str] | None = None,
+    ) -> None:
+        """Writes one checkpoint, atomically; may be called at any environment step.
+
+        When it has returned, the checkpoint loads bit for bit after any crash; when it has not, the
+        file that was there before is still there.
+
+        Args:
+            path: file to write (".zip" is added where the name has no suffix), or a binary stream.
+            exclude: names of run parts to leave out, such as "environment"; what is left out cannot
+                be resumed exactly.
+            include: not supported; what must be saved is declared in `checkpoint_attributes`.
+
+        Raises:
+            CheckpointError: part of the run cannot be saved; says which and what to write.
+            ValueError: `exclude` names no run part, or `include` is given.
+        """
+        if include is not None:
+            raise ValueError(
+                f"include={include!r}: every part is saved already; declare an attribute of your "
+                'own with checkpoint_attributes = {"name": saved()}'
+            )
+        excluded = set(exclude or ())
+        if not excluded <= set(RUN_PARTS):
+            raise ValueError(
+                f"exclude={sorted(excluded - set(RUN_PARTS))} are no run parts: expected some of "
+                f"{list(RUN_PARTS)}"
+            )
+        tree = _tree(self, excluded)
+        target = _with_suffix(path) if isinstance(path, (str, Path)) else path
+        write(target, tree, kind=type(self).__name__)
+
+    @classmethod
+    def load(
+        cls: Any,
+        path: str | Path | BinaryIO,
+        env: GymEnv | None = None,
+        device: Any = "auto",
+        custom_objects: dict[str, Any] | None = None,
+        print_system_info: bool = False,
+        force_reset: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        """Reads a checkpoint; with `env`, `learn(..., reset_num_timesteps=False)` resumes the run.
+
+        The environment gets back the state it had, and the global random streams go on where they
+        were. Without `env` the model predicts, and no stream and no environment is touched.
+
+        Args:
+            path: the checkpoint, or a binary stream.
+            env: an environment built like the run's; raw environments are wrapped as usual.
+            device: where the networks go.
+            custom_objects: more arguments, as in Stable-Baselines3; the same as `kwargs`.
+            print_system_info: print the libraries of this machine, as in Stable-Baselines3.
+            force_reset: start afresh in `env` (any number of environments): everything learned is
+                restored, the partial rollout and the environment's state are dropped.
+            **kwargs: constructor arguments that win over the file; a dict wins key by key.
+
+        Raises:
+            CheckpointError: the file is damaged, foreign, newer, or does not fit what was passed;
+                nothing has been changed then, neither `env` nor a random stream.
+            TypeError: a keyword is no constructor argument.
+        """
+        if print_system_info:
+            from stable_baselines3.common.utils import get_system_info
+
+            get_system_info()
+        _, tree = read(_existing(path))
+        require_tree(tree, cls)
+        overrides = {**(custom_objects or {}), **kwargs}
+        arguments = restore_configuration(tree["configuration"], overrides, cls.argument_names())
+        model = _build(cls, tree, arguments, env, device, force_reset)
+        parts = dict(tree["parts"])
+        for name in _replaced(model, parts, overrides):
+            del parts[name]  # switched or exchanged on the caller's word: a fresh one
+        if env is None:
+            waiting = {n: parts.pop(n) for n in ("environment", "spaces", "streams") if n in parts}
+        elif force_reset:
+            for name in SITUATION:
+                parts.pop(name, None)
+        else:
+            _require_resumable(parts)
+        prepare_parts(model, parts)()
+        if env is None:
+            model._suspended = waiting
+        _enforce(model, overrides)
+        return model
+
+    def get_parameters(self: Any) -> dict[str, Any]:
+        """A copy of everything learned, by part; it shares nothing with the model."""
+        return copy.deepcopy(save_parts(self, LEARNED))
+
+    def set_parameters(
+        self: Any,
+        load_path_or_dict: str | Path | BinaryIO | dict[str, Any],
+        exact_match: bool = True,
+        device: Any = "auto",
+    ) -> None:
+        """Puts learned parts in place of the model's: all of them or, on any error, none.
+
+        Args:
+            load_path_or_dict: a checkpoint, or what `get_parameters` returned.
+            exact_match: every learned part must be there; otherwise those that are.
+            device: unused, parameters stay where the model's are; kept for Stable-Baselines3.
+
+        Raises:
+            CheckpointError: a part does not fit; the model is as it was.
+            ValueError: unknown or missing parts.
+        """
+        states = load_path_or_dict
+        if not isinstance(states, dict):
+            _, tree = read(_existing(states))
+            require_tree(tree, type(self))
+            states = {name: tree["parts"][name] for name in LEARNED}
+        unknown, missing = set(states) - set(LEARNED), set(LEARNED) - set(states)
+        if unknown or (exact_match and missing):
+            raise ValueError(
+                f"set_parameters got the unknown parts {sorted(unknown)} and misses "
+                f"{sorted(missing)}: expected {list(LEARNED)}, or fewer with exact_match=False"
+            )
+        prepare_parts(self, copy.deepcopy(states))()
+
+    def set_env(self: Any, env: GymEnv, force_reset: bool = True) -> None:
+        """Gives the model an environment; after `load` without one, `force_reset=False` resumes.
+
+        Raises:
+            CheckpointError: the environment does not fit the run that was loaded.
+        """
+        super().set_env(env, force_reset=force_reset)  # type: ignore[misc]
+        waiting = self._suspended
+        self._suspended: dict[str, Any] = {}
+        if force_reset:
+            self._loop = type(self._loop)()
+        elif waiting:
+            prepare_parts(self, waiting)()
+
+    @property
+    def remaining_timesteps(self: Any) -> int:
+        """Environment steps left of the `learn()` that was saved.
+
+        `learn(model.remaining_timesteps, reset_num_timesteps=False)` ends where that one would
+        have, on the same schedules.
+        """
+        return int(self._total_timesteps - self.num_timesteps)
+
+
+def require_tree(tree: dict[str, Any], cls: type) -> None:
+    """Checks that a checkpoint holds the parts of this class and no others.
+
+    Raises:
+        MismatchedCheckpoint: lists the missing and the unknown ones.
+    """
+    names = {part.name for part in PARTS}
+    unknown = set(tree["parts"]) - names
+    missing = set(LEARNED) - set(tree["parts"])
+    if unknown or missing:
+        raise MismatchedCheckpoint(
+            f"the checkpoint has the unknown parts {sorted(unknown)} and misses {sorted(missing)}: "
+            f"expected {sorted(names)} for {cls.__name__}"
+        )
+
+
+def _tree(model: Any, excluded: set[str]) -> dict[str, Any]:
+    require_claimed(model)
+    names = [part.name for part in PARTS if part.name not in excluded]
+    if model.env is None and not model._suspended:
+        names = [name for name in names if name != "environment"]
+    return {
+        "configuration": save_configuration(model),
+        "spaces": {
+            "observation_space": model.observation_space,
+            "action_space": model.action_space,
+            "n_envs": model.n_envs,
+        },
+        "parts": save_parts(model, names),
+    }
+
+
+def _build(
+    cls: Any, tree: dict[str, Any], arguments: dict[str, Any], env: Any, device: Any, fresh: bool
+) -> Any:
+    """A model with the file's configuration and random weights, moving no global stream."""
+    seed = arguments.pop("seed", None)
+    spaces = tree["spaces"]
+    with preserved_streams():
+        model = cls(env=env, device=device, **arguments, _init_setup_model=False)
+        if env is None:
+            for name, value in spaces.items():
+                setattr(model, name, value)
+        else:
+            require_spaces(model.env, spaces)
+            if model.n_envs != spaces["n_envs"] and not fresh:
+                raise MismatchedCheckpoint(
+                    f"the run has {spaces['n_envs']} environments, {model.n_envs} were passed: "
+                    "resume it with as many, or start afresh with "
+                    "load(path, env=env, force_reset=True)"
+                )
+        with _without_orthogonal_init(model):
+            model._setup_model()
+    model.seed = arguments["seed"] = seed
+    return model
+
+
+def _replaced(model: Any, parts: dict[str, Any], overrides: dict[str, Any]) -> list[str]:
+    """The parts whose state cannot be used because the caller asked for another component."""
+    switches = {"vgs": "vgs", "kl_penalty": "kl_penalty", "normalize_returns": "return_normalizer"}
+    replaced = [
+        part
+        for argument, part in switches.items()
+        if argument in overrides and (getattr(model, part) is None) != (parts[part] is None)
+    ]
+    optimizer = type(model.policy.optimizer).__name__
+    if "optimizer" in overrides and parts["policy.optimizer"]["class"] != optimizer:
+        replaced.append("policy.optimizer")
+    return replaced
+
+
+def _enforce(model: Any, overrides: dict[str, Any]) -> None:
+    """Lets what the caller passed win where the restored state says otherwise."""
+    explicit = dict(overrides.get("optimizer_kwargs") or {})
+    if "learning_rate" in overrides or "lr" in explicit:
+        explicit["lr"] = model.lr_schedule(model._current_progress_remaining)
+    for group in model.policy.optimizer.param_groups:
+        group.update({key: value for key, value in explicit.items() if key in group})
+    if "seed" in overrides:
+        model.set_random_seed(overrides["seed"])
+
+
+@contextmanager
+def _without_orthogonal_init(model: Any) -> Iterator[None]:
+    """Builds networks without the QR decompositions whose result a checkpoint overwrites."""
+    options = model.policy_kwargs
+    model.policy_kwargs = {**options, "ortho_init": False}
+    try:
+        yield
+    finally:
+        model.policy_kwargs = options
+    model.policy.ortho_init = options.get("ortho_init", True)
+
+
+def _require_resumable(parts: dict[str, Any]) -> None:
+    missing = [name for name in RUN_PARTS if name not in parts]
+    if missing:
+        raise MismatchedCheckpoint(
+            f"the checkpoint was saved without {missing}, so the run cannot be resumed exactly: "
+            "start afresh with load(path, env=env, force_reset=True), or load without env to "
+            "predict"
+        )
+
+
+def _with_suffix(path: str | Path) -> Path:
+    path = Path(path)
+    return path if path.suffix else path.with_name(f"{path.name}.zip")
+
+
+def _existing(path: Any) -> Any:
+    if not isinstance(path, (str, Path)) or Path(path).exists():
+        return path
+    return _with_suffix(path)

@@ -1,0 +1,76 @@
+"""What a class says of its own attributes: saved, derived or ephemeral, with a reason.
+
+An attribute that nobody claims is an error at save: silence is how state gets lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+
+@final
+@dataclass(frozen=True)
+class Saved:
+    """The attribute is state: plain data that the checkpoint holds and gives back."""
+
+
+@final
+@dataclass(frozen=True)
+class Derived:
+    """The attribute is computed from other state; `how` says from which and when."""
+
+    how: str
+
+
+@final
+@dataclass(frozen=True)
+class Ephemeral:
+    """The attribute may be lost; `why` says why no future depends on it."""
+
+    why: str
+
+
+Claim = Saved | Derived | Ephemeral
+
+
+def saved() -> Saved:
+    """Claims an attribute as state, kept by every checkpoint.
+
+    Example: `checkpoint_attributes = {"my_counter": saved()}` in the body of a subclass.
+    """
+    return Saved()
+
+
+def derived(how: str) -> Derived:
+    """Claims an attribute as computed from other state, saying how."""
+    return Derived(_reason(how, "derived"))
+
+
+def ephemeral(why: str) -> Ephemeral:
+    """Claims an attribute that the run can lose, saying why."""
+    return Ephemeral(_reason(why, "ephemeral"))
+
+
+def declared_attributes(cls: type) -> dict[str, Claim]:
+    """The claims of a class and of the classes it extends; the nearest one wins.
+
+    Raises:
+        TypeError: a claim is something else than saved(), derived(how) or ephemeral(why).
+    """
+    claims: dict[str, Claim] = {}
+    for part in reversed(cls.__mro__):
+        claims |= vars(part).get("checkpoint_attributes", {})
+    for name, claim in claims.items():
+        if not isinstance(claim, Saved | Derived | Ephemeral):
+            raise TypeError(
+                f"{cls.__name__}.checkpoint_attributes[{name!r}] is {claim!r}: write saved(), "
+                'derived("how it is computed") or ephemeral("why it may be lost")'
+            )
+    return claims
+
+
+def _reason(text: Any, name: str) -> str:
+    if not isinstance(text, str) or not text.strip():
+        raise TypeError(f"{name}({text!r}): expected a sentence that gives the reason")
+    return text

@@ -1,0 +1,81 @@
+"""Schedules as data: a constant or a line is stored in the checkpoint, a user's own is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, final
+
+
+@final
+@dataclass(frozen=True)
+class Constant:
+    """The same value at every moment of training."""
+
+    value: float
+
+    def __call__(self, progress_remaining: float) -> float:
+        """The value, whatever the progress."""
+        return self.value
+
+
+@final
+@dataclass(frozen=True)
+class Linear:
+    """A line from `start` (progress 1) to `end`, reached after `end_fraction` of training."""
+
+    start: float
+    end: float
+    end_fraction: float
+
+    def __call__(self, progress_remaining: float) -> float:
+        """The value at a progress between 1 (start) and 0 (end of training)."""
+        done = 1.0 - progress_remaining
+        if done > self.end_fraction:
+            return self.end
+        return self.start + done * (self.end - self.start) / self.end_fraction
+
+
+@final
+@dataclass(frozen=True)
+class Custom:
+    """A user's own schedule: code, so the checkpoint only notes that it must be passed again."""
+
+    function: Callable[[float], Any]
+
+    def __call__(self, progress_remaining: float) -> float:
+        """What the user's function returns, as a float."""
+        return float(self.function(progress_remaining))
+
+
+Schedule = Constant | Linear | Custom
+
+
+def as_schedule(value: Any, name: str) -> Schedule:
+    """The schedule behind a number, a Stable-Baselines3 schedule object or a callable.
+
+    Args:
+        value: what the user passed.
+        name: the argument's name, for the message.
+
+    Raises:
+        TypeError: it is neither a number nor callable.
+    """
+    if isinstance(value, Schedule):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return Constant(float(value))
+    # SB3 2.7 wraps every schedule in an object with this attribute
+    if hasattr(value, "value_schedule"):
+        return as_schedule(value.value_schedule, name)
+    kind = type(value)
+    if kind.__module__ == "stable_baselines3.common.utils" and kind.__name__ == "ConstantSchedule":
+        return Constant(float(value.val))
+    if kind.__module__ == "stable_baselines3.common.utils" and kind.__name__ == "LinearSchedule":
+        return Linear(float(value.start), float(value.end), float(value.end_fraction))
+    if callable(value):
+        return Custom(value)
+    raise TypeError(
+        f"{name}={value!r} is {type(value).__name__}: expected a number, or a function of the "
+        "progress remaining (from 1 to 0)"
+    )
