@@ -19,7 +19,7 @@ help:
 
 gate: $(STAMP)
 	@echo "gate: saving, resuming and comparing generated runs of DistributionalPPO"
-	$(BIN)/python properties/gate.py $(ARGS)
+	$(BIN)/python -m properties.gate $(ARGS)
 
 test: $(STAMP)
 	@echo "test: pytest on all cores"

@@ -1,0 +1,51 @@
+"""What can be put under test: an adapter is one file, a subject one small object.
+
+| method | promise |
+|---|---|
+| `build(scenario)` | a fresh run, seeded by the scenario |
+| `train(live, until, visits)` | goes on to `until` steps; calls `visits[t](live)` when t are done |
+| `save(live, target)` | writes the run to a path or a binary stream |
+| `load(source, scenario)` | the run read back into a *poisoned* target: used, otherwise seeded |
+| `roots(live)` | the objects whose graphs are the run's state, by name |
+| `boundaries(scenario)` | the steps at which two runs are compared |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from harness.exclusions import Exclusion
+from harness.scenario import Scenario
+
+Visits = Mapping[int, Callable[[Any], None]]
+
+
+class Subject(Protocol):
+    """Something that can be built, trained, saved and loaded; no base class is needed."""
+
+    @property
+    def name(self) -> str:
+        """How reports call it, such as `sb3:PPO`."""
+
+    @property
+    def exclusions(self) -> Sequence[Exclusion]:
+        """What is knowingly not compared, each with its reason."""
+
+    def build(self, scenario: Scenario) -> Any:
+        """A fresh run, seeded by the scenario."""
+
+    def train(self, live: Any, *, until: int, visits: Visits) -> None:
+        """Trains until `until` steps are done in all; calls `visits[t](live)` on the way."""
+
+    def save(self, live: Any, target: Any) -> None:
+        """Writes the run to a path or a binary stream."""
+
+    def load(self, source: Any, scenario: Scenario) -> Any:
+        """The run read back into a poisoned target."""
+
+    def roots(self, live: Any) -> Mapping[str, Any]:
+        """The objects whose graphs are the state of the run."""
+
+    def boundaries(self, scenario: Scenario) -> Sequence[int]:
+        """The steps at which two runs are compared."""
