@@ -2,6 +2,7 @@
 
 from algo.checkpoint.atomic import FileOperations, atomic_write
 from algo.checkpoint.container import read, verify, write
+from algo.checkpoint.directory import find_latest, retain, write_latest
 from algo.checkpoint.errors import (
     CheckpointError,
     DamagedCheckpoint,
@@ -29,7 +30,10 @@ __all__ = [
     "atomic_write",
     "decode",
     "encode",
+    "find_latest",
     "read",
+    "retain",
     "verify",
     "write",
+    "write_latest",
 ]

@@ -73,8 +73,8 @@ def _dtype(content: Json) -> np.dtype[Any] | None:
         return None
     layout: Any = {**content, "formats": formats}
     aligned = layout.pop("aligned")
-    found: np.dtype[Any] = np.dtype(layout, align=aligned)
-    return None if found.hasobject else found
+    structured: np.dtype[Any] = np.dtype(layout, align=aligned)
+    return None if structured.hasobject else structured
 
 
 def decode_dtype(_: Decoder, content: Json, path: str) -> np.dtype[Any]:

@@ -27,20 +27,16 @@ def diagnose(data: Bytes) -> None:
     names = _entry_names(data)
     if names >= STOCK_ENTRIES:
         raise ForeignCheckpoint(
-            "the file is a zip of Stable-Baselines3, expected a checkpoint of resumeproof; it holds "
+            "expected a checkpoint of resumeproof, got a zip of Stable-Baselines3, which holds "
             "pickled code: if you trust it, use "
             "DistributionalPPO.from_sb3_zip(path, trust_pickle=True)."
         )
     if b"manifest.json" in head or MARK in data[-4096:].tobytes():
         raise DamagedCheckpoint(
-            f"expected {MARK!r} and a seal at the end of the file, got {comment!r}: the file is cut "
-            "off or altered; load another checkpoint."
+            f"expected {MARK!r} and a seal at the end of the file, got {comment!r}: the file is "
+            "cut off or altered; load another checkpoint."
         )
-    what = (
-        f"a zip with the entries {sorted(names)[:4]}"
-        if names
-        else f"a file that begins {head[:8]!r}"
-    )
+    what = f"a zip of {sorted(names)[:4]}" if names else f"a file that begins {head[:8]!r}"
     raise ForeignCheckpoint(f"expected a checkpoint of resumeproof, got {what}; check the path.")
 
 
