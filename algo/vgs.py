@@ -41,7 +41,7 @@ def compute_factor(
     """The factor of an update, in [floor, 1].
 
     Args:
-        sq_norms: q_i, one for each tensor that ever had a gradient.
+        sq_norms: q_i, one for each tensor.
         mean_sq_norms: |m_i|^2, in the same order.
         alpha: how strongly noise shortens the update.
         cap: greatest noise-to-signal ratio that counts.
@@ -166,11 +166,11 @@ class VarianceGradientScaler:
             torch._foreach_lerp_(exp_avgs, [grads[j] for j in rows], weight)
 
     def _compute_factor(self) -> float:
-        """The factor over every tensor that ever had a gradient."""
-        seen = [i for i, count in enumerate(self._counts) if count]
-        means = compute_sq_norms([self._exp_avgs[i] for i in seen])
-        sq_norms = [self._sq_norms[i] for i in seen]
-        return compute_factor(sq_norms, means, alpha=self.alpha, cap=self.cap, floor=self.floor)
+        """The factor over all tensors; one that never had a gradient adds 0 to every sum."""
+        means = compute_sq_norms(self._exp_avgs)
+        return compute_factor(
+            self._sq_norms, means, alpha=self.alpha, cap=self.cap, floor=self.floor
+        )
 
     @contextmanager
     def scaled_step_size(self) -> Iterator[None]:

@@ -219,6 +219,22 @@ def test_upgd_stays_finite(
 
 
 @CLASSES
+def test_upgd_stays_finite_where_the_scale_of_the_utilities_underflows(kind: type) -> None:
+    """A parameter at its first step, beside an old one of the least utility, divides by no zero."""
+    old, new = torch.nn.Parameter(torch.zeros(3)), torch.nn.Parameter(torch.zeros(3))
+    optimizer = kind([old, new], sigma=0.0)
+    for step in range(2):
+        old.grad = torch.ones(3)
+        new.grad = torch.ones(3) if step else None
+        if step:
+            optimizer.state[old]["step"] = 10_000
+            optimizer.state[old]["avg_utility"].fill_(1e-45)
+        optimizer.step()
+    assert optimizer.state[old]["avg_utility"].max() > 0
+    assert torch.isfinite(new).all()
+
+
+@CLASSES
 def test_step_without_any_gradient_changes_nothing(kind: type) -> None:
     """Parameters, state and streams are as before, at the first step and at a later one."""
     params = make_params()
