@@ -17,8 +17,8 @@ from harness.errors import UncapturableLeaf
 from harness.exclusions import Exclusion
 from harness.keypath import PARAMETER, KeyPath, Segment
 from harness.leaves import reader_for
-from harness.leaves.reading import Child, Children, Late, Memory, Unreadable
-from harness.snapshot import MemoryGroup, Row, Snapshot
+from harness.leaves.reading import Child, Late, Memory, Unreadable
+from harness.snapshot import MemoryGroup, Row, Snapshot, keypath_of
 
 # exact types that are kept as they are: immutable, and nothing but their value
 _ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)})
@@ -93,66 +93,56 @@ class _Walk:
         self.seen: dict[int, int] = {}
         self.alive: list[object] = []
         self.buffers: list[bytes | memoryview] = []
-        self.memory: list[tuple[Memory, int]] = []
-        self.queue: list[tuple[int, Children]] = []
-        self.parameters: dict[int, tuple[str, int]] | None = None
+        self.memory: list[tuple[Memory | None, int]] = []
+        self.late: list[tuple[int, Late]] = []
+        self.parameters: dict[int, str] | None = None
 
     def run(self, roots: Mapping[str, object]) -> Snapshot:
-        self.queue.append((0, roots.items()))
-        late = self.drain()
-        while late:
-            late.sort(key=lambda entry: entry[1].last)  # stable: the order of the walk within
-            ready = [entry for entry in late if entry[1].last == late[0][1].last]
-            late = late[len(ready) :]
-            self.queue = [(row, self.named(row, children)) for row, children in ready]
-            late += self.drain()
-        return Snapshot(tuple(self.rows), b"".join(self.buffers), shared_memory(self.memory))
+        self.drain([(0, roots.items())])
+        while self.late:
+            last = all(children.last for _, children in self.late)
+            ready = [(row, item) for row, item in self.late if item.last == last]
+            self.late = [(row, item) for row, item in self.late if item.last != last]
+            self.drain([(row, self.named(row, item)) for row, item in ready])
+        pieces = [(*memory, place) for memory, place in self.memory if memory is not None]
+        return Snapshot(tuple(self.rows), b"".join(self.buffers), shared_memory(pieces))
 
-    def drain(self) -> list[tuple[int, Late]]:
-        """Walk all that waits; what can only be named later is handed back."""
-        late: list[tuple[int, Late]] = []
-        for parent, children in self.queue:  # grows while it is walked
-            if type(children) is Late:
-                late.append((parent, children))
-            else:
-                self.walk(parent, self.kept(parent, children) if self.exclusions else children)
-        self.queue = []
-        return late
+    def drain(self, queue: list[tuple[int, Iterable[Child]]]) -> None:
+        """Walk all that waits; what can be named only later is set aside."""
+        # the hot loop, well under a microsecond a child: every name in it is local
+        rows, late, seen, alive = self.rows, self.late, self.seen, self.alive
+        buffers, memory, cuts, atoms = self.buffers, self.memory, self.exclusions, _ATOMS
+        for parent, children in queue:  # grows while it is walked
+            for segment, child in self.kept(parent, children) if cuts else children:
+                cls = type(child)
+                if cls in atoms:
+                    rows.append((parent, segment, child))
+                    continue
+                place = len(rows)
+                known = seen.setdefault(id(child), place)
+                if known != place:
+                    rows.append((parent, segment, known, None))
+                    continue
+                alive.append(child)
+                name, read = reader_for(cls)  # type: ignore[arg-type]
+                try:
+                    facts, below, data = read(child)
+                except Unreadable as reason:
+                    raise self.uncapturable(parent, segment, name, reason) from None
+                rows.append((parent, segment, name, facts, len(data[0]) if data else 0))
+                if data:
+                    buffers.append(data[0])
+                    memory.append((data[1], place))
+                if isinstance(below, Late):
+                    late.append((place, below))
+                elif below:
+                    queue.append((place, below))
 
-    def walk(self, parent: int, children: Iterable[Child]) -> None:
-        # the hot loop: about half a microsecond a child, so all names are local
-        rows, seen, alive, atoms = self.rows, self.seen, self.alive, _ATOMS
-        for segment, child in children:
-            cls = type(child)
-            if cls in atoms:
-                rows.append((parent, segment, child))
-                continue
-            place = len(rows)
-            known = seen.setdefault(id(child), place)
-            if known != place:
-                rows.append((parent, segment, known, None))
-                continue
-            alive.append(child)
-            name, read = reader_for(cls)  # type: ignore[arg-type]
-            try:
-                facts, below, data = read(child)
-            except Unreadable as reason:
-                raise self.uncapturable(parent, segment, name, str(reason)) from None
-            if data is None:
-                rows.append((parent, segment, name, facts, 0))
-            else:
-                rows.append((parent, segment, name, facts, len(data[0])))
-                self.buffers.append(data[0])
-                if data[1] is not None:
-                    self.memory.append((data[1], place))
-            if below:
-                self.queue.append((place, below))
-
-    def named(self, row: int, children: Late) -> Iterator[Child]:
+    def named(self, row: int, item: Late) -> Iterator[Child]:
         try:
-            yield from children.children(self)
+            yield from item.children(self)
         except Unreadable as reason:
-            raise UncapturableLeaf(self.keypath(row), self.rows[row][2], str(reason)) from None
+            raise self.uncapturable(row, "", self.rows[row][2], reason) from None
 
     def kept(self, parent: int, children: Iterable[Child]) -> Iterator[Child]:
         """The children that no exclusion covers; the others leave a row that says which did."""
@@ -166,12 +156,12 @@ class _Walk:
                 self.rows.append((parent, segment, "", ("excluded", cover.pattern), 0))
 
     def uncapturable(
-        self, parent: int, segment: Segment, name: str, reason: str
+        self, parent: int, segment: Segment, name: str, reason: Unreadable
     ) -> UncapturableLeaf:
-        return UncapturableLeaf(self.keypath(parent).child(segment), name, reason)
+        return UncapturableLeaf(self.keypath(parent).child(segment), name, str(reason))
 
     def keypath(self, place: int) -> KeyPath:
-        return Snapshot(tuple(self.rows), b"", ()).keypath(place)
+        return keypath_of(self.rows, place)
 
     def position(self, item: object) -> int | None:
         return self.seen.get(id(item))
@@ -179,25 +169,29 @@ class _Walk:
     def label(self, key: object) -> tuple[str, str] | None:
         """A parameter by its name, any other object met by its KeyPath."""
         place = self.seen.get(id(key))
-        if place is None or self.rows[place][2] == "":
+        if place is None:
             return None
         if self.parameters is None:
             loaded = "torch" in sys.modules
             tensors = import_module("harness.leaves.tensors") if loaded else None
             self.parameters = tensors.parameter_names(self.alive) if tensors else {}
-        name = self.parameters.get(id(key))
-        path = repr(str(self.keypath(place))) if name is None else repr(name[0])
-        return (PARAMETER if self.rows[place][3][0] == "tensor" else "object"), path
+        name = self.parameters.get(id(key)) or str(self.keypath(place))
+        return (PARAMETER if self.rows[place][3][0] == "tensor" else "object"), repr(name)
 
 
-def shared_memory(pieces: list[tuple[Memory, int]]) -> tuple[MemoryGroup, ...]:
-    """Rows whose owners' memory overlaps, with the offset of each from the lowest address."""
-    groups: list[tuple[int, list[tuple[int, int]]]] = []
-    device, end = "", -1
-    for (where, start, size, here), row in sorted(pieces):
-        if where != device or start >= end:
-            groups.append((start, []))
-            device, end = where, start
-        end = max(end, start + size)
-        groups[-1][1].append((row, here - groups[-1][0]))
-    return tuple(sorted(tuple(sorted(group)) for _, group in groups if len(group) > 1))
+def shared_memory(pieces: list[tuple[int, int, int, str, int]]) -> tuple[MemoryGroup, ...]:
+    """Rows whose owners' memory overlaps, with the offset of each from the lowest address.
+
+    Args:
+        pieces: a `Memory` and its row, each.
+    """
+    groups: list[list[tuple[int, int]]] = []
+    for device in sorted({piece[3] for piece in pieces}):
+        end = base = -1
+        for start, size, here, _, row in sorted(piece for piece in pieces if piece[3] == device):
+            if start >= end:
+                base = start
+                groups.append([])
+            end = max(end, start + size)
+            groups[-1].append((row, here - base))
+    return tuple(sorted(tuple(sorted(group)) for group in groups if len(group) > 1))

@@ -14,7 +14,7 @@ are equal as bytes, which costs one comparison of memory. Needs no numpy and no 
 
 import hashlib
 import marshal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -141,12 +141,7 @@ class Snapshot(Mapping[KeyPath, Leaf]):
 
     def keypath(self, place: int) -> KeyPath:
         """The KeyPath of a row."""
-        segments: list[Segment] = []
-        while place > 0:
-            row = self.rows[place]
-            segments.append(row[1])
-            place = row[0]
-        return KeyPath(*reversed(segments))
+        return keypath_of(self.rows, place)
 
     def payload(self, place: int) -> bytes:
         """The bytes of a row's object."""
@@ -196,6 +191,15 @@ class Snapshot(Mapping[KeyPath, Leaf]):
     @cached_property
     def _index(self) -> dict[KeyPath, int]:
         return {self.keypath(place): place for place in range(1, len(self.rows))}
+
+
+def keypath_of(rows: Sequence[Row], place: int) -> KeyPath:
+    """The segments on the way down to a row."""
+    segments: list[Segment] = []
+    while place > 0:
+        segments.append(rows[place][1])
+        place = rows[place][0]
+    return KeyPath(*reversed(segments))
 
 
 def same_bits(expected: Any, got: Any) -> bool:

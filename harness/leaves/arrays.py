@@ -70,8 +70,8 @@ def _memory(obj: np.ndarray[Any, Any]) -> Memory:
     if not owner.flags.c_contiguous and not owner.flags.f_contiguous:
         # a strided view of foreign memory: only its own extent is known
         low, high = np.lib.array_utils.byte_bounds(owner)
-        return "cpu", low, high - low, here
-    return "cpu", start, owner.nbytes, here
+        return low, high - low, here, "cpu"
+    return start, owner.nbytes, here, "cpu"
 
 
 def _cells(obj: np.ndarray[Any, Any]) -> list[Child]:

@@ -2,10 +2,11 @@
 
 import types
 import weakref
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import ItemsView, Iterable, Iterator
 from functools import partial
 from gc import get_referents
+from itertools import chain
 from typing import Any
 
 from harness.keypath import Segment
@@ -22,21 +23,51 @@ from harness.leaves.reading import (
 )
 
 _ATOMS = frozenset({type(None), bool, float, complex, bytes, type(...)})
+_ordered_fields = type.__getattribute__(OrderedDict, "__dict__")["__dict__"].__get__
+_factory = type.__getattribute__(defaultdict, "__dict__")["default_factory"].__get__
 _LIST, _TUPLE, _DICT, _DEQUE = ("list",), ("tuple",), ("dict",), "deque"
 
 
 def read_dict(obj: dict[Any, Any]) -> Reading:
     """Items in their order; keys that are no plain value are named once the graph is known."""
+    return _read_items(dict.items(obj))
+
+
+def _read_items(items: ItemsView[Any, Any]) -> Reading:
     children: list[Child] = []
-    for key, value in dict.items(obj):
+    for key, value in items:
         kind = type(key)
         if kind is str or kind is int:
             children.append(((key,), value))
         elif segment := spell_key(key):
             children.append((segment, value))
         else:
-            return _DICT, Late(partial(_named_items, obj)), None
+            return _DICT, Late(partial(_named_items, items)), None
     return _DICT, children, None
+
+
+def _ordered(obj: OrderedDict[Any, Any]) -> Reading:
+    """The commonest container of torch, mostly empty; a state dict carries attributes too."""
+    attributes = _ordered_fields(obj)
+    if not attributes and not dict.__len__(obj):
+        return _DICT, (), None
+    # its own items: `move_to_end` changes an order that the dict below does not know
+    facts, children, data = _read_items(OrderedDict.items(obj))
+    return facts, joined(children, list(attributes.items())), data
+
+
+def _default(obj: defaultdict[Any, Any]) -> Reading:
+    facts, children, data = read_dict(obj)
+    return facts, joined(children, [("default_factory", _factory(obj))]), data
+
+
+def joined(children: Children, added: list[Child]) -> Children:
+    """Items and then attributes, also where the items still wait for their names."""
+    if not added:
+        return children
+    if isinstance(children, Late):
+        return Late(lambda names: chain(children.children(names), added), last=children.last)
+    return [*children, *added]
 
 
 def spell_key(key: object) -> Segment | None:
@@ -53,9 +84,9 @@ def spell_key(key: object) -> Segment | None:
     return None
 
 
-def _named_items(obj: dict[Any, Any], names: Names) -> Iterator[Child]:
+def _named_items(items: ItemsView[Any, Any], names: Names) -> Iterator[Child]:
     taken: set[Segment] = set()
-    for place, (key, value) in enumerate(dict.items(obj)):
+    for place, (key, value) in enumerate(items):
         segment = spell_key(key) or names.label(key)
         if segment is None or segment in taken:
             # nothing names this key: it is known by its place, and its own state is walked
@@ -149,6 +180,8 @@ _ITERATORS: tuple[Iterator[Any], ...] = (iter([]), iter(()), iter(range(0)), rev
 
 READERS: dict[type, Reader] = {
     dict: read_dict,
+    OrderedDict: _ordered,
+    defaultdict: _default,
     list: _list,
     tuple: _tuple,
     deque: _deque,

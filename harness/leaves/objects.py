@@ -2,10 +2,10 @@
 
 import types
 from collections.abc import Callable
-from itertools import chain
 from typing import Any
 
-from harness.leaves.reading import Child, Children, Late, Reader, Reading, refuse
+from harness.leaves.containers import joined
+from harness.leaves.reading import Child, Reader, Reading, refuse
 
 _WORD = object.__basicsize__ // 2
 _FACTS = ("object",)
@@ -37,17 +37,9 @@ def with_attributes(read: Reader, cls: type, base: type) -> Reader:
     def extended(obj: Any) -> Reading:
         facts, children, data = read(obj)
         added: list[Child] = [*(fields(obj).items() if fields else ()), *slot_values(slots, obj)]
-        return facts, _joined(children, added), data
+        return facts, joined(children, added), data
 
     return extended
-
-
-def _joined(children: Children, added: list[Child]) -> Children:
-    if not added:
-        return children
-    if isinstance(children, Late):
-        return Late(lambda names: chain(children.children(names), added), last=children.last)
-    return [*children, *added]
 
 
 def dict_getter(cls: type) -> Callable[[Any], dict[str, Any]] | None:

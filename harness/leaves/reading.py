@@ -14,8 +14,8 @@ For the kinds `tensor` and `array` they are (kind, dtype, shape, layout, flags),
 flags are tuples of (name, value)-free plain values that `harness.compare` names.
 """
 
-Memory: TypeAlias = tuple[str, int, int, int]
-"""(device, start of the owner's memory, its size in bytes, where this object's data starts)."""
+Memory: TypeAlias = tuple[int, int, int, str]
+"""(start of the owner's memory, its size in bytes, where this object's data starts, device)."""
 
 Data: TypeAlias = tuple[bytes | memoryview, Memory | None]
 Child: TypeAlias = tuple[Segment, object]

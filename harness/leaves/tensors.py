@@ -3,6 +3,7 @@
 import ctypes
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
@@ -40,12 +41,12 @@ def read_tensor(obj: torch.Tensor) -> Reading:
     """
     if obj.layout is not _STRIDED or obj.is_quantized or obj.is_nested:
         return _sparse(obj)
-    leaf = obj.is_leaf
+    leaf, dtype = obj.is_leaf, obj.dtype
     device = "cpu" if obj.is_cpu else str(obj.device)
-    lazy = (obj.is_conj(), obj.is_neg())
+    lazy = (dtype.is_complex and obj.is_conj(), obj.is_neg())
     facts: Facts = (
         "tensor",
-        _dtype_name(obj.dtype),
+        _dtype_name(dtype),
         tuple(obj.shape),
         ("strides", *obj.stride(), obj.storage_offset(), device, *lazy),
         (obj.requires_grad, leaf),
@@ -69,7 +70,7 @@ def _data(obj: torch.Tensor, device: str, lazy: bool) -> Data | None:
         return None
     storage = obj.untyped_storage()
     here = obj.data_ptr()
-    memory: Memory = (device, storage.data_ptr(), storage.nbytes(), here)
+    memory: Memory = (storage.data_ptr(), storage.nbytes(), here, device)
     if lazy or device != "cpu" or not obj.is_contiguous():
         obj = obj.detach().resolve_conj().resolve_neg().cpu().contiguous()
         return _string_at(obj.data_ptr(), nbytes), memory
@@ -109,7 +110,7 @@ def _storage(obj: torch.UntypedStorage) -> Reading:
     size, start = obj.nbytes(), obj.data_ptr()
     if obj.device.type != "cpu":
         raise Unreadable("is memory of a device; keep a tensor of it instead")
-    return ("storage", size), (), (_string_at(start, size), ("cpu", start, size, start))
+    return ("storage", size), (), (_string_at(start, size), (start, size, start, "cpu"))
 
 
 _fields = dict_getter(torch.nn.Module)
@@ -130,22 +131,23 @@ def read_module(obj: torch.nn.Module) -> Reading:
     return ("module_object", *(tuple(part) for part in parts if part is not None)), children, None
 
 
-def parameter_names(walked: list[object]) -> dict[int, tuple[str, int]]:
-    """Name of every tensor held by a module, by id, with the id of the outermost module.
+def parameter_names(walked: list[object]) -> dict[int, str]:
+    """Name of every tensor held by a module, by id.
 
     The names start at the outermost modules, whichever attribute the walk came by: two captures
     agree on them also where attributes were set in another order.
     """
-    modules = [item for item in walked if isinstance(item, torch.nn.Module)]
+    kinds = {kind for kind in set(map(type, walked)) if issubclass(kind, torch.nn.Module)}
+    modules: list[Any] = [item for item in walked if type(item) in kinds]
     nested = {id(child) for module in modules for child in module._modules.values()}
-    names: dict[int, tuple[str, int]] = {}
+    names: dict[int, str] = {}
     for root in modules:
         if id(root) in nested:
             continue
         for name, tensor in _named(root):
             known = names.get(id(tensor))
-            if known is None or (len(name), name) < (len(known[0]), known[0]):
-                names[id(tensor)] = (name, id(root))
+            if known is None or (len(name), name) < (len(known), known):
+                names[id(tensor)] = name
     return names
 
 
