@@ -33,7 +33,7 @@ TORCH_NAMES = {
     torch.float8_e5m2: "F8_E5M2",
 }  # fmt: skip
 RAW_TORCH = (
-    torch.complex32, torch.complex128, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz,
+    torch.complex128, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz,
 )  # fmt: skip
 TORCH_DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in (*TORCH_NAMES, *RAW_TORCH)}
 
@@ -69,7 +69,7 @@ def _encode_array(encoder: Encoder, value: npt.NDArray[Any], path: str) -> Json:
     if not value.flags.writeable:
         body["readonly"] = True
     if value.nbytes == 0:
-        return body
+        return _empty(body, value.strides, value.itemsize)
     origin, itemsize = value.__array_interface__["data"][0], value.itemsize
     low, high = reach(value.shape, value.strides, itemsize)
     encoder.memory.add(
@@ -108,6 +108,13 @@ def _decode_array(decoder: Decoder, content: Json, path: str) -> npt.NDArray[Any
     return value
 
 
+def _empty(body: dict[str, Any], strides: tuple[int, ...], itemsize: int) -> dict[str, Any]:
+    """Complete the JSON of an array without bytes: it has no block, but may have odd strides."""
+    if strides != packed_strides(body["shape"], itemsize):
+        body["strides"] = list(strides)
+    return body
+
+
 def _check_body(content: Json, path: str, optional: set[str]) -> None:
     required = {"dtype", "shape"}
     known = required | {"block", "offset", "strides"} | optional
@@ -129,8 +136,8 @@ def _place(
     empty = 0 in shape or itemsize == 0
     expect(empty == ("block" not in content), content, path, "a block unless it is empty")
     if empty:
-        expect(offset == 0 and strides == packed, content, path, "no layout of nothing")
-        return shape, packed, 0, np.empty(max(itemsize, 1), np.uint8)
+        expect(offset == 0, content, path, "no offset into nothing")
+        return shape, strides, 0, np.empty(max(itemsize, 1), np.uint8)
     return (
         shape,
         strides,
@@ -147,9 +154,10 @@ def _encode_tensor(encoder: Encoder, value: torch.Tensor, path: str) -> Json:
         body["requires_grad"] = True
     if value.device.type != "cpu":
         body["device"] = str(value.device)
-    if value.numel():
-        window = _tensor_window(encoder, value, path, body)
-        encoder.memory.add(window, value)
+    if not value.numel():
+        itemsize = value.element_size()
+        return _empty(body, tuple(step * itemsize for step in value.stride()), itemsize)
+    encoder.memory.add(_tensor_window(encoder, value, path, body), value)
     return body
 
 
@@ -206,11 +214,13 @@ def _decode_tensor(decoder: Decoder, content: Json, path: str) -> torch.Tensor:
     shape, strides, offset, data = _place(decoder, content, path, dtype.itemsize)
     expect(content.get("requires_grad", True) is True, content, path, "requires_grad as true")
     device = find_device(decoder, content.get("device", "cpu"), path)
-    value = torch.empty(shape if 0 in shape else 0, dtype=dtype, device=device)
-    if 0 not in shape:
-        steps = [step // dtype.itemsize for step in (offset, *strides)]
-        exact = [step * dtype.itemsize for step in steps] == [offset, *strides]
-        expect(exact and min(steps) >= 0, content, path, "steps in whole elements")
+    steps = [step // dtype.itemsize for step in (offset, *strides)]
+    exact = [step * dtype.itemsize for step in steps] == [offset, *strides]
+    expect(exact and min(steps) >= 0, content, path, "steps in whole elements")
+    if 0 in shape:
+        value = torch.empty_strided(shape, steps[1:], dtype=dtype, device=device)
+    else:
+        value = torch.empty(0, dtype=dtype, device=device)
         storage = decoder.blocks.storage(content["block"], data, device)
         value.set_(storage, steps[0], shape, tuple(steps[1:]))
     return value.requires_grad_("requires_grad" in content)
@@ -232,7 +242,8 @@ def find_device(decoder: Decoder, name: Json, path: str) -> torch.device:
 
 
 def _encode_text(encoder: Encoder, value: np.str_, path: str) -> Json:
-    return encoder.encode(str(value), path)
+    # A slice is a plain str with all letters; str() would drop zeros from the end.
+    return encoder.encode(value[:], path)
 
 
 def _decode_text(decoder: Decoder, content: Json, path: str) -> np.str_:
@@ -242,7 +253,7 @@ def _decode_text(decoder: Decoder, content: Json, path: str) -> np.str_:
 
 
 def _encode_octets(_: Encoder, value: np.bytes_, __: str) -> Json:
-    return bytes(value).hex()
+    return value[:].hex()
 
 
 def _decode_octets(_: Decoder, content: Json, path: str) -> np.bytes_:
