@@ -70,26 +70,30 @@ def _encode_array(encoder: Encoder, value: npt.NDArray[Any], path: str) -> Json:
         body["readonly"] = True
     if value.nbytes == 0:
         return _empty(body, value.strides, value.itemsize)
+    name = NUMPY_NAMES.get(dtype) if type(dtype) is str else None
+    encoder.memory.add(_array_window(value, name, path, body), value)
+    return body
+
+
+def _array_window(
+    value: npt.NDArray[Any], name: str | None, path: str, body: dict[str, Any]
+) -> Window:
     origin, itemsize = value.__array_interface__["data"][0], value.itemsize
     low, high = reach(value.shape, value.strides, itemsize)
-    encoder.memory.add(
-        Window(
-            low=origin + low,
-            high=origin + high,
-            origin=origin,
-            dtype=NUMPY_NAMES.get(dtype) if type(dtype) is str else None,
-            shape=value.shape,
-            strides=value.strides,
-            itemsize=itemsize,
-            flat=lambda: _flat(value),
-            raw=lambda: value.view(f"V{itemsize}"),
-            divisible=False,
-            path=path,
-            body=body,
-        ),
-        value,
+    return Window(
+        low=origin + low,
+        high=origin + high,
+        origin=origin,
+        dtype=name,
+        shape=value.shape,
+        strides=value.strides,
+        itemsize=itemsize,
+        flat=lambda: _flat(value),
+        raw=lambda: value.view(f"V{itemsize}"),
+        divisible=False,
+        path=path,
+        body=body,
     )
-    return body
 
 
 def _flat(value: npt.NDArray[Any]) -> Bytes:
@@ -184,8 +188,7 @@ def _tensor_window(
     strides = tuple(step * itemsize for step in value.stride())
     storage = encoder.memory.on_cpu(value.untyped_storage())
     first = int(value.storage_offset()) * itemsize
-    origin = storage.data_ptr() + first
-    high = reach(shape, strides, itemsize)[1]
+    origin, high = storage.data_ptr() + first, reach(shape, strides, itemsize)[1]
 
     def untyped(size: Sequence[int], steps: Sequence[int]) -> Bytes:
         # numpy has no bfloat16 and torch no untyped item: bytes, with one dimension more.

@@ -54,7 +54,6 @@ def outcome(data: bytes) -> str:
     try:
         read(io.BytesIO(data))
     except CheckpointError as error:
-        assert str(error)
         return type(error).__name__
     return "accepted"
 

@@ -132,9 +132,9 @@ DAMAGED: dict[str, tuple[Any, dict[str, Block], str]] = {
     "list as key": ({"$dict": [[[], 3]]}, {}, r"unhashable"),
     "repeated item": ({"$set": [1, 1]}, {}, r"items that differ"),
     "overfull deque": ({"$deque": {"maxlen": 1, "items": [1, 2]}}, {}, r"at most maxlen"),
-    "deque with more": ({"$deque": {"maxlen": 1, "items": [], "x": 1}}, {}, r"maxlen and it"),
+    "deque with more": ({"$deque": {"maxlen": 1, "items": [], "x": 1}}, {}, r"and items"),
     "deep": ([json.loads("[" * 120 + "]" * 120)], {}, r"nested deeper than 100"),
-    "object dtype": ({"$array": {**ARRAY, "dtype": "|O"}}, {"0": BLOCK}, r"a dtype without objects"),
+    "object dtype": ({"$array": {**ARRAY, "dtype": "|O"}}, {"0": BLOCK}, r"without objects"),
     "dtype program": ({"$dtype": "f4,(2,)O"}, {}, r"a dtype without objects"),
     "hidden object dtype": (
         {"$dtype": {"names": ["a"], "formats": ["|O"], "offsets": [0], "itemsize": 8,
