@@ -118,6 +118,8 @@ def _frozenset(obj: frozenset[Any]) -> Reading:
 
 def _members(members: Iterable[Any]) -> Children:
     listed = list(members)
+    if not listed:
+        return ()
     spelled = [(segment, member) for member in listed if (segment := spell_key(member)) is not None]
     if len(spelled) == len(listed):
         # the order of a set depends on hashes and history: sorted by spelling it does not

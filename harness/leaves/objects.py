@@ -46,7 +46,8 @@ def dict_getter(cls: type) -> Callable[[Any], dict[str, Any]] | None:
     """How to reach an instance's `__dict__` without running code of its class."""
     for base in cls.__mro__:
         getter = type.__getattribute__(base, "__dict__").get("__dict__")
-        if isinstance(getter, types.GetSetDescriptorType) and base is not type:
+        # SimpleNamespace shows its own as a member
+        if isinstance(getter, types.GetSetDescriptorType | types.MemberDescriptorType):
             return getter.__get__
     return None
 
@@ -58,7 +59,7 @@ def slots_of(cls: type, base: type) -> tuple[tuple[str, Any], ...]:
         if part is base:
             break
         for name, member in type.__getattribute__(part, "__dict__").items():
-            if isinstance(member, types.MemberDescriptorType):
+            if isinstance(member, types.MemberDescriptorType) and name != "__dict__":
                 found.setdefault(name, member)
     return tuple(found.items())
 

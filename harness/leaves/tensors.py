@@ -1,12 +1,14 @@
 """torch: tensors, generators, modules and optimizers. Imported only once torch is."""
 
 import ctypes
+from collections import OrderedDict
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 import torch
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
+from torch.utils.hooks import RemovableHandle
 
 from harness.leaves.objects import dict_getter
 from harness.leaves.reading import (
@@ -60,7 +62,7 @@ def _children(obj: torch.Tensor, leaf: bool) -> list[Child]:
     if (leaf or obj.retains_grad) and obj.grad is not None:
         children.append(("grad", obj.grad))
     if obj._backward_hooks is not None:
-        children.append(("_backward_hooks", obj._backward_hooks))
+        children.append(("_backward_hooks", OrderedDict(enumerate(obj._backward_hooks.values()))))
     return children
 
 
@@ -113,22 +115,51 @@ def _storage(obj: torch.UntypedStorage) -> Reading:
     return ("storage", size), (), (_string_at(start, size), (start, size, start, "cpu"))
 
 
-_fields = dict_getter(torch.nn.Module)
+_fields: Any = dict_getter(torch.nn.Module)
 _PARTS = ("_parameters", "_buffers", "_modules")
 
 
 def read_module(obj: torch.nn.Module) -> Reading:
     """A module as one names it: `policy.mlp.0.weight`, with the order of its parts as a fact."""
-    own = _fields(obj) if _fields else {}
+    own = _fields(obj)
     parts = [own.get(name) for name in _PARTS]
     names = [name for part in parts if part for name in part]
     if not all(type(part) is dict for part in parts) or not own.keys().isdisjoint(names):
         # parts in some other mapping, or a name used twice: spelled out, so that none hides
-        return ("module_object",), own.items(), None
-    children = [item for item in own.items() if item[0] not in _PARTS]
+        return ("module_object",), _ranked(own), None
+    children = [item for item in _ranked(own) if item[0] not in _PARTS]
     for part in parts:
-        children.extend(part.items())  # type: ignore[union-attr]
+        children.extend(part.items())
     return ("module_object", *(tuple(part) for part in parts if part is not None)), children, None
+
+
+def _optimizer(obj: torch.optim.Optimizer) -> Reading:
+    """An instance like any other, but for the ids of its hooks."""
+    return ("object",), _ranked(obj.__dict__), None
+
+
+def _ranked(own: dict[str, Any]) -> list[Child]:
+    """The attributes of a module or optimizer, its hooks by their rank.
+
+    torch keys hooks by a counter of the process: two equal modules never have the same keys, and
+    only the order of registration, over all kinds of hooks together, means anything.
+    """
+    filled = [value for value in own.values() if type(value) is OrderedDict and value]
+    if not filled:
+        return list(own.items())
+    ids = sorted({key for hooks in filled for key in hooks if type(key) is int})
+    rank = {key: place for place, key in enumerate(ids)}
+    return [
+        (name, OrderedDict((rank.get(key, key), hook) for key, hook in value.items()))
+        if type(value) is OrderedDict and value and "hooks" in name
+        else (name, value)
+        for name, value in own.items()
+    ]
+
+
+def _handle(obj: RemovableHandle) -> Reading:
+    # without its id, a counter of the process
+    return ("handle",), (("hooks_dict_ref", obj.hooks_dict_ref),), None
 
 
 def parameter_names(walked: list[object]) -> dict[int, str]:
@@ -170,6 +201,8 @@ READERS: dict[type, Reader] = {
     UninitializedBuffer: _uninitialised,
     torch.Generator: _generator,
     torch.nn.Module: read_module,
+    torch.optim.Optimizer: _optimizer,
+    RemovableHandle: _handle,
     torch.UntypedStorage: _storage,
     **dict.fromkeys((torch.dtype, torch.device, torch.layout, torch.memory_format), _spelled),
     torch.autograd.graph.Node: refuse("is a part of an autograd graph"),
