@@ -1,0 +1,34 @@
+"""Exclusions: a reason each, and none left over."""
+
+import pytest
+
+from harness.errors import InvalidExclusion, UnusedExclusion
+from harness.exclusions import Exclusion, require_used
+
+CLOCK = Exclusion(pattern="start_time", reason="wall clock")
+OTHER = Exclusion(pattern="env.envs[*].t_start", reason="wall clock")
+
+
+def test_exclusion_needs_a_reason():
+    """An exclusion without a reason is refused, naming its pattern."""
+    with pytest.raises(InvalidExclusion, match="expected a reason for pattern='start_time'"):
+        Exclusion(pattern="start_time", reason=" ")
+
+
+@pytest.mark.parametrize("pattern", ["", "*", "**", "**.*", "[*]"])
+def test_exclusion_of_everything_is_refused(pattern):
+    """A pattern that names nothing is refused: it would switch the instrument off."""
+    with pytest.raises(InvalidExclusion, match="expected a pattern that names a KeyPath"):
+        Exclusion(pattern=pattern, reason="none")
+
+
+def test_unused_exclusions_are_listed():
+    """Every exclusion that covered nothing is listed in one error."""
+    with pytest.raises(UnusedExclusion, match=r"1 that cover nothing: 'env\.envs") as caught:
+        require_used([CLOCK, OTHER], used=[CLOCK])
+    assert caught.value.patterns == (OTHER.pattern,)
+
+
+def test_used_exclusions_pass():
+    """Nothing is raised when each exclusion covered something somewhere."""
+    require_used([CLOCK, OTHER], used={OTHER, CLOCK})
