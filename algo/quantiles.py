@@ -7,7 +7,6 @@ Legend of shape suffixes: ``b`` batch, ``n`` quantiles.
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from algo.losses import check_batch
 
@@ -60,9 +59,9 @@ def quantile_huber_loss(quantiles: Tensor, targets: Tensor, kappa: float = 1.0) 
     levels_n = quantile_midpoints(
         quantiles.shape[1], dtype=quantiles.dtype, device=quantiles.device
     )
-    targets_bn = targets.unsqueeze(1).expand_as(quantiles)
-    huber_bn = functional.huber_loss(quantiles, targets_bn, reduction="none", delta=kappa)
-    # the side of the target is a constant of the gradient, as in the paper
-    below_bn = targets_bn < quantiles.detach()
-    weights_bn = torch.where(below_bn, 1.0 - levels_n, levels_n)
-    return (weights_bn * huber_bn).mean(dim=1) / kappa
+    error_bn = targets.unsqueeze(1) - quantiles
+    # L(u) = c (u - c / 2) with c = u clipped to kappa; the derivative is c, so c may be a constant
+    # of the gradient. Times the weight, |tau - 1{u < 0}| c is c / 2 + (tau - 1/2) |c|.
+    clipped_bn = error_bn.detach().clamp(-kappa, kappa)
+    slope_bn = torch.addcmul(0.5 * clipped_bn, levels_n - 0.5, clipped_bn.abs())
+    return (slope_bn * (error_bn - 0.5 * clipped_bn)).mean(dim=1) / kappa
