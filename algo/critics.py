@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from algo.critic_heads import CategoricalHead, CriticHead, QuantileHead, ScalarHead
+from algo.layers import run_layer
 
 __all__ = [
     "CRITICS",
@@ -49,7 +50,7 @@ class TwinCritic(nn.Module):
 
     def forward(self, latent: Tensor) -> tuple[Tensor, ...]:
         """Outputs of each head, ``(batch, n_outputs)`` each, for a latent ``(batch, d)``."""
-        return tuple(head(latent) for head in self.heads)
+        return tuple([run_layer(head, latent) for head in self.heads])
 
     def value(self, outputs: tuple[Tensor, ...]) -> Tensor:
         """Minimum over the heads of the expected value, state by state, ``(batch,)``."""

@@ -179,7 +179,7 @@ def test_a_widened_support_survives_state_dict_with_its_atoms() -> None:
         assert torch.equal(other.v_max, head.v_max)
         assert torch.equal(other.atoms, head.atoms)
         assert other.atoms[-1] == other.v_max
-    assert set(head.state_dict()) == {"v_min", "v_max", "net.weight", "net.bias"}
+    assert set(head.state_dict()) == {"v_min", "v_max", "weight", "bias"}
 
 
 @pytest.mark.parametrize(
