@@ -5,7 +5,7 @@ element-wise operations only, so its bits do not depend on how tensors are cut o
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,10 @@ from torch import Tensor
 # What torch's foreach functions take.
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
-# Elements worked on at once: what a block needs stays in a 512 KiB L2 cache, and no temporary is as
-# large as a parameter. A multiple of 16, because torch vectorises, and draws normals, in runs of
-# 16: only so are the bits of a block those of the whole tensor.
-_BLOCK = 16_384
+# Elements worked on at once: large enough that the calls cost nothing beside the arithmetic, and so
+# small that no temporary is as large as a large parameter. A multiple of 16, because torch
+# vectorises, and draws normals, in runs of 16: only so are the bits of a block those of the tensor.
+_BLOCK = 131_072
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,10 +84,11 @@ def _wrap(values: Sequence[float], like: Tensor) -> Any:
     """The values as operands of a foreach function, of the same effect on tensors like this one.
 
     On the CPU torch turns every number into a tensor, for every tensor of the list anew, which
-    takes longer than the arithmetic on a small layer. Not in half precision: there a number is
-    applied in single precision, a tensor is not.
+    for three or more small ones takes longer than to do it here once. Not in half precision: there
+    a number is applied in single precision, a tensor is not.
     """
-    if like.device.type != "cpu" or like.dtype not in (torch.float32, torch.float64):
+    exact = like.dtype in (torch.float32, torch.float64)
+    if len(values) < 3 or like.device.type != "cpu" or not exact:
         return values
     wrapped = {value: torch.tensor(value, dtype=like.dtype) for value in set(values)}
     return [wrapped[value] for value in values]
@@ -131,21 +132,18 @@ def compute_adam_denominators(
     return denominators
 
 
-def draw_noise(
-    like: Tensors, sigma: float, choose: Callable[[torch.device], torch.Generator]
-) -> list[Tensor]:
+def draw_noise(like: Tensors, sigma: float, generator: torch.Generator) -> list[Tensor]:
     """Contiguous noise of standard deviation sigma, tensor by tensor; no draw for sigma 0.
 
     Args:
-        like: gives shape, type and device of each draw, and their order.
+        like: gives shape and type of each draw, and their order; all on the generator's device.
         sigma: standard deviation; the draw has it built in, which saves a pass over the noise.
-        choose: returns the generator of a device.
+        generator: what is drawn from.
     """
     if sigma == 0:
         return [torch.zeros_like(tensor) for tensor in like]
+    layout = torch.contiguous_format
     return [
-        torch.empty_like(tensor, memory_format=torch.contiguous_format).normal_(
-            0.0, sigma, generator=choose(tensor.device)
-        )
+        torch.empty_like(tensor, memory_format=layout).normal_(0.0, sigma, generator=generator)
         for tensor in like
     ]

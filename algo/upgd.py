@@ -85,18 +85,19 @@ class _UtilityGated(Optimizer, ABC):
 
     def _gather(self, group: dict[str, Any]) -> tuple[list[int], list[Block]]:
         """Step counts, this one included, and tensors of the parameters that have a gradient."""
-        active = [p for p in group["params"] if p.grad is not None and p.numel()]
-        if any(p.grad.is_sparse for p in active):
+        pairs = [(p, p.grad) for p in group["params"]]
+        active = [(p, grad) for p, grad in pairs if grad is not None and grad.numel()]
+        if any(grad.is_sparse for _, grad in active):
             raise RuntimeError(f"{type(self).__name__} expects dense gradients, got a sparse one")
         names = ("avg_utility", *self._moments)
         steps, rows = [], []
-        for p in active:
+        for p, grad in active:
             state = self.state[p]
             if not state:
                 state.update({"step": 0, **{name: torch.zeros_like(p) for name in names}})
             state["step"] += 1
             steps.append(state["step"])
-            rows.append((p, p.grad, *[state[name] for name in names]))
+            rows.append((p, grad, *[state[name] for name in names]))
         return steps, split_rows(rows)
 
     def _descend(
@@ -104,7 +105,8 @@ class _UtilityGated(Optimizer, ABC):
     ) -> None:
         """Take the step of one block, whose utilities are up to date."""
         lr = group["lr"]
-        moves = draw_noise(block.params, lr * group["sigma"], self._choose_generator)
+        generator = self._choose_generator(block.params[0].device)
+        moves = draw_noise(block.params, lr * group["sigma"], generator)
         self._add_direction(moves, block, group, steps)
         gates = open_gates(
             block.utilities, [peak * (1 - group["beta_utility"] ** step) for step in steps]

@@ -47,7 +47,7 @@ class Loop:
         correction = 1 - BETA_UTILITY**self.steps
         for index, p in enumerate(self.params):
             noise = torch.randn_like(p) * SIGMA
-            gate = torch.sigmoid(self.utilities[index] / correction / (peak / correction))
+            gate = torch.sigmoid_(self.utilities[index] / correction / (peak / correction))
             p.mul_(1 - LR * WEIGHT_DECAY)
             if self.adaptive:
                 p.add_((self.direct(index) + noise) * (1 - gate), alpha=-2 * LR)

@@ -14,7 +14,7 @@ from algo.upgd import UPGD, AdaptiveUPGD
 CLASSES = pytest.mark.parametrize("kind", [UPGD, AdaptiveUPGD])
 
 # Below and above 16 elements, scalar, not a multiple of 16, more than two blocks of the kernel.
-SHAPES = [(7,), (), (5, 3), (16,), (33, 9), (2 * 16_384 + 5,), (181, 97), (1,)]
+SHAPES = [(7,), (), (5, 3), (16,), (33, 9), (2 * 131_072 + 5,), (181, 97), (1,)]
 
 
 class Reference:

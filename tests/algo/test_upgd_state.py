@@ -14,7 +14,7 @@ from torch import Tensor
 from algo.upgd import UPGD, AdaptiveUPGD
 
 CLASSES = pytest.mark.parametrize("kind", [UPGD, AdaptiveUPGD])
-SHAPES = [(7,), (), (5, 3), (16,), (16_384 + 5,)]
+SHAPES = [(7,), (), (5, 3), (16,), (131_072 + 5,)]
 
 
 def make_params(shapes: Sequence[tuple[int, ...]] = SHAPES) -> list[torch.nn.Parameter]:
