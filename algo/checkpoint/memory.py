@@ -46,7 +46,8 @@ class Window:
         shape: lengths of the dimensions, in elements.
         strides: steps of the dimensions, in bytes.
         itemsize: bytes of an element.
-        flat: returns the window's bytes without a copy; only called when the window is dense.
+        flat: returns the window's bytes without a copy; only called when the window is dense. It
+            keeps the array alive: a temporary that died would free its address for another one.
         raw: returns an array of untyped items with this shape and these strides, without a copy.
         divisible: whether the offset in the block must be a multiple of `itemsize`, as in torch.
         path: where the value stands in the tree.
@@ -111,14 +112,11 @@ class Memory:
 
     def __init__(self) -> None:
         self._windows: list[Window] = []
-        # A temporary that died would free its address for another one: then two would overlap.
-        self._alive: list[object] = []
         self._copies: dict[tuple[str, int], torch.UntypedStorage] = {}
 
-    def add(self, window: Window, owner: object) -> None:
-        """Note a window of at least one byte; `owner` is kept alive until the memory is dropped."""
+    def add(self, window: Window) -> None:
+        """Note a window of at least one byte."""
         self._windows.append(window)
-        self._alive.append(owner)
 
     def on_cpu(self, storage: torch.UntypedStorage) -> torch.UntypedStorage:
         """Return the storage, or one copy on the CPU however many tensors share it."""
@@ -197,7 +195,7 @@ class Blocks:
     def __init__(self, blocks: Mapping[str, Block]) -> None:
         self._blocks = blocks
         self._reached: dict[str, tuple[int, int]] = {}
-        self._aligned: dict[str, Bytes] = {}
+        self._copies: dict[str, Bytes] = {}
         self._storages: dict[tuple[str, str], torch.UntypedStorage] = {}
 
     def window(
@@ -210,9 +208,9 @@ class Blocks:
         """
         if key not in self._blocks:
             raise DamagedCheckpoint(f"expected block {key!r} among the arrays, got none.")
-        data = self._aligned.get(key)
+        data = self._copies.get(key)
         if data is None:
-            data = self._aligned[key] = _aligned(self._blocks[key].data)
+            data = self._copies[key] = _own_copy(self._blocks[key].data)
         low, high = (offset + end for end in reach(shape, strides, itemsize))
         if low < 0 or high > data.size:
             raise DamagedCheckpoint(
@@ -244,9 +242,8 @@ class Blocks:
                 )
 
 
-def _aligned(data: Bytes) -> Bytes:
-    if data.ctypes.data % ALIGNMENT == 0 and data.flags.writeable:
-        return data
+def _own_copy(data: Bytes) -> Bytes:
+    """Memory of its own: arrays that never shared any must not share the buffer of the file."""
     buffer = aligned_buffer(data.size)
     buffer[...] = data
     return buffer
