@@ -71,7 +71,7 @@ def _encode_array(encoder: Encoder, value: npt.NDArray[Any], path: str) -> Json:
     if value.nbytes == 0:
         return _empty(body, value.strides, value.itemsize)
     name = NUMPY_NAMES.get(dtype) if type(dtype) is str else None
-    encoder.memory.add(_array_window(value, name, path, body), value)
+    encoder.memory.add(_array_window(value, name, path, body))
     return body
 
 
@@ -161,7 +161,7 @@ def _encode_tensor(encoder: Encoder, value: torch.Tensor, path: str) -> Json:
     if not value.numel():
         itemsize = value.element_size()
         return _empty(body, tuple(step * itemsize for step in value.stride()), itemsize)
-    encoder.memory.add(_tensor_window(encoder, value, path, body), value)
+    encoder.memory.add(_tensor_window(encoder, value, path, body))
     return body
 
 

@@ -296,6 +296,10 @@ def test_cycle_through_dicts_survives() -> None:
     again = round_trip(parent)
     assert again["child"]["parent"] is again
     assert again[1]["up"] is again
+    plain: dict[str, Any] = {}
+    plain["me"] = plain
+    again = round_trip(plain)
+    assert again["me"] is again
 
 
 def test_array_views_share_memory() -> None:
@@ -315,6 +319,19 @@ def test_overlapping_views_without_base_share_memory() -> None:
     one, other = decode(content, blocks)
     assert np.shares_memory(one, other)
     assert sorted(set(blocks["0"].data.view(np.int16).tolist())) == [0, 7]
+
+
+def test_neighbours_do_not_share_memory() -> None:
+    """Arrays that merely stand next to each other are stored apart, wherever they happen to be."""
+    base = np.arange(8)
+    apart = encode([base[:4].copy(), base[4:].copy()])
+    assert encode([base[:4], base[4:]])[0] == apart[0]
+
+
+def test_temporary_arrays_do_not_mix() -> None:
+    """States that are copied out while encoding stay apart, however memory is reused."""
+    generators = [random.Random(number) for number in range(9)]
+    assert bits(round_trip(generators)) == bits(generators)
 
 
 def test_gaps_are_not_state() -> None:

@@ -94,6 +94,7 @@ ARRAY = {"block": "0", "dtype": "<f4", "shape": [2]}
 TENSOR = {"block": "0", "dtype": "float32", "shape": [2]}
 BLOCK = Block(dtype="F32", shape=(2,), data=np.zeros(8, np.uint8))
 MERSENNE = encode(np.random.Generator(np.random.MT19937(1)))
+PERMUTED = encode(np.random.PCG64(1))
 PHILOX = encode(np.random.Philox(1))
 
 
@@ -168,6 +169,7 @@ DAMAGED: dict[str, tuple[Any, dict[str, Block], str]] = {
     ),
     "forged position": (forged(MERSENNE, pos=10**6), MERSENNE[1], r"pos up to 624"),
     "forged negative position": (forged(PHILOX, buffer_pos=-9), PHILOX[1], r"buffer_pos up to 4"),
+    "forged flag": (forged(PERMUTED, has_uint32=True), {}, r"that the generator takes unchanged"),
     "forged kind": (forged(MERSENNE, kind="os.system"), MERSENNE[1], r"KeyError"),
     "forged pool": (forged(MERSENNE, pool_size=10**9), MERSENNE[1], r"a pool of 4 to 1024"),
     "generator of nothing": ({"$generator": {"bit_generator": 5}}, {}, r"Error"),
