@@ -29,7 +29,12 @@ _REGISTRY: dict[type, Reader] = {
 }
 
 # module of the program -> ours with the readers of its types
-_ON_DEMAND = {"torch": "harness.leaves.tensors"}
+_ON_DEMAND = {
+    "torch": "harness.leaves.tensors",
+    "torch.utils.tensorboard.writer": "harness.leaves.writers",
+    "multiprocessing.process": "harness.leaves.processes",
+    "subprocess": "harness.leaves.processes",
+}
 
 
 def register_leaf(cls: type, reader: Callable[[Any], Reading]) -> None:

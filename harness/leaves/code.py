@@ -1,5 +1,6 @@
 """Functions, methods, classes, modules: known by name, and by the state a closure carries."""
 
+import abc
 import functools
 import operator
 import types
@@ -52,7 +53,8 @@ def _method(obj: types.MethodType) -> Reading:
 def _builtin(obj: types.BuiltinMethodType) -> Reading:
     owner = obj.__self__
     name = f"{getattr(obj, '__module__', None)}.{obj.__qualname__}"
-    if owner is None or isinstance(owner, types.ModuleType | type):
+    bound = type(owner).__module__ != "pybind11_builtins"  # there it is a table, not an object
+    if owner is None or isinstance(owner, types.ModuleType | type) or not bound:
         return ("builtin", name), (), None
     return ("builtin", name), (("__self__", owner),), None
 
@@ -63,6 +65,11 @@ def _descriptor(obj: Any) -> Reading:
 
 def _class(obj: type) -> Reading:
     return ("class", name_of(obj)), (), None
+
+
+def _registrations(obj: object) -> Reading:
+    # which virtual subclasses a class has, and a cache of answers: part of its code
+    return ("builtin", "registrations"), (), None
 
 
 def _module(obj: types.ModuleType) -> Reading:
@@ -130,6 +137,7 @@ READERS: dict[type, Reader] = {
     type(functools.lru_cache(_module)): _wrapped,
     type: _class,
     types.ModuleType: _module,
+    type(getattr(abc.ABC, "_abc_impl")): _registrations,  # noqa: B009
     functools.partial: _partial,
     np.ufunc: _ufunc,
     property: _property,

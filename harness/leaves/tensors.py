@@ -41,6 +41,14 @@ def read_tensor(obj: torch.Tensor) -> Reading:
 
     Elements that a strided view skips do not count.
     """
+    if type(obj) is torch.Tensor or type(obj) is torch.nn.Parameter:
+        return _tensor(obj)
+    # a subclass may override every operation; none of its code runs here
+    with torch._C.DisableTorchFunctionSubclass():
+        return _tensor(obj)
+
+
+def _tensor(obj: torch.Tensor) -> Reading:
     if obj.layout is not _STRIDED or obj.is_quantized or obj.is_nested:
         return _sparse(obj)
     leaf, dtype = obj.is_leaf, obj.dtype
@@ -123,8 +131,9 @@ def read_module(obj: torch.nn.Module) -> Reading:
     """A module as one names it: `policy.mlp.0.weight`, with the order of its parts as a fact."""
     own = _fields(obj)
     parts = [own.get(name) for name in _PARTS]
-    names = [name for part in parts if part for name in part]
-    if not all(type(part) is dict for part in parts) or not own.keys().isdisjoint(names):
+    # torch before 2.5 keeps them in an OrderedDict
+    plain = all(type(part) is dict or type(part) is OrderedDict for part in parts)
+    if not plain or not own.keys().isdisjoint(name for part in parts for name in part):
         # parts in some other mapping, or a name used twice: spelled out, so that none hides
         return ("module_object",), _ranked(own), None
     children = [item for item in _ranked(own) if item[0] not in _PARTS]

@@ -7,6 +7,7 @@ import functools
 import io
 import itertools
 import logging
+import multiprocessing
 import pathlib
 import random
 import re
@@ -302,6 +303,19 @@ class Drawing:
     __getstate__ = state_dict
 
 
+class Watched(torch.Tensor):
+    """A tensor that fails on every operation."""
+
+    __torch_function__ = classmethod(Hostile._fail)
+
+
+def test_no_code_of_a_tensor_subclass_runs():
+    """Attributes and bytes are read below the operations a subclass overrides."""
+    leaf = capture(torch.ones(2).as_subclass(Watched))[KeyPath()]
+    assert leaf.type_name.endswith("Watched")
+    assert leaf.payload == np.ones(2, np.float32).tobytes()
+
+
 def test_capture_moves_no_stream():
     """Every global stream is where it was, though the subject's own methods draw."""
     before = capture_streams()
@@ -343,6 +357,8 @@ REFUSED = {
     "binary file": lambda: pathlib.Path(__file__).open("rb"),  # noqa: SIM115
     "text file": lambda: pathlib.Path(__file__).open(),  # noqa: SIM115
     "quantized": lambda: torch.quantize_per_tensor(torch.ones(1), 0.1, 0, torch.qint8),
+    "process": multiprocessing.Process,
+    "pipe": lambda: multiprocessing.Pipe()[0],
     "weak proxy": lambda: weakref.proxy(REFUSED_TARGET),
     "compiled": lambda: sys._getframe(),
     "twins in a set": lambda: {Plain(), Plain()},
