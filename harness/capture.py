@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.errors import UncapturableLeaf
 from harness.exclusions import Exclusion
-from harness.keypath import PARAMETER, KeyPath, Segment
+from harness.keypath import PARAMETER, KeyPath, Segment, compiled, extend, render
 from harness.leaves import reader_for
 from harness.leaves.reading import Child, Late, Memory, Unreadable
 from harness.snapshot import MemoryGroup, Row, Snapshot, keypath_of
@@ -146,13 +146,16 @@ class _Walk:
 
     def kept(self, parent: int, children: Iterable[Child]) -> Iterator[Child]:
         """The children that no exclusion covers; the others leave a row that says which did."""
-        path = self.keypath(parent)
+        covered = compiled(*(item.pattern for item in self.exclusions)).match
+        segments = self.keypath(parent).segments
+        text = render(segments) if segments else ""
+        previous = segments[-1] if segments else ""
         for segment, child in children:
-            rendered = str(path.child(segment))
-            cover = next((item for item in self.exclusions if item.covers(rendered)), None)
-            if cover is None:
+            rendered = extend(text, segment, previous)
+            if covered(rendered) is None:
                 yield segment, child
             else:
+                cover = next(item for item in self.exclusions if item.covers(rendered))
                 self.rows.append((parent, segment, "", ("excluded", cover.pattern), 0))
 
     def uncapturable(

@@ -1,7 +1,7 @@
 """Every error the instrument itself raises; each says when you see it and what to do."""
 
 from collections.abc import Sequence
-from typing import final
+from typing import Self, final
 
 from harness.keypath import KeyPath
 
@@ -30,6 +30,9 @@ class UncapturableLeaf(HarnessError):
             f"  If it is not state: harness.Exclusion(pattern={str(keypath)!r}, reason=...)"
         )
 
+    def __reduce__(self) -> tuple[type[Self], tuple[KeyPath, str, str]]:
+        return type(self), (self.keypath, self.type_name, self.reason)  # workers send it home
+
 
 @final
 class UnusedExclusion(HarnessError):
@@ -46,6 +49,9 @@ class UnusedExclusion(HarnessError):
             f"expected every exclusion to cover something, got {len(patterns)} that cover "
             f"nothing: {listed}; delete them, or correct the patterns"
         )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[tuple[str, ...]]]:
+        return type(self), (self.patterns,)
 
 
 @final

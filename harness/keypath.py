@@ -78,18 +78,25 @@ def render(segments: tuple[Segment, ...]) -> str:
     text = ""
     previous: Segment = ""
     for segment in segments:
-        text += _render_one(segment, previous) if text else _render_first(segment)
+        text = extend(text, segment, previous)
         previous = segment
     return text or "<root>"
 
 
-def _render_first(segment: Segment) -> str:
-    return segment if isinstance(segment, str) else _render_one(segment, "")
+def extend(text: str, segment: Segment, previous: Segment) -> str:
+    """The text of a path, one segment further down.
 
-
-def _render_one(segment: Segment, previous: Segment) -> str:
+    Args:
+        text: of the path so far; empty at the root.
+        segment: the segment to add; the empty one adds nothing.
+        previous: the last segment of the path so far.
+    """
     if isinstance(segment, str):
-        return f".{segment}"
+        return f"{text}.{segment}" if text and segment else text or segment
+    return text + _brackets(segment, previous)
+
+
+def _brackets(segment: int | tuple[str | int] | tuple[str, str], previous: Segment) -> str:
     if isinstance(segment, int):
         return f"[{segment}]"
     if len(segment) == 2:
@@ -102,7 +109,7 @@ def _render_one(segment: Segment, previous: Segment) -> str:
 
 def covers(pattern: str, rendered: str) -> bool:
     """Whether `pattern` covers the rendered path itself, or one that it lies under."""
-    return _compiled(pattern).match(rendered) is not None
+    return compiled(pattern).match(rendered) is not None
 
 
 _TOKEN = re.compile(r"\*\*|\[\*\]|\*|[^*\[]+|\[")
@@ -110,7 +117,11 @@ _GLOBS = {"**": r".*", "[*]": r"\[(?:'[^']*'|\"[^\"]*\"|[^\]])*\]", "*": r"[^.\[
 
 
 @lru_cache(maxsize=1024)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    parts = (_GLOBS.get(token) or re.escape(token) for token in _TOKEN.findall(pattern))
+def compiled(*patterns: str) -> re.Pattern[str]:
+    """An expression that matches what any of the patterns covers."""
     # what follows a covered path starts a new segment, or nothing follows
-    return re.compile("".join(parts) + r"(?=[.\[]|$)", re.DOTALL)
+    return re.compile(f"(?:{'|'.join(map(_translated, patterns))})(?=[.\\[]|$)", re.DOTALL)
+
+
+def _translated(pattern: str) -> str:
+    return "".join(_GLOBS.get(token) or re.escape(token) for token in _TOKEN.findall(pattern))

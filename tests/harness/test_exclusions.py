@@ -1,9 +1,12 @@
 """Exclusions: a reason each, and none left over."""
 
+import pickle
+
 import pytest
 
-from harness.errors import InvalidExclusion, UnusedExclusion
+from harness.errors import InvalidExclusion, UncapturableLeaf, UnusedExclusion
 from harness.exclusions import Exclusion, require_used
+from harness.keypath import KeyPath
 
 CLOCK = Exclusion(pattern="start_time", reason="wall clock")
 OTHER = Exclusion(pattern="env.envs[*].t_start", reason="wall clock")
@@ -27,6 +30,17 @@ def test_unused_exclusions_are_listed():
     with pytest.raises(UnusedExclusion, match=r"1 that cover nothing: 'env\.envs") as caught:
         require_used([CLOCK, OTHER], used=[CLOCK])
     assert caught.value.patterns == (OTHER.pattern,)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [UncapturableLeaf(KeyPath("a", 0), "lib.Thing", "is opaque"), UnusedExclusion(["a", "b"])],
+)
+def test_errors_travel_between_processes(error):
+    """An error raised in a worker arrives with its text and its fields."""
+    again = pickle.loads(pickle.dumps(error))
+    assert str(again) == str(error)
+    assert vars(again) == vars(error)
 
 
 def test_used_exclusions_pass():
