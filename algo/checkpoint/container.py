@@ -18,12 +18,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeAlias, final
 
+import numpy as np
+
 from algo.checkpoint import manifest as manifests
 from algo.checkpoint.archive import ENTRIES, SEAL_SIZE, Layout, checksum, find_layout
 from algo.checkpoint.atomic import atomic_write
 from algo.checkpoint.errors import DamagedCheckpoint
 from algo.checkpoint.foreign import diagnose
-from algo.checkpoint.memory import ALIGNMENT, Bytes, aligned_buffer
+from algo.checkpoint.memory import Bytes
 from algo.checkpoint.migrations import migrate
 from algo.checkpoint.payload import pack_blocks, parse_json, unpack_blocks
 from algo.checkpoint.schema import decode, encode
@@ -103,13 +105,9 @@ def _digest(pieces: Iterable[Piece]) -> str:
 
 
 def _manifest(kind: str, state: list[Piece], payload: list[Piece]) -> bytes:
-    """Return the manifest, padded so that the payload begins at an aligned position."""
     pairs = zip(ENTRIES[1:], (state, payload), strict=True)
     entries = {name: (_length(pieces), _digest(pieces)) for name, pieces in pairs}
-    text = json.dumps(manifests.describe(kind, entries), indent=1).encode("ascii")
-    lengths = (len(text), _length(state), 0)
-    start = Layout(lengths=lengths, sums=(0, 0, 0)).starts()[2]
-    return text + b" " * (-start % ALIGNMENT)
+    return json.dumps(manifests.describe(kind, entries), indent=1).encode("ascii")
 
 
 def _seal(layout: Layout, manifest: Piece) -> bytes:
@@ -204,7 +202,7 @@ def _verify(source: Target) -> Verified:
 
 
 def _read_all(source: Target) -> Bytes:
-    """Return the whole file in one aligned buffer; a map of it could change once verified."""
+    """Return the whole file in one buffer; a map of it could change once verified."""
     if isinstance(source, str | os.PathLike):
         with Path(source).open("rb", buffering=0) as file:
             return _fill(file, os.fstat(file.fileno()).st_size)
@@ -217,7 +215,7 @@ def _read_all(source: Target) -> Bytes:
 
 
 def _fill(file: Any, size: int) -> Bytes:
-    buffer = aligned_buffer(size)
+    buffer = np.empty(size, np.uint8)
     done = 0
     while done < size:
         count = file.readinto(buffer.data[done:])

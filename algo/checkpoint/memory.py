@@ -243,7 +243,7 @@ class Blocks:
 
 
 def _own_copy(data: Bytes) -> Bytes:
-    """Memory of its own: arrays that never shared any must not share the buffer of the file."""
+    """Return a copy: arrays that never shared memory must not share the buffer of the file."""
     buffer = aligned_buffer(data.size)
     buffer[...] = data
     return buffer

@@ -1,7 +1,7 @@
 """The blocks of memory as a safetensors file, written and read without copying them.
 
 The form is a length, a JSON header and the bytes. It is written here and not by the library for
-two reasons: the library copies the payload twice, and cannot place it at an aligned position.
+one reason: the library would copy the whole payload once more on the way out and on the way in.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from algo.checkpoint.errors import DamagedCheckpoint
-from algo.checkpoint.memory import ALIGNMENT, Block, Bytes
+from algo.checkpoint.memory import Block, Bytes
 
 LENGTH_SIZE = 8
 
@@ -25,23 +25,21 @@ ITEM_SIZES = {
 def pack_blocks(blocks: Mapping[str, Block]) -> list[bytes | memoryview]:
     """Return the pieces of the payload; the header comes first, then one piece a block.
 
-    Blocks whose length is a multiple of the alignment go first: they are read without a copy. The
-    header is padded, so that the data is aligned where the payload is.
+    The header is padded as the library pads it, so that the data is aligned where the payload is.
     """
-    order = sorted(blocks.items(), key=lambda item: item[1].data.size % ALIGNMENT != 0)
     table, end = {}, 0
-    for key, block in order:
+    for key, block in blocks.items():
         start, end = end, end + block.data.size
         offsets = [start, end]
         table[key] = {"dtype": block.dtype, "shape": list(block.shape), "data_offsets": offsets}
     header = json.dumps(table, separators=(",", ":")).encode()
-    header += b" " * (-(LENGTH_SIZE + len(header)) % ALIGNMENT)
+    header += b" " * (-len(header) % LENGTH_SIZE)
     length = len(header).to_bytes(LENGTH_SIZE, "little")
-    return [length + header, *(block.data.data for _, block in order)]
+    return [length + header, *(block.data.data for block in blocks.values())]
 
 
 def unpack_blocks(data: Bytes) -> dict[str, Block]:
-    """Return the blocks of a payload, as views on it.
+    """Return the blocks of a payload, as views on it; it need not be aligned.
 
     Raises:
         DamagedCheckpoint: the bytes are not exactly one payload.

@@ -246,7 +246,7 @@ def decode(
 ) -> Any:
     """Return the tree that `encode` was given, equal in value, type, bits and identity.
 
-    Arrays and tensors share memory with `blocks` where those are aligned and writable.
+    Arrays and tensors have memory of their own, aligned as torch aligns it.
 
     Args:
         value: the tagged JSON.

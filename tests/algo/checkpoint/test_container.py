@@ -193,6 +193,14 @@ def test_every_truncation_is_detected() -> None:
     assert missed == 0, f"{len(pieces) - missed} of {len(pieces)} truncations detected"
 
 
+ARRAY = '{"0":{"dtype":"U8","shape":[1],"data_offsets":[%s]}}'
+
+
+def payload_of(header: str, data: bytes) -> bytes:
+    """Return a safetensors file with this header."""
+    return len(header).to_bytes(8, "little") + header.encode() + data
+
+
 def swapped() -> bytes:
     """Return the payload of another checkpoint inside this one, hashes left as they were."""
     entries = taken_apart()
@@ -277,19 +285,19 @@ REFUSED: dict[str, tuple[Callable[[], bytes], type[CheckpointError], str]] = {
     **{
         f"payload {name}": (
             lambda payload=payload: assemble([*taken_apart()[:2], payload]), DamagedCheckpoint,
-            r"tensors.safetensors: expected",
+            rf"tensors.safetensors: expected .*{text}",
         )
-        for name, payload in {
-            "empty": b"",
-            "huge header": (2**62).to_bytes(8, "little") + b"{}",
-            "no JSON": (2).to_bytes(8, "little") + b"{x",
-            "list": (2).to_bytes(8, "little") + b"[]",
-            "extra bytes": (2).to_bytes(8, "little") + b"{}" + b"x",
-            "gap": (61).to_bytes(8, "little")
-            + b'{"0":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}        ' + b"xx",
-            "huge shape": (72).to_bytes(8, "little")
-            + b'{"0":{"dtype":"U8","shape":[1099511627776],"data_offsets":[0,1]}}'.ljust(72) + b"x",
-            "wrong type": (2 + 8).to_bytes(8, "little") + b'{"0":5}   ',
+        for name, (payload, text) in {
+            "empty": (b"", "a header within 0 bytes"),
+            "huge header": ((2**62).to_bytes(8, "little") + b"{}", "that ends at"),
+            "no JSON": (payload_of("{x", b""), "strict JSON"),
+            "list": (payload_of("[]", b""), "AttributeError"),
+            "extra bytes": (payload_of("{}", b"x"), "bytes of arrays"),
+            "gap": (payload_of(ARRAY % "1,2", b"xx"), "offsets"),
+            "overlap": (payload_of(ARRAY % "0,2", b"xx"), "offsets"),
+            "extra key": (payload_of(ARRAY % '0,1],"x":[', b"x"), "offsets"),
+            "huge shape": (payload_of(ARRAY.replace("[1]", "[9e9]") % "0,1", b"x"), "shape"),
+            "wrong type": (payload_of('{"0":5}', b""), "TypeError"),
         }.items()
     },
 }  # fmt: skip
