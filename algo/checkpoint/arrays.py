@@ -13,29 +13,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from algo.checkpoint.dtypes import decode_dtype, dtype_json
+from algo.checkpoint.dtypes import (
+    NUMPY_NAMES,
+    TORCH_DTYPES,
+    TORCH_NAMES,
+    decode_dtype,
+    dtype_json,
+)
 from algo.checkpoint.errors import MismatchedCheckpoint, UnsupportedValue
 from algo.checkpoint.memory import Bytes, Window, packed_strides, reach
 from algo.checkpoint.plain import decode_bytes, expect
 from algo.checkpoint.schema import Codec, Decoder, Encoder, Json
-
-# safetensors' names; what is missing here is stored as raw bytes.
-NUMPY_NAMES = {
-    "|b1": "BOOL", "|u1": "U8", "|i1": "I8", "<u2": "U16", "<i2": "I16", "<u4": "U32",
-    "<i4": "I32", "<u8": "U64", "<i8": "I64", "<f2": "F16", "<f4": "F32", "<f8": "F64",
-    "<c8": "C64",
-}  # fmt: skip
-TORCH_NAMES = {
-    torch.bool: "BOOL", torch.uint8: "U8", torch.int8: "I8", torch.int16: "I16",
-    torch.uint16: "U16", torch.int32: "I32", torch.uint32: "U32", torch.int64: "I64",
-    torch.uint64: "U64", torch.float16: "F16", torch.bfloat16: "BF16", torch.float32: "F32",
-    torch.float64: "F64", torch.complex64: "C64", torch.float8_e4m3fn: "F8_E4M3",
-    torch.float8_e5m2: "F8_E5M2",
-}  # fmt: skip
-RAW_TORCH = (
-    torch.complex128, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz,
-)  # fmt: skip
-TORCH_DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in (*TORCH_NAMES, *RAW_TORCH)}
 
 # Types of its own for numpy text: `tobytes` drops trailing zeros of both.
 NUMPY_SCALARS = tuple(

@@ -1,4 +1,4 @@
-"""Numpy's dtypes as JSON: a text, or an object for a structured or nested one."""
+"""The dtypes: numpy's as JSON, and the names that safetensors has for numpy's and torch's."""
 
 from __future__ import annotations
 
@@ -6,10 +6,29 @@ import re
 from typing import Any
 
 import numpy as np
+import torch
 
 from algo.checkpoint.errors import UnsupportedValue
 from algo.checkpoint.plain import expect
 from algo.checkpoint.schema import Decoder, Json
+
+# safetensors' names; what is missing here is stored as raw bytes.
+NUMPY_NAMES = {
+    "|b1": "BOOL", "|u1": "U8", "|i1": "I8", "<u2": "U16", "<i2": "I16", "<u4": "U32",
+    "<i4": "I32", "<u8": "U64", "<i8": "I64", "<f2": "F16", "<f4": "F32", "<f8": "F64",
+    "<c8": "C64",
+}  # fmt: skip
+TORCH_NAMES = {
+    torch.bool: "BOOL", torch.uint8: "U8", torch.int8: "I8", torch.int16: "I16",
+    torch.uint16: "U16", torch.int32: "I32", torch.uint32: "U32", torch.int64: "I64",
+    torch.uint64: "U64", torch.float16: "F16", torch.bfloat16: "BF16", torch.float32: "F32",
+    torch.float64: "F64", torch.complex64: "C64", torch.float8_e4m3fn: "F8_E4M3",
+    torch.float8_e5m2: "F8_E5M2",
+}  # fmt: skip
+RAW_TORCH = (
+    torch.complex128, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz,
+)  # fmt: skip
+TORCH_DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in (*TORCH_NAMES, *RAW_TORCH)}
 
 # Numpy's one-letter names tell apart types of equal width: `longlong` is not `int64`.
 DTYPE = re.compile(r"[<>|][biufcSUMmV]\d+(\[\d*[a-zA-Z]+\])?|[lLqQgG]")
