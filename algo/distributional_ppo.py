@@ -44,7 +44,8 @@ _ATTRIBUTES = {
 _HANDED_ON = ("critic", "twin_critics", "critic_kwargs", "optimizer_class", "optimizer_kwargs")
 
 
-class DistributionalPPO(Persistent, PPO):
+# Persistent takes the place of what SB3 inherits: the same calls, with stricter types
+class DistributionalPPO(Persistent, PPO):  # type: ignore[misc]
     """Proximal policy optimisation with distributional critics and exact resume.
 
     Every argument of `stable_baselines3.PPO` works; `save()` may be called at any environment step
