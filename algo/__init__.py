@@ -1,5 +1,8 @@
 """Distributional PPO whose checkpoints resume bit for bit."""
 
+from algo.callbacks import LatestCheckpointCallback
+from algo.checkpoint import CheckpointError
+from algo.checkpoint.directory import find_latest
 from algo.distributional_ppo import DistributionalPPO
 from algo.run_state.claims import derived, ephemeral, saved
 from algo.upgd import UPGD, AdaptiveUPGD
@@ -8,9 +11,12 @@ from algo.vgs import VarianceGradientScaler
 __all__ = [
     "UPGD",
     "AdaptiveUPGD",
+    "CheckpointError",
     "DistributionalPPO",
+    "LatestCheckpointCallback",
     "VarianceGradientScaler",
     "derived",
     "ephemeral",
+    "find_latest",
     "saved",
 ]

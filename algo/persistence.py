@@ -14,6 +14,7 @@ from algo.checkpoint import MismatchedCheckpoint, read, write
 from algo.configuration import require_spaces, restore_configuration, save_configuration
 from algo.parts import PARTS, RUN_PARTS, SITUATION, prepare_parts, require_claimed, save_parts
 from algo.run_state.streams import preserved_streams
+from algo.stock import read_stock
 
 LEARNED = tuple(part.name for part in PARTS if part.learned)
 
@@ -115,6 +116,23 @@ class Persistent:
             model._suspended = waiting
         _enforce(model, overrides)
         return model
+
+    @classmethod
+    def from_sb3_zip(
+        cls: Any,
+        path: str | Path,
+        env: GymEnv,
+        *,
+        trust_pickle: bool = False,
+        device: Any = "auto",
+    ) -> Any:
+        """Reads a stock PPO zip: weights, optimizer state, counters and arguments, not the run.
+
+        Raises:
+            ValueError: `trust_pickle` is not True; such a file runs code that it contains.
+            CheckpointError: the policy or the optimizer is not one of Stable-Baselines3's own.
+        """
+        return read_stock(cls, path, env, trust_pickle, device)
 
     def get_parameters(self: Any) -> dict[str, Any]:
         """A copy of everything learned, by part; it shares nothing with the model."""

@@ -5,6 +5,7 @@ Source: Schulman et al. 2017, https://arxiv.org/abs/1707.06347, with distributio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -51,7 +52,7 @@ def update(model: Any) -> None:
     clip_range_vf = None if model.clip_range_vf is None else model.clip_range_vf(progress)
     old_outputs = None if clip_range_vf is None else _old_outputs(model)
     targets = _targets(model)
-    statistics = Statistics()
+    statistics, parameters = Statistics(), list(model.policy.parameters())
     for epoch in range(model.n_epochs):
         go_on = True
         for number, (indices, samples) in enumerate(minibatches(model)):
@@ -69,7 +70,7 @@ def update(model: Any) -> None:
             go_on = not _too_far(model, statistics)
             if not go_on:
                 break
-            _descend(model, loss)
+            _descend(model, loss, parameters)
         model._n_updates += 1
         if not go_on:
             break
@@ -172,7 +173,8 @@ def _advantages(model: Any, samples: Any) -> torch.Tensor:
 
 
 def _require_finite(model: Any, name: str, values: torch.Tensor, where: str) -> None:
-    if torch.isfinite(values).all():
+    # one pass: a NaN is the maximum too, and no ratio is -inf
+    if math.isfinite(float(values.detach().max())):
         return
     bad = int((~torch.isfinite(values)).sum())
     raise NonFiniteUpdate(
@@ -188,16 +190,16 @@ def _too_far(model: Any, statistics: Statistics) -> bool:
     return bool(statistics.values["approx_kl"][-1] > 1.5 * model.target_kl)
 
 
-def _descend(model: Any, loss: torch.Tensor) -> None:
+def _descend(model: Any, loss: torch.Tensor, parameters: list[torch.nn.Parameter]) -> None:
     optimizer = model.policy.optimizer
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     if model.vgs is None:
-        torch.nn.utils.clip_grad_norm_(model.policy.parameters(), model.max_grad_norm)
+        torch.nn.utils.clip_grad_norm_(parameters, model.max_grad_norm)
         optimizer.step()
         return
     model.vgs.scale()
-    torch.nn.utils.clip_grad_norm_(model.policy.parameters(), model.max_grad_norm)
+    torch.nn.utils.clip_grad_norm_(parameters, model.max_grad_norm)
     with model.vgs.scaled_step_size():
         optimizer.step()
 

@@ -69,7 +69,11 @@ def find_latest(directory: Directory) -> Path:
 
 
 def retain(
-    directory: Directory, *, keep: int = SHORTEST_HISTORY, operations: FileOperations = DISK
+    directory: Directory,
+    *,
+    keep: int = SHORTEST_HISTORY,
+    prefix: str = "",
+    operations: FileOperations = DISK,
 ) -> list[Path]:
     """Delete the checkpoints older than the newest `keep` that verify; return the deleted.
 
@@ -79,6 +83,7 @@ def retain(
     Args:
         directory: where the checkpoints are.
         keep: how many to keep, at least 2, so that one damaged file does not end the run.
+        prefix: only files whose names begin with it count, and only they are deleted.
         operations: the operations on the disk; tests pass their own.
 
     Raises:
@@ -91,7 +96,7 @@ def retain(
         )
     verified = 0
     surplus = []
-    for path in _by_age(Path(directory)):
+    for path in _by_age(Path(directory), prefix):
         if verified < keep:
             verified += _problem(path) is None
         elif _is_ours(path):
@@ -103,10 +108,11 @@ def retain(
     return surplus
 
 
-def _by_age(directory: Path) -> list[Path]:
+def _by_age(directory: Path, prefix: str = "") -> list[Path]:
     """Return the checkpoint files: the one that `latest` names, then the newest first."""
     pointed = _read_latest(directory)
-    found = [path for path in directory.iterdir() if _is_plain(path.name) and path.is_file()]
+    files = (path for path in directory.iterdir() if path.name.startswith(prefix))
+    found = [path for path in files if _is_plain(path.name) and path.is_file()]
     return sorted(
         found,
         key=lambda path: (path.name == pointed, path.stat().st_mtime_ns, path.name),

@@ -1,8 +1,8 @@
 """The environment's own state: asked for, or read from the wrapper chain and put back.
 
 An environment, wrapper or vectorised environment that offers `get_state()` and `set_state()` is
-asked, and speaks for all that it wraps. Otherwise every level of the chain gives its plain data
-(numbers, strings, arrays, generators, and containers of these). Code is not state: functions,
+asked, and speaks for the environment that it wraps. Every other level of the chain gives its plain
+data (numbers, strings, arrays, generators, and containers of these). Code is not state: functions,
 classes and constructor arguments stay those of the environment that the user passes.
 """
 
@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, final
 
 import gymnasium as gym
 from gymnasium import spaces
@@ -43,6 +44,16 @@ class UnsavableEnvironment(CheckpointError):
     """
 
 
+@final
+@dataclass(frozen=True, kw_only=True)
+class _Level:
+    """One object of the chain: where it sits, and whether it is read, asked or spoken for."""
+
+    where: str
+    what: Any
+    how: str
+
+
 def save_environment(env: VecEnv, path: str = "env") -> dict[str, Any]:
     """The state of a vectorised environment and of everything it wraps, as plain data.
 
@@ -50,7 +61,7 @@ def save_environment(env: VecEnv, path: str = "env") -> dict[str, Any]:
         UnsavableEnvironment: an attribute is neither plain data nor code, or the environments
             live in other processes.
     """
-    return {"levels": [_save_level(where, level) for where, level in _levels(env, path)]}
+    return {"levels": [_save_level(level) for level in _levels(env, path)]}
 
 
 def prepare_environment(
@@ -62,17 +73,14 @@ def prepare_environment(
         MismatchedCheckpoint: another chain of wrappers, or other spaces inside it.
     """
     saved, here = state["levels"], list(_levels(env, path))
-    chains = [level["class"] for level in saved], [_name(level) for _, level in here]
+    chains = [entry["class"] for entry in saved], [type(level.what).__name__ for level in here]
     if chains[0] != chains[1]:
         raise MismatchedCheckpoint(
             f"the run's environment is {' > '.join(chains[0])}, the one passed is "
             f"{' > '.join(chains[1])}: build it with the same wrappers in the same order, or "
             "start afresh in it with load(path, env=env, force_reset=True)"
         )
-    restores = [
-        _prepare_level(where, level, entry)
-        for (where, level), entry in zip(here, saved, strict=True)
-    ]
+    restores = [_prepare_level(*pair) for pair in zip(here, saved, strict=True)]
 
     def restore() -> None:
         for apply in restores:
@@ -81,24 +89,26 @@ def prepare_environment(
     return restore
 
 
-def _levels(level: Any, where: str, asked: bool = False) -> Iterator[tuple[str, Any]]:
-    """The chain from the outside in; below a level that is asked, only what Gymnasium owns."""
+def _levels(level: Any, where: str, spoken_for: bool = False) -> Iterator[_Level]:
+    """The chain from the outside in, and of every level how its state is had."""
     if isinstance(level, SubprocVecEnv):
         raise UnsavableEnvironment(
             f"UNSUPPORTED: {where} is a SubprocVecEnv, whose environments live in other processes "
             "where their state cannot be read: use DummyVecEnv for exact resume, or leave the "
             'environment out with save(path, exclude=["environment"])'
         )
-    yield where, level
-    if _is_asked(level):
-        return
+    how = "asked" if _is_asked(level) else "read"
+    if spoken_for and not _is_of_library(level):
+        how = "spoken for"
+    yield _Level(where=where, what=level, how=how)
+    spoken_for = spoken_for or how == "asked"
     if isinstance(level, VecEnvWrapper):
-        yield from _levels(level.venv, f"{where}.venv")
+        yield from _levels(level.venv, f"{where}.venv", spoken_for)
     elif isinstance(level, VecEnv) and hasattr(level, "envs"):
         for index, inner in enumerate(level.envs):
-            yield from _levels(inner, f"{where}.envs[{index}]")
+            yield from _levels(inner, f"{where}.envs[{index}]", spoken_for)
     elif isinstance(level, gym.Wrapper):
-        yield from _levels(level.env, f"{where}.env")
+        yield from _levels(level.env, f"{where}.env", spoken_for)
 
 
 def _is_asked(level: Any) -> bool:
@@ -106,45 +116,57 @@ def _is_asked(level: Any) -> bool:
     return hasattr(type(level), "get_state") and hasattr(type(level), "set_state")
 
 
-def _save_level(where: str, level: Any) -> dict[str, Any]:
-    entry: dict[str, Any] = {"class": _name(level), "spaces": _save_spaces(level)}
-    if _is_asked(level):
-        entry["asked"] = level.get_state()
-        _require_plain(entry["asked"], f"{where}.get_state()", type(level).__name__)
+def _is_of_library(level: Any) -> bool:
+    # TimeLimit, Monitor and their like: no get_state() of a user's wrapper thinks of their counters
+    return type(level).__module__.startswith(("gymnasium.wrappers.", "stable_baselines3."))
+
+
+def _save_level(level: _Level) -> dict[str, Any]:
+    what = level.what
+    entry: dict[str, Any] = {
+        "class": type(what).__name__,
+        "how": level.how,
+        "spaces": _save_spaces(what),
+    }
+    if level.how != "read":
         # Gymnasium's own stream is easily forgotten in a hand-written get_state
-        entry["np_random"] = getattr(_innermost(level), "_np_random", None)
+        entry["np_random"] = vars(what).get("_np_random")
+        entry["state"] = what.get_state() if level.how == "asked" else None
+        _require_plain(entry["state"], f"{level.where}.get_state()", type(what).__name__)
         return entry
-    entry["attributes"] = dict(_own_state(level))
-    entry["records"] = {name: dict(vars(record)) for name, record in _records(level)}
+    entry["attributes"] = dict(_own_state(what))
+    entry["records"] = {name: dict(vars(record)) for name, record in _records(what)}
     for name, value in (entry["attributes"] | entry["records"]).items():
-        _require_plain(value, f"{where}.{name}", type(level).__name__)
+        _require_plain(value, f"{level.where}.{name}", type(what).__name__)
     return entry
 
 
-def _prepare_level(where: str, level: Any, entry: dict[str, Any]) -> Callable[[], None]:
-    restore_spaces = _prepare_spaces(where, level, entry["spaces"])
-    if ("asked" in entry) != _is_asked(level):
+def _prepare_level(level: _Level, entry: dict[str, Any]) -> Callable[[], None]:
+    restore_spaces = _prepare_spaces(level.where, level.what, entry["spaces"])
+    if level.how != entry["how"]:
         raise MismatchedCheckpoint(
-            f"{where} ({_name(level)}) {'had' if 'asked' in entry else 'had no'} get_state() when "
-            "the run was saved: use the same environment code to resume it"
+            f"{level.where} ({type(level.what).__name__}) is {level.how} now and was "
+            f"{entry['how']} when the run was saved: resume it with the same get_state() and "
+            "set_state()"
         )
-    records = dict(_records(level)) if not _is_asked(level) else {}
+    records = dict(_records(level.what)) if level.how == "read" else {}
     if set(records) != set(entry.get("records", {})):
         raise MismatchedCheckpoint(
-            f"{where} keeps running statistics {sorted(records)}, the checkpoint has "
+            f"{level.where} keeps running statistics {sorted(records)}, the checkpoint has "
             f"{sorted(entry['records'])}: pass an environment with the same normalisation"
         )
 
     def restore() -> None:
         restore_spaces()
-        if "asked" in entry:
-            level.set_state(entry["asked"])
-            if entry["np_random"] is not None:
-                _innermost(level)._np_random = entry["np_random"]
+        if level.how == "read":
+            _put_back(level.what, entry["attributes"])
+            for name, record in records.items():
+                vars(record).update(entry["records"][name])
             return
-        _put_back(level, entry["attributes"])
-        for name, record in records.items():
-            vars(record).update(entry["records"][name])
+        if level.how == "asked":
+            level.what.set_state(entry["state"])
+        if entry["np_random"] is not None:
+            level.what._np_random = entry["np_random"]
 
     return restore
 
@@ -234,11 +256,3 @@ def _require_plain(value: Any, where: str, owner: str) -> None:
         raise UnsavableEnvironment(
             f"{where} cannot be saved ({error}): {_ADVICE.format(owner=owner)}"
         ) from error
-
-
-def _innermost(level: Any) -> Any:
-    return level.unwrapped if isinstance(level, gym.Env) else level
-
-
-def _name(level: Any) -> str:
-    return type(level).__name__
