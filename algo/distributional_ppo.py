@@ -64,7 +64,8 @@ class DistributionalPPO(Persistent, PPO):  # type: ignore[misc]
         vgs: scale updates by the variance of their gradients; see `VarianceGradientScaler`.
         vgs_kwargs: keyword arguments of the scaler.
         kl_penalty: True or keyword arguments of `KLPenalty` for an adaptive penalty on the KL.
-        normalize_returns: let the critics learn in units of the running standard deviation.
+        normalize_returns: let the critics learn in units of the running mean and standard
+            deviation of the returns; values in the rollout stay returns.
         **ppo_arguments: the arguments of `stable_baselines3.PPO`.
 
     Raises:
@@ -92,7 +93,7 @@ class DistributionalPPO(Persistent, PPO):  # type: ignore[misc]
         vgs: bool = True,
         vgs_kwargs: dict[str, Any] | None = None,
         kl_penalty: bool | dict[str, Any] = False,
-        normalize_returns: bool = False,
+        normalize_returns: bool = True,
         **ppo_arguments: Any,
     ) -> None:
         require_known(ppo_arguments, self._keywords(), type(self).__name__)

@@ -24,13 +24,18 @@ def save_optimizer(model: Any) -> dict[str, Any]:
     """
     optimizer = model.policy.optimizer
     names = {parameter: name for name, parameter in named_parameters(model.policy).items()}
+    own = {k: v for k, v in optimizer.state_dict().items() if k not in ("state", "param_groups")}
+    if own and not hasattr(optimizer, "load_own_state"):
+        raise CheckpointError(
+            f"{type(optimizer).__name__}.state_dict() holds {sorted(own)} besides states and "
+            "groups: add load_own_state(own) and check_own_state(own), as algo.upgd.UPGD has them"
+        )
     strangers = [p for g in optimizer.param_groups for p in g["params"] if p not in names]
     if strangers:
         raise CheckpointError(
             f"the optimizer holds {len(strangers)} parameters that are not the policy's (the first "
             f"of shape {tuple(strangers[0].shape)}): build it from policy.parameters()"
         )
-    whole = optimizer.state_dict()
     return {
         "class": type(optimizer).__name__,
         "groups": [
@@ -41,7 +46,7 @@ def save_optimizer(model: Any) -> dict[str, Any]:
             for g in optimizer.param_groups
         ],
         "states": {names[p]: dict(state) for p, state in optimizer.state.items()},
-        "own": {key: v for key, v in whole.items() if key not in ("state", "param_groups")},
+        "own": own,
     }
 
 
@@ -60,6 +65,8 @@ def prepare_optimizer(model: Any, state: dict[str, Any]) -> Callable[[], None]:
     parameters = named_parameters(model.policy)
     order = _match_groups(optimizer, parameters, state["groups"])
     _require_shapes(parameters, state["states"])
+    if state["own"]:
+        optimizer.check_own_state(state["own"])
 
     def apply() -> None:
         for group, index in zip(optimizer.param_groups, order, strict=True):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +12,12 @@ import torch
 from stable_baselines3.common.distributions import StateDependentNoiseDistribution
 from torch import nn
 
-from algo.checkpoint import MismatchedCheckpoint
+from algo.checkpoint import MismatchedCheckpoint, UnsupportedValue, encode
 
 # torch.compile wraps a module under this name; the parameters stay the same
 _WRAPPER = "_orig_mod."
+# whose modules keep no state outside parameters and buffers
+_LIBRARIES = ("torch.", "stable_baselines3.", "sb3_contrib.", "algo.")
 _NOISE = ("exploration_mat", "exploration_matrices")
 
 
@@ -34,6 +39,7 @@ def save_policy(model: Any) -> dict[str, Any]:
         "frozen": [n for n, p in named_parameters(policy).items() if not p.requires_grad],
         "training": [canonical_name(n) for n, m in policy.named_modules() if m.training],
         "noise": _save_noise(policy),
+        "modules": _save_modules(policy),
     }
 
 
@@ -46,6 +52,12 @@ def prepare_policy(model: Any, state: dict[str, Any]) -> Callable[[], None]:
     policy = model.policy
     live = _tensors(policy)
     _require_same(live, state["tensors"])
+    modules = {canonical_name(name): module for name, module in policy.named_modules()}
+    if not set(state["modules"]) <= set(modules):
+        raise MismatchedCheckpoint(
+            f"the checkpoint knows the modules {sorted(set(state['modules']) - set(modules))}, the "
+            "policy does not: build the model with the policy_kwargs of the run that was saved"
+        )
 
     def apply() -> None:
         with torch.no_grad():
@@ -57,8 +69,37 @@ def prepare_policy(model: Any, state: dict[str, Any]) -> Callable[[], None]:
         for name, module in policy.named_modules():
             module.training = canonical_name(name) in training
         _restore_noise(policy, state["noise"])
+        for name, attributes in state["modules"].items():
+            vars(modules[name]).update(copy.deepcopy(attributes))
 
     return apply
+
+
+def _save_modules(policy: nn.Module) -> dict[str, dict[str, Any]]:
+    """The plain attributes of modules of the user's own: a counter in a features extractor."""
+    return {
+        canonical_name(name): attributes
+        for name, module in policy.named_modules()
+        if name and not type(module).__module__.startswith(_LIBRARIES)
+        if (attributes := _own_attributes(name, module))
+    }
+
+
+def _own_attributes(name: str, module: nn.Module) -> dict[str, Any]:
+    configured = set(inspect.signature(type(module)).parameters) | set(vars(nn.Module()))
+    attributes = {}
+    for key, value in vars(module).items():
+        if key in configured or isinstance(value, (type, types.FunctionType)):
+            continue  # what the caller builds the module with, and code
+        try:
+            encode(value)
+        except UnsupportedValue as error:
+            raise UnsupportedValue(
+                f"policy.{name}.{key} cannot be saved ({error}): keep it in a registered buffer, "
+                f"or name it like the argument of {type(module).__name__} that it comes from"
+            ) from error
+        attributes[key] = value
+    return attributes
 
 
 def _tensors(policy: nn.Module) -> dict[str, torch.Tensor]:

@@ -26,7 +26,13 @@ _POLICIES: dict[type, str] = {
 # the scalar head of the stock policy, and what it is here
 _RENAMED = {"value_net.": "value_net.heads.0."}
 # a stock PPO in the terms of this algorithm
-_PLAIN = {"critic": "scalar", "twin_critics": False, "optimizer": "adam", "vgs": False}
+_PLAIN = {
+    "critic": "scalar",
+    "twin_critics": False,
+    "optimizer": "adam",
+    "vgs": False,
+    "normalize_returns": False,
+}
 _COUNTERS = ("num_timesteps", "_total_timesteps", "_n_updates", "_current_progress_remaining")
 
 

@@ -164,8 +164,17 @@ class _UtilityGated(Optimizer, ABC):
         Raises:
             ValueError: the entries are not exactly a valid "generator"; nothing is restored.
         """
-        require_keys("own state", {"generator"}, own)
+        self.check_own_state(own)
         self._generators = make_generators(own["generator"])
+
+    def check_own_state(self, own: Mapping[str, Any]) -> None:
+        """Check what `load_own_state` would restore, and restore nothing.
+
+        Raises:
+            ValueError: the entries are not exactly a valid "generator".
+        """
+        require_keys("own state", {"generator"}, own)
+        make_generators(own["generator"])
 
     def _read_streams(self) -> dict[str, Tensor]:
         return {device: generator.get_state() for device, generator in self._generators.items()}

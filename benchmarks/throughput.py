@@ -44,15 +44,13 @@ def main() -> None:
     torch.set_num_threads(1)
     variants: dict[str, dict[str, Any]] = {
         "default: twin 32-quantile, AdaptiveUPGD, VGS": {},
-        "all on: and KL penalty, returns normalised": {
-            "kl_penalty": True,
-            "normalize_returns": True,
-        },
+        "all on: and KL penalty, value clipping": {"kl_penalty": True, "clip_range_vf": 0.2},
         "scalar single, Adam, no VGS": {
             "critic": "scalar",
             "twin_critics": False,
             "optimizer": "adam",
             "vgs": False,
+            "normalize_returns": False,
         },
         "twin 200-quantile": {"critic_kwargs": {"n_quantiles": 200}},
     }

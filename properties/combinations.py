@@ -34,6 +34,7 @@ EXCLUSIONS = (
 )
 
 SMALL: dict[str, Any] = {
+    "normalize_returns": False,
     "policy_kwargs": {"net_arch": [8]},
     "vgs_kwargs": {"warmup_steps": 2},
     "n_steps": 16,

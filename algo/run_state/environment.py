@@ -181,6 +181,12 @@ def _put_back(level: Any, attributes: dict[str, Any]) -> None:
 
 
 def _own_state(level: Any) -> Iterator[tuple[str, Any]]:
+    slots = [name for cls in type(level).__mro__ for name in vars(cls).get("__slots__", ())]
+    if slots:
+        raise UnsavableEnvironment(
+            f"{type(level).__name__} keeps {slots} in __slots__, which are not read: "
+            f"{_ADVICE.format(owner=type(level).__name__)}"
+        )
     for name, value in vars(level).items():
         if name in _STRUCTURE or isinstance(value, (spaces.Space, EnvSpec, *_RECORDS)):
             continue

@@ -21,6 +21,7 @@ from stable_baselines3.common.callbacks import (
     EvalCallback,
     EveryNTimesteps,
 )
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv
 
 from algo import DistributionalPPO
@@ -288,3 +289,25 @@ def test_loading_without_env_touches_no_stream_and_set_env_resumes(tmp_path: Pat
     model.set_env(make_env(), force_reset=False)
     model.learn(model.remaining_timesteps, reset_num_timesteps=False)
     assert different(bits(whole), bits(model)) == []
+
+
+class Annealed(BaseFeaturesExtractor):
+    """An extractor that counts its own passes outside parameters and buffers."""
+
+    def __init__(self, observation_space: Any) -> None:
+        super().__init__(observation_space, features_dim=4)
+        self.passes = 0
+
+    def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        """The observations, scaled by a factor that depends on the count."""
+        self.passes += 1
+        return observations * (1.0 + 1.0 / self.passes)
+
+
+def test_counter_in_a_module_of_the_users_own_is_state(tmp_path: Path) -> None:
+    """What a custom features extractor counts in a plain attribute survives."""
+    options = {"policy_kwargs": {"net_arch": [8], "features_extractor_class": Annealed}}
+    whole = make_model(make_env(), **options).learn(64, callback=SaveAt(24, tmp_path / "run.zip"))
+    code = {"policy_kwargs": {"features_extractor_class": Annealed}}
+    resumed = resume(tmp_path / "run.zip", make_env(), 64, **code)
+    assert different(bits(whole), bits(resumed)) == []
