@@ -77,3 +77,28 @@ class InvalidReader(HarnessError):
     What to do: return `harness.leaves.reading(kind, *facts, payload=..., children=...)`, with
     facts of plain values only.
     """
+
+
+@final
+class InvalidSubject(HarnessError):
+    """You see it when what is put under test cannot be built, driven, saved or loaded.
+
+    What to do: the message shows what it got, what was expected, and what to write instead.
+    """
+
+
+@final
+class StepFailed(Exception):
+    """You see it, as the verdict ERROR, when a step of the subject raised.
+
+    It is no `HarnessError`: the harness did its work, and the subject is what failed.
+    """
+
+    def __init__(self, subject: str, step: int, cause: BaseException) -> None:
+        self.subject = subject
+        self.step = step
+        self.cause = cause
+        super().__init__(f"step {step} of {subject} raised {type(cause).__name__}: {cause}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, int, BaseException]]:
+        return type(self), (self.subject, self.step, self.cause)

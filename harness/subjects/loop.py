@@ -1,0 +1,195 @@
+"""Any training loop as a subject: name the functions the harness cannot guess."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from harness.errors import InvalidSubject, StepFailed
+from harness.exclusions import Exclusion
+from harness.randomness import Streams, poison, seed_all
+from harness.scenario import Scenario
+from harness.subjects import Visits, container
+from harness.subjects.calls import built, require_arity, required
+from harness.subjects.poisoned import bits_of, spoil
+
+_ANOTHER_SEED = 7919
+
+
+def loop(
+    *,
+    make: Callable[..., Any],
+    step: Callable[..., Any],
+    save: Callable[..., Any] | None = None,
+    load: Callable[..., Any] | None = None,
+    observe: Callable[[Any], Mapping[str, Any]] | None = None,
+    name: str | None = None,
+    exclusions: Sequence[Exclusion] = (),
+    strict: bool = False,
+) -> LoopSubject:
+    """A training loop under test.
+
+    Args:
+        make: makes the run, `make()` or `make(seed)`; a scenario's options are its keywords.
+        step: one step of training, `step(live)` or `step(live, i)` with i from 0.
+        save: `save(live, path)` writes a file or folder at the path; `save(live)` returns the
+            checkpoint as an object.
+        load: `load(live, source)` reads path or object into a run already used otherwise, its
+            floats NaN where training moved them; if it returns another run of that class, the
+            returned one goes on. `load(source)` returns a run.
+        observe: `observe(live)` gives the objects that are the run's state, by name; without it
+            all that hangs on the run.
+        name: how reports call it; otherwise the name of what `make` or `step` belongs to.
+        exclusions: what is not compared, each with its reason.
+        strict: whether every difference fails, not only those that change the future.
+
+    Raises:
+        InvalidSubject: a function is missing, not callable, or needs other arguments.
+    """
+    require_arity("make", make, (0, 1), "write make=Trainer, or make=lambda seed: Trainer(seed)")
+    _require(save, "save", "save=Trainer.save, a function of (live, path) or of (live)")
+    _require(load, "load", "load=Trainer.load, a function of (live, source) or of (source)")
+    return LoopSubject(
+        make=make,
+        step=require_arity("step", step, (1, 2), "write step(live) or step(live, i)"),
+        save_run=require_arity("save", save, (1, 2), "write save(live, path) or save(live)"),
+        load_run=require_arity("load", load, (1, 2), "write load(live, source) or load(source)"),
+        observe=observe,
+        name=name or f"loop:{_called(make, step)}",
+        exclusions=tuple(exclusions),
+        strict=strict,
+    )
+
+
+def _require(function: object, name: str, write: str) -> None:
+    if function is None:
+        raise InvalidSubject(
+            f"expected a subject that can be saved, got {name}=None: write {write}"
+        )
+
+
+def _called(make: Any, step: Any) -> str:
+    name = getattr(make, "__name__", type(make).__name__)
+    owner = ["", *getattr(step, "__qualname__", "").split(".")][-2]
+    if name != "<lambda>":
+        return str(name)
+    return owner if owner.isidentifier() else "run"
+
+
+@final
+@dataclass(kw_only=True)
+class Run:
+    """A live run and the steps done: the harness counts, the loop need not."""
+
+    target: Any
+    steps: int = 0
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class LoopSubject:
+    """See `loop`; `component` makes one too, which keeps the global streams itself."""
+
+    make: Callable[..., Any]
+    step: Callable[..., Any]
+    save_run: Callable[..., Any]
+    load_run: Callable[..., Any]
+    observe: Callable[[Any], Mapping[str, Any]] | None = None
+    name: str
+    root: str = "run"
+    exclusions: Sequence[Exclusion] = ()
+    strict: bool = False
+    keeps_streams: bool = False
+
+    def build(self, scenario: Scenario) -> Run:
+        """A fresh run, seeded by the scenario.
+
+        Raises:
+            InvalidSubject: `make` returned None.
+        """
+        return Run(target=built(self.make, scenario.seed, dict(scenario.options)))
+
+    def train(self, live: Run, *, until: int, visits: Visits) -> None:
+        """Steps until `until` are done in all, visiting the run on the way.
+
+        Raises:
+            StepFailed: a step raised; says which.
+        """
+        takes_index = required(self.step, 2) == 2
+        while live.steps < until:
+            try:
+                self.step(live.target, live.steps) if takes_index else self.step(live.target)
+            except Exception as error:  # whatever a foreign step raises is a result
+                raise StepFailed(self.name, live.steps, error) from error
+            live.steps += 1
+            if live.steps in visits:
+                visits[live.steps](live)
+
+    def save(self, live: Run, target: Any) -> None:
+        """Packs what the user's `save` makes, with the steps done.
+
+        Raises:
+            InvalidSubject: `save` made nothing.
+        """
+        streams = Streams.save() if self.keeps_streams else None
+        container.write(target, live.target, live.steps, self.save_run, streams)
+
+    def load(self, source: Any, scenario: Scenario) -> Run:
+        """The run read back, into a poisoned target where `load` takes one.
+
+        Raises:
+            InvalidSubject: the file is no checkpoint, or `load(source)` returned None.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            held = container.read(source, Path(folder))
+            if required(self.load_run, 2) == 1:
+                target = self._made(held.source)
+            else:
+                target = self._filled(self._poisoned(scenario), held.source)
+        if held.streams is not None:
+            held.streams.restore()
+        return Run(target=target, steps=held.steps)
+
+    def roots(self, live: Run) -> Mapping[str, Any]:
+        """What `observe` names, or the whole run."""
+        return {self.root: live.target} if self.observe is None else self.observe(live.target)
+
+    def boundaries(self, scenario: Scenario) -> Sequence[int]:
+        """Every step of a short run, every eighth of a long one."""
+        every = 1 if scenario.length <= 16 else scenario.length // 8
+        return range(every, scenario.length + 1, every)
+
+    def _made(self, source: Any) -> Any:
+        target = self.load_run(source)
+        if target is None:
+            raise InvalidSubject(
+                f"expected a run from load={self.load_run!r}, got None: end it with `return`, or "
+                "write `def load(live, source)` to load in place"
+            )
+        return target
+
+    def _filled(self, target: Any, source: Any) -> Any:
+        returned = self.load_run(target, source)
+        # load_state_dict returns a list of keys: what is no run was loaded in place
+        return returned if isinstance(returned, type(target)) else target
+
+    def _poisoned(self, scenario: Scenario) -> Any:
+        """Another run of another seed, trained, its floats NaN, the global streams moved."""
+        seed = (scenario.seed + _ANOTHER_SEED) % 2**32
+        seed_all(seed)
+        live = Run(target=built(self.make, seed, dict(scenario.options)))
+        before = bits_of(self.roots(live))
+        self.train(live, until=_further(scenario), visits={})
+        spoil(self.roots(live), before)
+        poison(seed)
+        return live.target
+
+
+def _further(scenario: Scenario) -> int:
+    """How long to train a target: not to a save point, where a lost counter would be right."""
+    lengths = (min(scenario.length, 32), 7, 5, 3, 2, 1)
+    fitting = (n for n in lengths if n <= scenario.length and n not in scenario.save_points)
+    return next(fitting, 1)

@@ -1,0 +1,240 @@
+"""Plain loops as subjects: every way to build, drive, save and load, and every wrong one."""
+
+import json
+
+import example_loops as examples
+import numpy as np
+import pytest
+import torch
+
+from harness.errors import InvalidSubject
+from harness.runner import run
+from harness.scenario import Scenario
+from harness.subjects.loop import loop
+from harness.subjects.poisoned import bits_of, spoil
+from harness.verdict import Verdict
+
+LIFE = Scenario(length=12, save_at=5, cycles=2, gap=2)
+
+
+class Counter:
+    """The smallest run: adds its stride."""
+
+    def __init__(self, stride=1.0):
+        self.total = np.zeros(2)
+        self.stride = stride
+
+    def step(self):
+        """Adds the stride."""
+        self.total += self.stride
+
+    def state(self):
+        """The sum."""
+        return {"total": self.total.copy()}
+
+    def restore(self, state):
+        """In place."""
+        self.total = state["total"]
+
+    def write(self, path):
+        """The sum as a file."""
+        path.write_text(json.dumps(self.total.tolist()))
+
+    def read(self, path):
+        """In place, from a file."""
+        self.total = np.array(json.loads(path.read_text()))
+
+    def write_folder(self, path):
+        """The sum as a file in a folder."""
+        path.mkdir()
+        (path / "total").write_text(json.dumps(self.total.tolist()))
+
+    def read_folder(self, path):
+        """In place, from a folder."""
+        self.read(path / "total")
+
+    @classmethod
+    def make(cls, state):
+        """A new counter."""
+        made = cls()
+        made.restore(state)
+        return made
+
+    def replace(self, state):
+        """A new counter, from an old one."""
+        return self.make(state)
+
+
+def counter(**changes):
+    """A right counter, but for the changes."""
+    functions = {"save": Counter.state, "load": Counter.restore}
+    return loop(**{"make": Counter, "step": Counter.step, **functions, **changes})
+
+
+def findings(record):
+    """KeyPaths that differed, the global streams apart."""
+    keypaths = {str(m.keypath) for f in record.findings for m in f.diff.mismatches}
+    return sorted(path for path in keypaths if not path.startswith("streams"))
+
+
+@pytest.mark.parametrize(
+    ("save", "load"),
+    [
+        (Counter.state, Counter.restore),
+        (Counter.state, Counter.make),
+        (Counter.state, Counter.replace),
+        (Counter.write, Counter.read),
+        (Counter.write_folder, Counter.read_folder),
+    ],
+    ids=["object, in place", "object, class method", "object, returned", "file", "folder"],
+)
+@pytest.mark.parametrize("medium", ["file", "memory"])
+def test_every_form_of_save_and_load_works(save, load, medium):
+    """A right run is right in whichever form its functions are written."""
+    scenario = Scenario(length=6, save_at=2, cycles=2, gap=1, medium=medium)
+    record = run(counter(save=save, load=load), scenario)
+    assert record.error == ""
+    assert findings(record) == []
+
+
+def test_lost_state_is_found_under_its_own_name():
+    """What `load` leaves alone differs, as `run.` and the attribute."""
+    record = run(counter(save=lambda c: {}, load=lambda c, state: None), LIFE)
+    assert record.verdict is Verdict.DIFFERS
+    assert findings(record) == ["run.total"]
+
+
+def test_target_of_a_load_is_spoiled_before():
+    """An in-place load gets a run whose moved floats are NaN and whose constants are whole."""
+    seen = []
+    subject = counter(load=lambda c, state: seen.append((c.total.copy(), c.stride)))
+    run(subject, Scenario(length=4, save_at=2))
+    assert np.isnan(seen[0][0]).all()
+    assert seen[0][1] == 1.0
+
+
+def test_spoiling_reaches_optimizer_state_and_keeps_constants():
+    """Moments and parameters become NaN, a buffer that never moves does not."""
+    model = torch.nn.Linear(2, 1)
+    model.register_buffer("offset", torch.ones(1))
+    optimizer = torch.optim.Adam(model.parameters())
+    roots = {"run": [model, optimizer]}
+    before = bits_of(roots)
+    model(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    assert spoil(roots, before) >= 6
+    assert model.weight.isnan().all()
+    assert optimizer.state[model.weight]["exp_avg"].isnan().all()
+    assert model.offset.item() == 1.0
+
+
+def test_step_gets_its_index_where_it_asks_for_it():
+    """`step(live, i)` is given steps done, which go on after a load."""
+    seen = []
+    run(counter(step=lambda c, i: seen.append(i)), Scenario(length=3, save_at=2))
+    assert seen[:3] == [0, 1, 2]
+    assert seen[-1] == 2
+
+
+@pytest.mark.parametrize(
+    "make", [lambda seed: Counter(seed), lambda *, seed=1: Counter(seed)], ids=["position", "name"]
+)
+def test_make_gets_the_seed_where_it_asks_for_it(make):
+    """`make(seed)` is given the scenario's seed, by position or by name."""
+    live = counter(make=make).build(Scenario(length=1, save_at=0, seed=7))
+    assert live.target.stride == 7
+
+
+def test_options_of_the_scenario_are_keywords_of_make():
+    """A scenario's options are laid over the defaults of `make`."""
+    live = counter().build(Scenario(length=1, save_at=0, options={"stride": 2.0}))
+    assert live.target.stride == 2.0
+
+
+def test_observe_says_what_the_state_is():
+    """With `observe` only what it names is compared."""
+    subject = counter(observe=lambda c: {"total": c.total}, load=lambda c, s: None)
+    assert findings(run(subject, LIFE)) == ["total"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"save": None}, r"can be saved, got save=None: write save=Trainer\.save"),
+        ({"load": None}, r"can be saved, got load=None: write load=Trainer\.load"),
+        ({"step": 3}, r"expected step= to be callable, got 3 \(int\): write step\(live\)"),
+        ({"step": lambda: None}, r"1 or 2 positional arguments, got .* needs 0: write step"),
+        ({"make": lambda a, b: None}, r"0 or 1 positional arguments, got .*, which needs 2"),
+        ({"load": lambda a, b, c: None}, r"which needs 3: write load"),
+    ],
+)
+def test_wrong_argument_is_refused_at_once(changes, message):
+    """The message shows what was given, what was expected and what to write."""
+    with pytest.raises(InvalidSubject, match=message):
+        counter(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"make": lambda: None}, r"expected a run, got None from make=.*: end it with a `return`"),
+        ({"save": lambda c: None}, r"to return the checkpoint, got None: end it with `return st"),
+        ({"save": lambda c: (x for x in ())}, r"that can be stored, got generator: .* plain data"),
+        ({"save": lambda c, path: None}, r"to write a file at the path it gets, got nothing"),
+        ({"load": lambda state: None}, r"expected a run from load=.*, got None: end it with `ret"),
+    ],
+)
+def test_function_that_does_not_do_its_part_is_refused(changes, message):
+    """What only shows when called is as clear as what shows at once."""
+    with pytest.raises(InvalidSubject, match=message):
+        run(counter(**changes), Scenario(length=2, save_at=1))
+
+
+def test_foreign_file_is_refused(tmp_path):
+    """A file that this subject did not write is refused before it is read further."""
+    path = tmp_path / "foreign.zip"
+    path.write_bytes(b"not a zip")
+    with pytest.raises(InvalidSubject, match=r"that this subject's save\(\) wrote, got .*foreign"):
+        counter().load(path, LIFE)
+
+
+def test_step_that_raises_is_an_error_with_its_number():
+    """The verdict is ERROR, and says which step of which subject."""
+    record = run(examples.raises, LIFE)
+    assert record.verdict is Verdict.ERROR
+    assert "step 3 of loop:Raises raised ArithmeticError: loss is not finite" in record.error
+
+
+@pytest.mark.parametrize(
+    ("make", "step", "name"),
+    [
+        (Counter, Counter.step, "loop:Counter"),
+        (lambda: Counter(), Counter.step, "loop:Counter"),
+        (lambda: Counter(), lambda c: c.step(), "loop:run"),
+    ],
+)
+def test_name_is_that_of_what_is_under_test(make, step, name):
+    """Reports call a loop by the class of its run, where that can be known."""
+    functions = {"save": Counter.state, "load": Counter.restore}
+    made = loop(make=make, step=step, **functions)
+    assert made.name == name
+
+
+@pytest.mark.parametrize(
+    ("subject", "lost"),
+    [
+        (examples.forgets_scheduler, "run.scheduler.last_epoch"),
+        (examples.forgets_order, "run.order[0]"),
+    ],
+    ids=["scheduler", "order"],
+)
+def test_loop_that_forgets_is_found(subject, lost):
+    """A forgotten scheduler and a forgotten order of the data differ, by name."""
+    record = run(subject, LIFE)
+    assert record.verdict is Verdict.DIFFERS
+    assert lost in findings(record)
+
+
+def test_nondeterministic_loop_is_flaky():
+    """Noise from outside is never blamed on the checkpoint."""
+    assert run(examples.nondeterministic, LIFE).verdict is Verdict.FLAKY
