@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from stable_baselines3.common.type_aliases import GymEnv
 
-from algo.checkpoint import MismatchedCheckpoint, read, write
+from algo.checkpoint import MismatchedCheckpoint, NoCheckpoint, read, write
 from algo.configuration import require_spaces, restore_configuration, save_configuration
 from algo.parts import PARTS, RUN_PARTS, SITUATION, prepare_parts, require_claimed, save_parts
 from algo.run_state.streams import preserved_streams
@@ -304,4 +304,10 @@ def _with_suffix(path: str | Path) -> Path:
 def _existing(path: Any) -> Any:
     if not isinstance(path, (str, Path)) or Path(path).exists():
         return path
-    return _with_suffix(path)
+    found = _with_suffix(path)
+    if not found.exists():
+        raise NoCheckpoint(
+            f"expected a checkpoint at {str(path)!r} or {str(found)!r}, got no such file: check "
+            "the path, or look for the newest with find_latest(directory)"
+        )
+    return found

@@ -20,6 +20,7 @@ from algo.checkpoint import (
     DamagedCheckpoint,
     ForeignCheckpoint,
     MismatchedCheckpoint,
+    NoCheckpoint,
     UnsupportedValue,
     encode,
     read,
@@ -162,7 +163,7 @@ def test_broken_file_is_one_clear_error_and_touches_nothing(name: str, tmp_path:
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
     """The path that was looked for is in the message."""
-    with pytest.raises((CheckpointError, FileNotFoundError), match="nowhere"):
+    with pytest.raises(NoCheckpoint, match=r"nowhere.*find_latest"):
         DistributionalPPO.load(tmp_path / "nowhere", device="cpu")
 
 
