@@ -61,6 +61,19 @@ def capture_roots(roots: Mapping[str, object], exclusions: Sequence[Exclusion] =
     return _Walk(exclusions).run(roots)
 
 
+def walk_roots(
+    roots: Mapping[str, object], exclusions: Sequence[Exclusion] = ()
+) -> tuple[Snapshot, dict[int, object]]:
+    """As `capture_roots`, with the live object of every row that stands for one.
+
+    Raises:
+        UncapturableLeaf: something cannot be read completely, and no exclusion covers it.
+    """
+    walk = _Walk(exclusions)
+    snapshot = walk.run(roots)
+    return snapshot, {walk.seen[id(item)]: item for item in walk.alive}
+
+
 @final
 class _Namespace:
     """Attributes that belong to the process rather than to an object."""

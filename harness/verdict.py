@@ -18,6 +18,7 @@ class Verdict(StrEnum):
     EXACT = "EXACT"
     DIFFERS = "DIFFERS"
     ERROR = "ERROR"
+    LOST_WORK = "LOST_WORK"
     FLAKY = "FLAKY"
     UNSUPPORTED = "UNSUPPORTED"
 
@@ -28,7 +29,7 @@ class Finding:
     """One law that did not hold.
 
     Attributes:
-        check: the law: "purity", "roundtrip", "resume" or "control".
+        check: the law, by its name in `harness.checks.CHECKS`.
         step: environment or loop steps done when it was seen.
         diff: what differed.
     """
@@ -49,6 +50,7 @@ class Record:
         verdict: in one word.
         findings: the laws that did not hold, first seen first.
         error: type and text of an exception, for ERROR and UNSUPPORTED.
+        notes: what else is to be said: checks that do not apply, a `train` not re-entrant.
         compared: rows of the object graph compared, all comparisons together.
         moved: leaves that differ between the fresh build and the save point.
         moved_later: leaves that differ between the save point and the end.
@@ -61,6 +63,7 @@ class Record:
     verdict: Verdict
     findings: tuple[Finding, ...] = ()
     error: str = ""
+    notes: tuple[str, ...] = ()
     compared: int = 0
     moved: int = 0
     moved_later: int = 0
@@ -87,6 +90,7 @@ class Record:
                 for f in self.findings
             ],
             "error": self.error,
+            "notes": list(self.notes),
             "compared": self.compared,
             "moved": self.moved,
             "moved_later": self.moved_later,

@@ -1,0 +1,278 @@
+"""One subject under one scenario: its arms, each run at most once, as snapshots.
+
+| arm | what it does |
+|---|---|
+| `uninterrupted` | builds and trains to the end; never saves |
+| `repeat` | the same once more: the control that tells a nondeterministic subject |
+| `segmented` | the same in two calls of `train`, without a checkpoint |
+| `saving` | saves at the save point and goes on |
+| `resumed` | loads into a poisoned target, saves and loads again for every cycle, goes on |
+
+Subjects may offer more than `harness.subjects.Subject` asks for; what they lack is not checked,
+and said so (`NotApplicable`):
+
+| optional member | promise |
+|---|---|
+| `between_calls: bool` | True: a run is saved only between two calls of `train` |
+| `load_into(live, source)` | loads into a live run, which the trial builds, uses and poisons |
+| `state(live)`, `restore(live, state)` | as `state_dict` and `load_state_dict` |
+| `overrides`, `load_with(source, scenario, overrides)` | options passed explicitly at a load |
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, final
+
+from harness.arms import Course, Load, Resumed, Save, Shared, build_key
+from harness.capture import capture_roots, global_streams
+from harness.compare import Diff, compare
+from harness.errors import HarnessError, InvalidScenario
+from harness.randomness import poison, preserved_streams, seed_all
+from harness.scenario import Scenario
+from harness.snapshot import Snapshot
+from harness.subjects import Subject, Visits
+from harness.transplant import fill_with_nan
+
+
+@final
+class NotApplicable(HarnessError):
+    """You see it when a check asks for something the subject does not offer.
+
+    What to do: nothing, or give the subject the member that the message names.
+    """
+
+
+class Stop(BaseException):
+    """Ends a run at a save point, as a killed process would."""
+
+
+@final
+class Trial:
+    """One subject under one scenario; global streams are as before after every call.
+
+    Raises:
+        InvalidScenario: the subject cannot be saved where the scenario says.
+    """
+
+    def __init__(self, subject: Subject, scenario: Scenario, shared: Shared | None = None) -> None:
+        self.subject = subject
+        self.scenario = scenario
+        self.shared = shared or Shared([scenario])
+        self.between_calls = bool(getattr(subject, "between_calls", False))
+        self.boundaries = frozenset(subject.boundaries(scenario))
+        self.step = scenario.save_at
+        self.used: set[str] = set()
+        self.compared = 0
+        self._require_save_points()
+
+    def _require_save_points(self) -> None:
+        allowed = self.boundaries | {0, self.scenario.length}
+        for step in self.scenario.save_points:
+            if self.between_calls and step not in allowed:
+                raise InvalidScenario(
+                    f"save point {step}: {self.subject.name} can be saved only where a call of "
+                    f"train() ends; expected one of {sorted(allowed)}"
+                )
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the checkpoints of this trial lie; removed with the trial."""
+        folder = tempfile.mkdtemp(prefix="resumeproof-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder)
+
+    @cached_property
+    def uninterrupted(self) -> Course:
+        """The run that never stops."""
+        key = build_key(self.scenario)
+        if key not in self.shared.courses:
+            self.shared.courses[key] = self._course(self.shared.first[key])
+        return self.shared.courses[key]
+
+    @cached_property
+    def repeat(self) -> Course:
+        """The run that never stops, once more."""
+        return self._course(self.scenario.save_at)
+
+    @cached_property
+    def segmented(self) -> Course:
+        """The run in two calls of `train`, split at the first save point."""
+        with preserved_streams():
+            live = self.build()
+            fresh = self.capture(live)
+            if self.scenario.save_at:
+                self.subject.train(live, until=self.scenario.save_at, visits={})
+            return Course(fresh=fresh, at=self.finish(live, self.scenario.save_at))
+
+    @cached_property
+    def saving(self) -> tuple[Save, Mapping[int, Snapshot]]:
+        """The run that is saved once and goes on: the save, and its states after it."""
+        taken: list[Save] = []
+        step = self.scenario.save_at
+
+        def save(live: Any) -> None:
+            taken.append(self.save(live, step, 0))
+
+        with preserved_streams():
+            live = self.build()
+            if self.between_calls or step == 0:
+                self.advance(live, 0, step)
+                save(live)
+                return taken[0], self.finish(live, step)
+            at = self.finish(live, step, {step: save})
+        if not taken:
+            raise self.not_visited(step)
+        return taken[0], at
+
+    @cached_property
+    def resumed(self) -> Resumed:
+        """The run that comes from the file of the saving arm, in as many cycles as asked for."""
+        save, _ = self.saving
+        loads: list[Load] = []
+        with preserved_streams():
+            live = self.load(save.path)
+            loads.append(Load(step=save.step, saved=save.after, loaded=self.capture(live)))
+            for cycle, step in enumerate(self.scenario.save_points[1:], start=1):
+                save = self.save_later(live, save.step, step, cycle)
+                live = self.load(save.path)
+                loads.append(Load(step=step, saved=save.after, loaded=self.capture(live)))
+            return Resumed(loads=tuple(loads), at=self.finish(live, save.step))
+
+    def build(self, scenario: Scenario | None = None) -> Any:
+        """A fresh run, all global streams seeded by the scenario."""
+        scenario = scenario or self.scenario
+        seed_all(scenario.seed)
+        live = self.subject.build(scenario)
+        if live is None:
+            raise HarnessError(
+                f"{self.subject.name}: building returned None, expected the object to train; "
+                "return it from the factory"
+            )
+        return live
+
+    def save(self, live: Any, step: int, cycle: int) -> Save:
+        """Saves the run to a file of this trial."""
+        path = self.folder / f"{cycle}.zip"
+        before = self.capture(live)
+        self.subject.save(live, path)
+        return Save(step=step, before=before, after=self.capture(live), path=path)
+
+    def load(self, path: Path) -> Any:
+        """The run read back into a poisoned target, every global stream moved elsewhere before."""
+        memory = self.scenario.medium == "memory"
+        source = io.BytesIO(path.read_bytes()) if memory else path
+        if hasattr(self.subject, "load_into"):
+            live = self.poisoned()
+            poison(self.other_seed)
+            self.subject.load_into(live, source)
+            return live
+        poison(self.other_seed)
+        return self.subject.load(source, self.scenario)
+
+    def poisoned(self) -> Any:
+        """Another run, seeded otherwise and trained, with NaN in every float training moves."""
+        other = dataclasses.replace(self.scenario, seed=self.other_seed)
+        live = self.build(other)
+        first = min((step for step in self.boundaries if step), default=self.scenario.length)
+        self.subject.train(live, until=first, visits={})
+        moved = self.compare(self.uninterrupted.fresh, self.saving[0].after)
+        fill_with_nan(self.roots(live), [m.keypath for m in moved.mismatches])
+        return live
+
+    @property
+    def other_seed(self) -> int:
+        """A seed that no run of this scenario has."""
+        return (self.scenario.seed + 7919) % 2**32
+
+    def advance(self, live: Any, done: int, until: int) -> None:
+        """Trains on by a call of its own."""
+        if until > done:
+            self.subject.train(live, until=until, visits={})
+
+    def visit(self, live: Any, done: int, step: int, act: Callable[[Any], None]) -> None:
+        """Trains to a step, acts there on the run and stops it, as a killed process would."""
+
+        def act_and_stop(live: Any) -> None:
+            act(live)
+            raise Stop
+
+        if self.between_calls or step == done:
+            self.advance(live, done, step)
+            act(live)
+            return
+        try:
+            self.subject.train(live, until=self.scenario.length, visits={step: act_and_stop})
+        except Stop:
+            return
+        raise self.not_visited(step)
+
+    def save_later(self, live: Any, done: int, step: int, cycle: int) -> Save:
+        """Trains to a later save point, saves there and stops."""
+        taken: list[Save] = []
+        self.visit(live, done, step, lambda live: taken.append(self.save(live, step, cycle)))
+        return taken[0]
+
+    def finish(self, live: Any, after: int, extra: Visits | None = None) -> dict[int, Snapshot]:
+        """Trains to the end; the states at every boundary after a step, and at the end."""
+        taken: dict[int, Snapshot] = {}
+
+        def visit(step: int) -> Callable[[Any], None]:
+            def act(live: Any) -> None:
+                if extra and step in extra:
+                    extra[step](live)
+                if step in self.boundaries and step > after:
+                    taken[step] = self.capture(live)
+
+            return act
+
+        steps = {step for step in self.boundaries if step > after} | {*(extra or {})}
+        self.subject.train(live, until=self.scenario.length, visits={s: visit(s) for s in steps})
+        taken[self.scenario.length + 1] = self.capture(live)  # after the last update
+        return taken
+
+    def roots(self, live: Any) -> Mapping[str, Any]:
+        """The objects whose graphs are the state: the subject's, and the global streams."""
+        return {**self.subject.roots(live), "streams": global_streams()}
+
+    def capture(self, live: Any) -> Snapshot:
+        """The live state of a run, global streams included."""
+        snapshot = capture_roots(self.roots(live), tuple(self.subject.exclusions))
+        self.used |= {pattern for _, pattern in snapshot.excluded}
+        return snapshot
+
+    def compare(self, expected: Snapshot, got: Snapshot) -> Diff:
+        """The differences between two snapshots."""
+        self.compared += len(expected.rows)
+        # an edge that is cut in both may still be there in one of them only
+        return compare(expected, got, tuple(self.subject.exclusions))
+
+    def first_difference(
+        self, expected: Mapping[int, Snapshot], got: Mapping[int, Snapshot]
+    ) -> Diff:
+        """The earliest boundary at which two runs differ; `step` then says which."""
+        for step, snapshot in sorted(got.items()):
+            if diff := self.compare(expected[step], snapshot):
+                self.step = step
+                return diff
+        return Diff()
+
+    def not_visited(self, step: int) -> HarnessError:
+        """What is raised when a subject does not keep the promise of `train`."""
+        return HarnessError(
+            f"{self.subject.name} did not pass step {step} on its way to {self.scenario.length}: "
+            "expected train(live, until, visits) to call visits[t] when t steps are done"
+        )
+
+    def _course(self, after: int) -> Course:
+        with preserved_streams():
+            live = self.build()
+            fresh = self.capture(live)
+            return Course(fresh=fresh, at=self.finish(live, after))
