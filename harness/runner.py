@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import final
 
+from harness.arms import Shared
 from harness.checks import CHECKS
 from harness.errors import HarnessError
 from harness.randomness import preserved_streams
 from harness.scenario import Scenario
 from harness.subjects import Subject
-from harness.trial import NotApplicable, Shared, Trial
+from harness.trial import NotApplicable, Trial
 from harness.verdict import Finding, Record, Verdict
 
 DEFAULT_CHECKS = ("purity", "roundtrip", "resume")
