@@ -1,0 +1,21 @@
+"""Our algorithm with a fault: after load its gradient scaler starts afresh (bug 10)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from algo import DistributionalPPO
+from algo.vgs import VarianceGradientScaler
+
+
+class Forgetful(DistributionalPPO):
+    """Builds a new scaler after every load."""
+
+    @classmethod
+    def load(cls, *args: Any, **kwargs: Any) -> Any:
+        """The model as saved, but for the scaler's state."""
+        model = super().load(*args, **kwargs)
+        model.vgs = VarianceGradientScaler(
+            model.policy.named_parameters(), model.policy.optimizer, **(model.vgs_kwargs or {})
+        )
+        return model
