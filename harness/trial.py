@@ -14,14 +14,12 @@ and said so (`NotApplicable`):
 | optional member | promise |
 |---|---|
 | `between_calls: bool` | True: a run is saved only between two calls of `train` |
-| `load_into(live, source)` | loads into a live run, which the trial builds, uses and poisons |
 | `state(live)`, `restore(live, state)` | as `state_dict` and `load_state_dict` |
 | `overrides`, `load_with(source, scenario, overrides)` | options passed explicitly at a load |
 """
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import shutil
 import tempfile
@@ -39,7 +37,6 @@ from harness.randomness import poison, preserved_streams, seed_all
 from harness.scenario import Scenario
 from harness.snapshot import Snapshot
 from harness.subjects import Subject, Visits
-from harness.transplant import fill_with_nan
 
 
 @final
@@ -169,23 +166,8 @@ class Trial:
         """The run read back into a poisoned target, every global stream moved elsewhere before."""
         memory = self.scenario.medium == "memory"
         source = io.BytesIO(path.read_bytes()) if memory else path
-        if hasattr(self.subject, "load_into"):
-            live = self.poisoned()
-            poison(self.other_seed)
-            self.subject.load_into(live, source)
-            return live
         poison(self.other_seed)
         return self.subject.load(source, self.scenario)
-
-    def poisoned(self) -> Any:
-        """Another run, seeded otherwise and trained, with NaN in every float training moves."""
-        other = dataclasses.replace(self.scenario, seed=self.other_seed)
-        live = self.build(other)
-        first = min((step for step in self.boundaries if step), default=self.scenario.length)
-        self.subject.train(live, until=first, visits={})
-        moved = self.compare(self.uninterrupted.fresh, self.saving[0].after)
-        fill_with_nan(self.roots(live), [m.keypath for m in moved.mismatches])
-        return live
 
     @property
     def other_seed(self) -> int:

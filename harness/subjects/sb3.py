@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, final
 
 import gymnasium as gym
@@ -11,6 +14,8 @@ import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
 from harness.exclusions import Exclusion
@@ -21,6 +26,9 @@ from harness.subjects import Visits
 _OF_ENV = ("env", "n_envs", "max_episode_steps", "normalize")
 _CLOCK = "wall clock: seconds since a start that differs from run to run"
 
+OUTPUT = Exclusion(
+    pattern="model._logger", reason="output: learn() makes another one for every call"
+)
 WALL_CLOCK = (
     Exclusion(pattern="model.start_time", reason=_CLOCK),
     Exclusion(
@@ -39,21 +47,30 @@ def sb3(
     *,
     env: str | Callable[[], VecEnv],
     exclusions: Sequence[Exclusion] = (),
+    save_extras: bool | None = None,
     **options: Any,
 ) -> Sb3Subject:
     """A Stable-Baselines3 algorithm under test.
+
+    The classes of SB3 and sb3-contrib are saved as their documentation says: between two calls
+    of `learn()`, the replay buffer and `VecNormalize` to files of their own. A class of yours
+    whose `save` and `load` keep these themselves is saved at any step, by `save` alone.
 
     Args:
         algorithm: the class.
         env: a registered environment's name, or a function that makes a vectorised environment.
         exclusions: what is not compared, on top of the wall-clock fields.
+        save_extras: whether to save as the documentation says; otherwise decided by the class.
         **options: `n_envs`, `max_episode_steps` and `normalize` (VecNormalize) for a named
             environment; all others are the algorithm's own.
     """
+    stock = algorithm.__module__.partition(".")[0] in ("stable_baselines3", "sb3_contrib")
+    extras = stock if save_extras is None else save_extras
     return Sb3Subject(
         algorithm=algorithm,
         options={"env": env, **options},
-        exclusions=(*WALL_CLOCK, *exclusions),
+        exclusions=(*WALL_CLOCK, *([OUTPUT] if extras else []), *exclusions),
+        save_extras=extras,
     )
 
 
@@ -65,11 +82,17 @@ class Sb3Subject:
     algorithm: type[BaseAlgorithm]
     options: Mapping[str, Any]
     exclusions: Sequence[Exclusion] = field(default=WALL_CLOCK)
+    save_extras: bool = False
 
     @property
     def name(self) -> str:
         """`sb3:` and the algorithm's class."""
         return f"sb3:{self.algorithm.__name__}"
+
+    @property
+    def between_calls(self) -> bool:
+        """Whether a run can be saved only where a call of `learn()` ends."""
+        return self.save_extras
 
     def build(self, scenario: Scenario) -> BaseAlgorithm:
         """A fresh model on CPU in a fresh environment, seeded by the scenario."""
@@ -77,7 +100,8 @@ class Sb3Subject:
         env = self._make_env(options)
         arguments: dict[str, Any] = {"policy": "MlpPolicy", "device": "cpu"}
         arguments |= {k: v for k, v in options.items() if k not in _OF_ENV}
-        return self.algorithm(env=env, seed=scenario.seed, **arguments)
+        # SB3 writes into the policy_kwargs it is given
+        return self.algorithm(env=env, seed=scenario.seed, **copy.deepcopy(arguments))
 
     def train(self, live: BaseAlgorithm, *, until: int, visits: Visits) -> None:
         """`learn()` up to `until` environment steps, visiting the run on the way."""
@@ -86,28 +110,57 @@ class Sb3Subject:
         live.learn(until - live.num_timesteps, callback=callback, reset_num_timesteps=fresh)
 
     def save(self, live: BaseAlgorithm, target: Any) -> None:
-        """`model.save`."""
+        """`model.save`; beside it `save_replay_buffer` and `VecNormalize.save` if asked for."""
         live.save(target)
+        if self.save_extras:
+            for suffix, extra in _extras(live).items():
+                extra(_beside(target, suffix))
 
     def load(self, source: Any, scenario: Scenario) -> BaseAlgorithm:
         """`load(path, env=env)` into an environment that has already been used otherwise."""
+        return self.load_with(source, scenario, {})
+
+    def load_with(
+        self, source: Any, scenario: Scenario, explicit: Mapping[str, Any]
+    ) -> BaseAlgorithm:
+        """As `load`, with options that the caller passes explicitly."""
         env = self._make_env({**self.options, **scenario.options})
-        env.seed(scenario.seed + 7919)
-        env.reset()
-        for _ in range(3):
-            env.step(np.array([env.action_space.sample() for _ in range(env.num_envs)]))
-        return self.algorithm.load(source, env=env, device="cpu")
+        _use(env, scenario.seed + 7919)
+        if self.save_extras and isinstance(env, VecNormalize):
+            env = VecNormalize.load(str(_beside(source, "vecnormalize")), env.venv)
+        model = self.algorithm.load(source, env=env, device="cpu", **explicit)
+        if self.save_extras and isinstance(model, OffPolicyAlgorithm):
+            model.load_replay_buffer(_beside(source, "replay"))
+        return model
+
+    def state(self, live: BaseAlgorithm) -> Any:
+        """`get_parameters()`."""
+        return live.get_parameters()
+
+    def restore(self, live: BaseAlgorithm, state: Any) -> None:
+        """`set_parameters(state)`."""
+        live.set_parameters(state, device="cpu")
 
     def roots(self, live: BaseAlgorithm) -> Mapping[str, Any]:
         """The model; its environment, policy, buffers and optimizer hang on it."""
         return {"model": live}
 
     def boundaries(self, scenario: Scenario) -> Sequence[int]:
-        """Every rollout of an on-policy algorithm; every eighth of the run otherwise."""
-        options = {**self.options, **scenario.options}
-        per_step = options.get("n_envs", 1)
-        every = options["n_steps"] if "n_steps" in options else max(scenario.length // 8, 1)
-        return range(every * per_step, scenario.length + 1, every * per_step)
+        """Every rollout of an on-policy algorithm; about every eighth of the run otherwise."""
+        n_envs = {**self.options, **scenario.options}.get("n_envs", 1)
+        if issubclass(self.algorithm, OnPolicyAlgorithm):
+            every = self._option("n_steps", scenario) * n_envs
+        else:
+            frequency = self._option("train_freq", scenario)
+            steps = frequency[0] if isinstance(frequency, tuple | list) else frequency
+            rollout = (steps or 1) * n_envs
+            every = rollout * max(scenario.length // (8 * rollout), 1)
+        return range(every, scenario.length + 1, every)
+
+    def _option(self, name: str, scenario: Scenario) -> Any:
+        given = {**self.options, **scenario.options}
+        known = inspect.signature(self.algorithm.__init__).parameters
+        return given[name] if name in given else known[name].default if name in known else None
 
     def _make_env(self, options: Mapping[str, Any]) -> VecEnv:
         name = options["env"]
@@ -120,6 +173,34 @@ class Sb3Subject:
 
         env: VecEnv = DummyVecEnv([make] * options.get("n_envs", 1))
         return VecNormalize(env) if options.get("normalize") else env
+
+
+def _use(env: VecEnv, seed: int) -> None:
+    """Leaves an environment where no run of this seed has it."""
+    env.seed(seed)
+    env.reset()
+    for _ in range(3):
+        env.step(np.array([env.action_space.sample() for _ in range(env.num_envs)]))
+
+
+def _extras(live: BaseAlgorithm) -> dict[str, Callable[[Any], None]]:
+    """What SB3 saves to files of their own, by what their names end with."""
+    extras: dict[str, Callable[[Any], None]] = {}
+    if isinstance(live, OffPolicyAlgorithm):
+        extras["replay"] = live.save_replay_buffer
+    normalize = live.get_vec_normalize_env()
+    if normalize is not None:
+        extras["vecnormalize"] = lambda path: normalize.save(str(path))
+    return extras
+
+
+def _beside(target: Any, suffix: str) -> Path:
+    if not isinstance(target, str | Path):
+        raise NotImplementedError(
+            f"UNSUPPORTED: SB3 saves its {suffix} to a file of its own: expected a path, got "
+            f"{type(target).__name__}; choose medium='file'"
+        )
+    return Path(target).with_suffix(f".{suffix}.pkl")
 
 
 @final
