@@ -88,6 +88,53 @@ class InvalidSubject(HarnessError):
 
 
 @final
+class InvalidTarget(HarnessError):
+    """You see it when a command names a subject, a case or a file that cannot be used.
+
+    What to do: the message shows what it got, what was expected, and what to write instead.
+    """
+
+
+@final
+class UnknownCheck(HarnessError):
+    """You see it when a check is named that does not exist.
+
+    What to do: take one of the names that the message lists.
+    """
+
+    def __init__(self, where: str, names: Sequence[str], valid: Sequence[str]) -> None:
+        self.where = where
+        self.names = tuple(names)
+        self.valid = tuple(valid)
+        listed = ", ".join(map(repr, names))
+        super().__init__(
+            f"expected names of checks in {where}, got {listed}; valid: {', '.join(valid)}"
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[str, ...], tuple[str, ...]]]:
+        return type(self), (self.where, self.names, self.valid)
+
+
+@final
+class VacuousLife(HarnessError):
+    """You see it when nothing moved before the save, or nothing after it: no loss could show.
+
+    What to do: run longer, save later, or drive the subject so that its state changes.
+    """
+
+    def __init__(self, subject: str, scenarios: Sequence[str]) -> None:
+        self.subject = subject
+        self.scenarios = tuple(scenarios)
+        super().__init__(
+            f"expected the state of {subject} to move before and after the save, got no change in "
+            f"{', '.join(scenarios)}: pass scenarios= with a longer life or a later save"
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[str, ...]]]:
+        return type(self), (self.subject, self.scenarios)
+
+
+@final
 class StepFailed(Exception):
     """You see it, as the verdict ERROR, when a step of the subject raised.
 

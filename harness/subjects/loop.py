@@ -103,6 +103,7 @@ class LoopSubject:
     exclusions: Sequence[Exclusion] = ()
     strict: bool = False
     keeps_streams: bool = False
+    natural_length: int = 24
 
     def build(self, scenario: Scenario) -> Run:
         """A fresh run, seeded by the scenario.
@@ -159,7 +160,7 @@ class LoopSubject:
 
     def boundaries(self, scenario: Scenario) -> Sequence[int]:
         """Every step of a short run, every eighth of a long one."""
-        every = 1 if scenario.length <= 16 else scenario.length // 8
+        every = 1 if scenario.length <= 32 else scenario.length // 8
         return range(every, scenario.length + 1, every)
 
     def _made(self, source: Any) -> Any:

@@ -1,0 +1,211 @@
+"""The command line: check, diff, replay, list.
+
+Exit status: 0 when all is EXACT, 1 when something differs, 2 when the command is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import shlex
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from harness import threads
+from harness.errors import HarnessError, InvalidTarget
+
+_SUBJECTS = """\
+  an SB3 algorithm     --env ID  -s n_envs=1 -s max_episode_steps=N -s normalize=True, and the
+                       algorithm's own keywords
+  a loop or component  -s key=value are keywords of its make= or factory=
+  a class              with step, save and load: taken as loop(make=CLASS, step=CLASS.step, ...)
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit status."""
+    threads.pin()
+    parsed = parser().parse_args(arguments)
+    try:
+        status: int = parsed.command(parsed)
+    except HarnessError as error:
+        sys.stderr.write(f"resumeproof {parsed.name}: {error}\n")
+        return 2
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their arguments."""
+    top = argparse.ArgumentParser(
+        prog="resumeproof", description="Finds the state your RL checkpoint forgot."
+    )
+    commands = top.add_subparsers(dest="name", required=True, metavar="COMMAND")
+    _add_check(commands.add_parser("check", help="run the checks on a subject"))
+    diff = commands.add_parser("diff", help="compare two checkpoint files, entry by entry")
+    diff.add_argument("expected", type=Path, metavar="A")
+    diff.add_argument("got", type=Path, metavar="B")
+    diff.set_defaults(command=run_diff)
+    replay = commands.add_parser("replay", help="run stored scenarios again")
+    replay.add_argument("file", type=Path, metavar="FILE", help="JSON that `check --json` wrote")
+    replay.set_defaults(command=run_replay)
+    _add_output(replay)
+    commands.add_parser("list", help="checks, subjects and profiles").set_defaults(command=run_list)
+    return top
+
+
+def _add_check(check: argparse.ArgumentParser) -> None:
+    check.add_argument("target", metavar="TARGET", help="module:name, as stable_baselines3:PPO")
+    check.add_argument("--env", metavar="ID", help="a registered environment")
+    check.add_argument(
+        "-s", dest="options", action="append", default=[], metavar="KEY=VALUE", help="an option"
+    )
+    check.add_argument("--length", type=int, metavar="N", help="steps of the whole run")
+    check.add_argument("--save-at", type=int, metavar="N", help="steps done at the first save")
+    check.add_argument("--seed", type=int, default=0, metavar="N")
+    check.add_argument("--cycles", type=int, default=1, metavar="N", help="saves and loads")
+    check.add_argument("--gap", type=int, default=0, metavar="N", help="steps between cycles")
+    check.add_argument("--medium", default="file", help="file or memory")
+    check.set_defaults(command=run_check)
+    _add_output(check)
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--checks", metavar="A,B", help="names of checks; all by default")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write one record per scenario")
+    command.add_argument("--verbose", action="store_true", help="list every difference")
+
+
+def run_check(parsed: argparse.Namespace) -> int:
+    """Runs the checks on a subject, on one given scenario or on its own short ones."""
+    from harness.targets import search_here
+
+    search_here()
+    return _run(parsed, list(_cases(parsed)))
+
+
+def _cases(parsed: argparse.Namespace) -> Iterable[Any]:
+    import dataclasses
+
+    from harness.lives import lives, natural_length
+    from harness.scenario import Scenario
+    from harness.targets import Case, is_sb3, load_object, resolve
+
+    options = _options(parsed)
+    subject = resolve(parsed.target, options)
+    if parsed.save_at is None:
+        chosen = lives(subject, parsed.length, parsed.seed)
+    else:
+        life = {name: getattr(parsed, name) for name in ("save_at", "seed", "cycles", "gap")}
+        length = parsed.length or natural_length(subject)
+        chosen = (Scenario(length=length, medium=parsed.medium, **life),)
+    of_build = {} if is_sb3(load_object(parsed.target)) else options
+    for scenario in chosen:
+        laid = dataclasses.replace(scenario, options=of_build)
+        yield Case(target=parsed.target, options=options, scenario=laid)
+
+
+def _options(parsed: argparse.Namespace) -> dict[str, Any]:
+    options = {} if parsed.env is None else {"env": parsed.env}
+    for text in parsed.options:
+        key, equals, value = text.partition("=")
+        if not (equals and key.isidentifier()):
+            raise InvalidTarget(f"expected -s KEY=VALUE, got {text!r}: write -s n_steps=16")
+        options[key] = _value(value)
+    return options
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):  # a plain word is a str
+        return text
+
+
+def run_replay(parsed: argparse.Namespace) -> int:
+    """Runs the cases of a file again."""
+    from harness.targets import read_cases, search_here
+
+    search_here()
+    return _run(parsed, list(read_cases(parsed.file)))
+
+
+def _run(parsed: argparse.Namespace, cases: Sequence[Any]) -> int:
+    from harness import report
+    from harness.checks import CHECKS
+    from harness.runner import run
+    from harness.testing import require_checks
+
+    names = require_checks("--checks", parsed.checks.split(",") if parsed.checks else CHECKS)
+    records = []
+    for case in cases:
+        content = json.loads(run(case.subject(), case.scenario, names).to_json())
+        records.append({**content, **case.to_dict()})
+        sys.stdout.write(_told(records[-1], report, parsed) + "\n")
+    if parsed.json:
+        parsed.json.write_text("".join(f"{json.dumps(r, sort_keys=True)}\n" for r in records))
+    sys.stdout.write(report.totals(records) + "\n")
+    return int(any(record["verdict"] != "EXACT" for record in records))
+
+
+def _told(record: dict[str, Any], report: Any, parsed: argparse.Namespace) -> str:
+    scenario = record["scenario"]
+    head = (
+        f"{record['verdict']}  {record['subject']}  {scenario['length']} steps, saved at "
+        f"{scenario['save_at']} ({scenario['save_point']}), {record['seconds']:.2f} s"
+    )
+    if record["verdict"] == "EXACT":
+        return f"{head}, {record['compared']} leaves compared"
+    again = f"python -m harness replay {parsed.json}" if parsed.json else command_of(record)
+    text = report.failure(record, replay=again, verbose=parsed.verbose, flag="--verbose")
+    return f"{head}\n{text}"
+
+
+def command_of(record: dict[str, Any]) -> str:
+    """The command that runs a record's scenario again."""
+    words = ["python", "-m", "harness", "check", record["target"]]
+    for key, value in record["options"].items():
+        words += ["-s", f"{key}={value}"]
+    for name in ("length", "save_at", "seed", "cycles", "gap", "medium"):
+        words += [f"--{name.replace('_', '-')}", str(record["scenario"][name])]
+    return shlex.join(words)
+
+
+def run_diff(parsed: argparse.Namespace) -> int:
+    """Compares two checkpoint files."""
+    from harness.entries import compare_files
+
+    diffs = compare_files(parsed.expected, parsed.got)
+    for entry, diff in diffs.items():
+        count = len(diff.mismatches)
+        sys.stdout.write(f"{entry}: {f'{count} differ' if count else 'equal'}\n")
+        for mismatch in diff.mismatches:
+            sys.stdout.write(f"  {mismatch}\n")
+    return int(any(diffs.values()))
+
+
+def run_list(parsed: argparse.Namespace) -> int:
+    """Lists what the other commands take."""
+    from harness.checks import CHECKS
+
+    lines = ["checks:"]
+    lines += [f"  {name:<14} {_first_line(check)}" for name, check in sorted(CHECKS.items())]
+    lines += ["subjects:", _SUBJECTS.rstrip(), "profiles (pytest --ckpt-profile):"]
+    lines += [f"  {name}" for name in _profiles()]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 0
+
+
+def _first_line(function: Any) -> str:
+    return (function.__doc__ or "").strip().partition("\n")[0]
+
+
+def _profiles() -> Sequence[str]:
+    if find_spec("hypothesis") is None:
+        return ["none: install hypothesis"]
+    from harness.strategies import PROFILES
+
+    return PROFILES

@@ -1,0 +1,125 @@
+"""The pytest plugin: one thread pinned before torch, results as data, a matrix at the end.
+
+Loading it imports pytest and the standard library only. Every flag, ini option and marker
+carries the prefix `ckpt`. Results travel in `item.user_properties`, the one channel that
+reaches the controller of xdist and JUnit alike.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RESULT = "ckpt.record"
+"""Name of the user property that holds one record as JSON."""
+
+_PROFILES = ("ckpt-dev", "ckpt-ci", "ckpt-nightly")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """https://docs.pytest.org/en/stable/reference/reference.html#pytest.hookspec.pytest_addoption."""
+    group = parser.getgroup("ckpt", "checkpoints (resumeproof)")
+    group.addoption(
+        "--ckpt-report", metavar="PATH", default=None, help="write one JSON line per scenario"
+    )
+    group.addoption(
+        "--ckpt-profile",
+        choices=_PROFILES,
+        default=None,
+        help="Hypothesis profile of fuzz cases: how many scenarios, drawn how",
+    )
+    group.addoption(
+        "--ckpt-verbose", action="store_true", default=False, help="list inert differences too"
+    )
+    parser.addini("ckpt_profile", "Hypothesis profile of fuzz cases", default="ckpt-dev")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Pins one thread while no conftest has imported torch yet: bits depend on the number."""
+    _pin()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Registers the markers, for `--strict-markers`, and says which settings are in force."""
+    _pin()  # with `pytest_plugins` this is the first call
+    config.addinivalue_line("markers", "ckpt: a check of a checkpoint")
+    config.addinivalue_line("markers", "ckpt_slow: a check that takes more than a few seconds")
+    profile = config.getoption("--ckpt-profile") or config.getini("ckpt_profile")
+    if profile not in _PROFILES:
+        raise pytest.UsageError(
+            f"expected ckpt_profile to be one of {', '.join(_PROFILES)}, got {profile!r}"
+        )
+    os.environ["CKPT_PROFILE"] = profile
+    os.environ["CKPT_VERBOSE"] = "1" if config.getoption("--ckpt-verbose") else ""
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """One line: the settings that decide bits."""
+    torch = sys.modules.get("torch")
+    version = f" torch={torch.__version__}" if torch else ""
+    return f"ckpt: threads=1 profile={os.environ['CKPT_PROFILE']}{version}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Collects the records of the checks that a test runs, failed ones included."""
+    _pin()
+    collected: list[str] = []
+    testing = sys.modules.get("harness.testing")
+    if testing is None:
+        return (yield)
+    with testing.collecting(collected.append):
+        try:
+            return (yield)
+        finally:
+            item.user_properties += [(RESULT, _of_test(item, line)) for line in collected]
+
+
+def _of_test(item: pytest.Item, line: str) -> str:
+    return json.dumps({**json.loads(line), "test": item.nodeid}, sort_keys=True)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """The matrix and a replay command per failure; writes the report. On the controller only."""
+    records = _records(terminalreporter)
+    if not records:
+        return
+    path = config.getoption("--ckpt-report")
+    if path:
+        Path(path).write_text("".join(f"{json.dumps(r, sort_keys=True)}\n" for r in records))
+    terminalreporter.section("checkpoints")
+    for line in import_module("harness.report").matrix(records):
+        terminalreporter.write_line(line)
+    for record in records:
+        if record["verdict"] != "EXACT":
+            terminalreporter.write_line(f"{record['verdict']}  replay: {_replay(record['test'])}")
+    if path:
+        terminalreporter.write_line(f"one record per scenario: {path}")
+
+
+def _replay(test: str) -> str:
+    return f'python -m pytest "{test}"'
+
+
+def _records(terminalreporter: Any) -> list[dict[str, Any]]:
+    """What the tests reported, in the order of their names, under xdist as without."""
+    reports = (r for group in terminalreporter.stats.values() for r in group)
+    lines = {
+        (report.nodeid, value)
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == RESULT
+    }
+    return [json.loads(value) for _, value in sorted(lines)]
+
+
+def _pin() -> None:
+    import_module("harness.threads").pin()

@@ -1,0 +1,163 @@
+"""Records as text, for people. Pure functions of the JSON that `Record.to_json` writes.
+
+A failure reads: what must hold and for whom; when it diverges and what explains it; the
+differences; how many others are inert; what to do; how to run it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+RecordData: TypeAlias = Mapping[str, Any]
+
+_SHOWN = 8
+_NEXT = {
+    "purity": "make save() read only: it must change neither the run nor a random stream",
+    "isolation": "copy what save() and load() hand over; nothing may share memory",
+    "strictness": "compare the entries with what is expected before loading any of them",
+    "ERROR": "correct what raised; the harness only called it",
+    "FLAKY": "seed every source of numbers, and use deterministic algorithms; the checkpoint "
+    "is not to blame",
+    "LOST_WORK": "write the checkpoint after the state it is to hold, and load the newest",
+    "UNSUPPORTED": "give the subject what the message names, or leave the check out",
+}
+_HEADLINES = {
+    "ERROR": "checkpoint error",
+    "FLAKY": "not repeatable",
+    "LOST_WORK": "lost work",
+    "UNSUPPORTED": "not supported",
+}
+
+
+def failure(
+    record: RecordData, *, replay: str = "", verbose: bool = False, flag: str = "--ckpt-verbose"
+) -> str:
+    """A record that is not EXACT, as a person reads it.
+
+    Args:
+        record: the data of `Record.to_json`.
+        replay: the command that runs it again.
+        verbose: whether to list all that differs, inert or not.
+        flag: what to pass to see that.
+    """
+    finding = main_finding(record)
+    lines = [headline(record, finding)]
+    body = [record["error"]] if record["error"] else []
+    body += _findings(record, finding, "" if verbose else flag) if finding else []
+    body += record.get("notes", [])
+    body.append(f"next: {next_step(record, finding)}")
+    body += [f"replay: {replay}"] if replay else []
+    return "\n".join([*lines, *(f"  {line}" for line in body)])
+
+
+def headline(record: RecordData, finding: Mapping[str, Any] | None) -> str:
+    """What must hold, and for whom."""
+    title = _HEADLINES.get(record["verdict"], "checkpoint mismatch")
+    check = f"{finding['check']} on " if finding else ""
+    return f"{title}: {check}{record['subject']}"
+
+
+def main_finding(record: RecordData) -> Mapping[str, Any] | None:
+    """The finding that says most: one about the future before one about the moment."""
+    findings = record["findings"]
+    of_future = [finding for finding in findings if finding["check"] == "resume"]
+    return next(iter([*of_future, *findings]), None)
+
+
+def next_step(record: RecordData, finding: Mapping[str, Any] | None) -> str:
+    """What to do about it, in one line."""
+    if record["verdict"] in _NEXT:
+        return _NEXT[record["verdict"]]
+    if finding is None or finding["check"] in _NEXT:
+        return _NEXT[finding["check"] if finding else "ERROR"]
+    return f"save and restore {_listed(causes(record) or _candidates(record, finding))}"
+
+
+def causes(record: RecordData) -> list[str]:
+    """KeyPaths whose loss explains the difference, where attribution has found them."""
+    return list(record.get("causal") or ())
+
+
+def _candidates(record: RecordData, finding: Mapping[str, Any]) -> list[str]:
+    """Without attribution: what differed at the load itself, before the future spread it."""
+    at_load = next((f for f in record["findings"] if f["check"] == "roundtrip"), finding)
+    return [keypath_of(line) for line in at_load["mismatches"]]
+
+
+def keypath_of(mismatch: str) -> str:
+    """The KeyPath in the text of a mismatch: its second word, brackets kept whole."""
+    return mismatch[10:].strip().partition("  ")[0]
+
+
+def _findings(record: RecordData, finding: Mapping[str, Any], flag: str) -> list[str]:
+    causal, inert = causes(record), list(record.get("inert") or ())
+    save_at = record["scenario"]["save_at"]
+    when = f"diverges at step {finding['step']}, saved at step {save_at}"
+    if causal:
+        when += f"; explained by {len(causal)} of {len(causal) + len(inert)} differing leaves"
+    others = [other for other in record["findings"] if other is not finding]
+    lines = [when, *_mismatches(record, finding, causal, flag)]
+    lines += _inert(inert, flag)
+    return lines + [f"also: {o['check']} at step {o['step']}: {_count(o)}" for o in others]
+
+
+def _mismatches(
+    record: RecordData, finding: Mapping[str, Any], causal: Sequence[str], flag: str
+) -> list[str]:
+    every = [line for each in record["findings"] for line in each["mismatches"]]
+    explained = _first_of_each(line for line in every if keypath_of(line) in set(causal))
+    lines = explained or list(finding["mismatches"])
+    if not flag or len(lines) <= _SHOWN:
+        return lines
+    return [*lines[:_SHOWN], f"({len(lines) - _SHOWN} more, see {flag})"]
+
+
+def _first_of_each(lines: Iterable[str]) -> list[str]:
+    return list({keypath_of(line): line for line in reversed(list(lines))}.values())[::-1]
+
+
+def _inert(inert: Sequence[str], flag: str) -> list[str]:
+    if not inert:
+        return []
+    if not flag:
+        return ["inert:", *(f"  {keypath}" for keypath in inert)]
+    return [f"(inert: {len(inert)}, see {flag})"]
+
+
+def _count(finding: Mapping[str, Any]) -> str:
+    number = len(finding["mismatches"])
+    return f"{number} leaf differs" if number == 1 else f"{number} leaves differ"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = list(dict.fromkeys(names))
+    tail = f" and {len(shown) - 4} more" if len(shown) > 4 else ""
+    return ", ".join(shown[:4]) + tail
+
+
+def matrix(records: Sequence[RecordData]) -> list[str]:
+    """Subject by save point, a word in each cell, and the totals below."""
+    columns = list(dict.fromkeys(record["scenario"]["save_point"] for record in records))
+    table = [["subject", *columns]]
+    for subject in sorted({record["subject"] for record in records}):
+        mine = [record for record in records if record["subject"] == subject]
+        table.append([subject, *(_cell(mine, column) for column in columns)])
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    pairs = [zip(row, widths, strict=True) for row in table]
+    return [*("  ".join(c.ljust(w) for c, w in row).rstrip() for row in pairs), totals(records)]
+
+
+def _cell(records: Sequence[RecordData], save_point: str) -> str:
+    here = [r["verdict"] for r in records if r["scenario"]["save_point"] == save_point]
+    counts = {word: here.count(word) for word in sorted(set(here))}
+    return ", ".join(f"{word} {n}" if n > 1 else word for word, n in counts.items()) or "-"
+
+
+def totals(records: Sequence[RecordData]) -> str:
+    """How many are EXACT, and how many of those showed nothing."""
+    exact = sum(record["verdict"] == "EXACT" for record in records)
+    vacuous = sum(bool(record["vacuous"]) for record in records)
+    seconds = sum(record["seconds"] for record in records)
+    tail = f", {vacuous} of them vacuous (nothing had moved)" if vacuous else ""
+    return f"{exact} of {len(records)} scenarios EXACT{tail}; {seconds:.1f} s"

@@ -1,0 +1,177 @@
+"""Subjects by name: what a command line or a stored case says, made into something to run."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self, final
+
+from harness.errors import InvalidTarget
+from harness.scenario import Scenario
+from harness.subjects import Subject
+
+FORMAT = 1
+_SUBJECT = ("build", "train", "save", "load", "roots", "boundaries")
+_LOOP = ("step", "save", "load")
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What to run and how, as plain values: a scenario and the subject it is for.
+
+    Attributes:
+        target: `module:name` of a subject, an SB3 algorithm, or a class with step, save, load.
+        options: for the subject: `env` and the algorithm's keywords; those of a loop's `make`.
+        scenario: one life.
+    """
+
+    target: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    scenario: Scenario
+
+    def subject(self) -> Subject:
+        """The subject itself.
+
+        Raises:
+            InvalidTarget: it cannot be imported or is nothing that can be tested.
+        """
+        return resolve(self.target, self.options)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data; `from_json` of its text gives an equal case."""
+        scenario = json.loads(self.scenario.to_json())
+        options = dict(self.options)
+        return {"format": FORMAT, "target": self.target, "options": options, "scenario": scenario}
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The case in one line of a report, or in a stored file; results in it are ignored.
+
+        Raises:
+            InvalidTarget: not JSON, another format version, or something is missing.
+            InvalidScenario: the scenario in it cannot be run.
+        """
+        try:
+            content = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise InvalidTarget(f"expected a case as JSON, got {text[:60]!r} ({error})") from error
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            found = content.get("format") if isinstance(content, dict) else content
+            raise InvalidTarget(f"expected a case of format {FORMAT}, got format={found!r}")
+        absent = {"target", "scenario"} - content.keys()
+        if absent:
+            raise InvalidTarget(
+                f"expected target, options and scenario, got {sorted(content)} without "
+                f"{sorted(absent)}: write the case with `check TARGET --json FILE`"
+            )
+        scenario = Scenario.from_json(json.dumps(content["scenario"]))
+        options = content.get("options", {})
+        return cls(target=content["target"], options=options, scenario=scenario)
+
+
+def read_cases(path: Path) -> tuple[Case, ...]:
+    """The cases of a file: one JSON document, or one in every line.
+
+    Raises:
+        InvalidTarget: no such file, or what is in it is no case.
+    """
+    if not path.is_file():
+        raise InvalidTarget(f"expected a file of stored cases, got {str(path)!r}: no such file")
+    text = path.read_text()
+    try:
+        json.loads(text)
+    except json.JSONDecodeError:
+        return tuple(Case.from_json(line) for line in text.splitlines() if line.strip())
+    return (Case.from_json(text),)
+
+
+def resolve(target: str, options: Mapping[str, Any]) -> Subject:
+    """The subject that `module:name` stands for.
+
+    Raises:
+        InvalidTarget: shows the target, what was expected and what to write.
+    """
+    found = load_object(target)
+    if all(hasattr(found, name) for name in _SUBJECT) and not isinstance(found, type):
+        ready: Subject = found
+        return ready
+    if is_sb3(found):
+        return _algorithm(target, found, options)
+    if isinstance(found, type) and all(callable(getattr(found, name, None)) for name in _LOOP):
+        from harness.subjects.loop import loop
+
+        members: Any = found
+        return loop(make=found, step=members.step, save=members.save, load=members.load)
+    raise InvalidTarget(
+        f"expected a subject, an SB3 algorithm or a class with step, save and load as {target!r}, "
+        f"got {_kind(found)}: write a module attribute made by sb3(...), component(...) or "
+        "loop(...)"
+    )
+
+
+def load_object(target: str) -> Any:
+    """The object that `module:name` names.
+
+    Raises:
+        InvalidTarget: not of that form, no such module, or no such name in it.
+    """
+    module_name, colon, name = target.partition(":")
+    if not (colon and module_name and name):
+        raise InvalidTarget(
+            f"expected TARGET as module:name, got {target!r}: write stable_baselines3:PPO"
+        )
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ImportError as error:
+        raise InvalidTarget(
+            f"expected a module that can be imported, got {module_name!r} ({error}): run from the "
+            "folder it lies in, or install it"
+        ) from error
+    for part in name.split("."):
+        if not hasattr(found, part):
+            near = public_names(found)
+            raise InvalidTarget(
+                f"expected a name in {module_name}, got {name!r}: it has {', '.join(near)}"
+            )
+        found = getattr(found, part)
+    return found
+
+
+def public_names(module: Any) -> list[str]:
+    """What a module offers, at most twenty names."""
+    names: Iterable[str] = getattr(module, "__all__", None) or vars(module)
+    return sorted(name for name in names if not name.startswith("_"))[:20]
+
+
+def is_sb3(found: Any) -> bool:
+    """Whether it is an algorithm of SB3, or built on one; told without importing SB3."""
+    bases = getattr(found, "__mro__", ())
+    return any(base.__module__.startswith("stable_baselines3") for base in bases)
+
+
+def _algorithm(target: str, found: Any, options: Mapping[str, Any]) -> Subject:
+    from harness.subjects.sb3 import sb3
+
+    if "env" not in options:
+        raise InvalidTarget(f"expected an environment for {target}, got none: write --env ID")
+    made: Subject = sb3(found, **options)
+    return made
+
+
+def _kind(found: Any) -> str:
+    if isinstance(found, type):
+        absent = [name for name in _LOOP if not callable(getattr(found, name, None))]
+        return f"the class {found.__name__} without {', '.join(absent)}"
+    return f"{found!r} ({type(found).__name__})"
+
+
+def search_here() -> None:
+    """Lets modules of the working directory be found, as `python -m` does."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
