@@ -11,12 +11,13 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, final
 
 import gymnasium as gym
 from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
-from gymnasium.wrappers import utils as gymnasium_wrapper_utils
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecEnvWrapper
 
@@ -25,10 +26,14 @@ from algo.run_state.streams import prepare_space_generators, space_generators
 
 # what links the levels of the chain, and what only says how a level was made
 _STRUCTURE = {"venv", "envs", "env", "class_attributes", "metadata", "_metadata", "_saved_kwargs"}
+# Gymnasium moved its running statistics in 1.0
+_STATISTICS = (
+    "gymnasium.wrappers.utils"
+    if find_spec("gymnasium.wrappers.utils")
+    else "gymnasium.wrappers.normalize"
+)
 # running statistics are the one class of object that wrappers of both libraries keep
-_RECORDS: tuple[type, ...] = (RunningMeanStd,)
-if hasattr(gymnasium_wrapper_utils, "RunningMeanStd"):
-    _RECORDS = (RunningMeanStd, gymnasium_wrapper_utils.RunningMeanStd)
+_RECORDS = (RunningMeanStd, import_module(_STATISTICS).RunningMeanStd)
 
 _ADVICE = (
     "add two methods to {owner}: get_state(self) that returns plain data (numbers, strings, "
