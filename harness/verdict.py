@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import Any, final
 
 from harness.compare import Diff
+from harness.keypath import KeyPath
+from harness.mismatch import Mismatch
 from harness.scenario import Scenario
 
 
@@ -41,6 +43,50 @@ class Finding:
 
 @final
 @dataclass(frozen=True, kw_only=True)
+class Attribution:
+    """Which of the leaves that differ after a load explain that the future differs.
+
+    Attributes:
+        causes: the smallest set that, put back, makes the future agree.
+        inert: the others; their loss changes nothing up to the end of the scenario.
+        candidates: both together, all that differs right after the load.
+        unreachable: KeyPath and reason, of what could not be put back.
+        complete: whether putting all of it back makes the future agree; if not, nothing is
+            known about causes, and something the capture cannot see or reach was lost.
+        remaining: if not complete, what still differs at the first boundary that does.
+        evaluations: how many runs were resumed for this.
+        seconds: what they took.
+    """
+
+    causes: tuple[Mismatch, ...] = ()
+    inert: tuple[Mismatch, ...] = ()
+    candidates: tuple[Mismatch, ...] = ()
+    unreachable: tuple[tuple[str, str], ...] = ()
+    complete: bool = True
+    remaining: tuple[Mismatch, ...] = ()
+    evaluations: int = 0
+    seconds: float = 0.0
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The owners of the causes: `model._last_obs`, `model.env`, `streams.torch`."""
+        owners = [str(KeyPath(*mismatch.keypath.segments[:2])) for mismatch in self.causes]
+        return tuple(dict.fromkeys(owners))
+
+    def __str__(self) -> str:
+        count = len(self.candidates)
+        if not self.complete:
+            return (
+                f"not explained: with all {count} differing leaves put back the future still "
+                f"differs, first {self.remaining[0].keypath if self.remaining else '(it raises)'}; "
+                f"{len(self.unreachable)} could not be reached"
+            )
+        owners = ", ".join(self.groups) or "none of them changes the future"
+        return f"explained by {len(self.causes)} of {count} differing leaves: {owners}"
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """The result of one scenario, and one line of the report.
 
@@ -51,6 +97,7 @@ class Record:
         findings: the laws that did not hold, first seen first.
         error: type and text of an exception, for ERROR and UNSUPPORTED.
         notes: what else is to be said: checks that do not apply, a `train` not re-entrant.
+        attribution: which leaves explain a difference, where that was asked for.
         compared: rows of the object graph compared, all comparisons together.
         moved: leaves that differ between the fresh build and the save point.
         moved_later: leaves that differ between the save point and the end.
@@ -64,6 +111,7 @@ class Record:
     findings: tuple[Finding, ...] = ()
     error: str = ""
     notes: tuple[str, ...] = ()
+    attribution: Attribution | None = None
     compared: int = 0
     moved: int = 0
     moved_later: int = 0
@@ -91,6 +139,7 @@ class Record:
             ],
             "error": self.error,
             "notes": list(self.notes),
+            "attribution": _as_plain(self.attribution),
             "compared": self.compared,
             "moved": self.moved,
             "moved_later": self.moved_later,
@@ -99,3 +148,17 @@ class Record:
             "used": sorted(self.used),
         }
         return json.dumps(content, sort_keys=True)
+
+
+def _as_plain(attribution: Attribution | None) -> dict[str, Any] | None:
+    if attribution is None:
+        return None
+    return {
+        "summary": str(attribution),
+        "causes": [str(mismatch) for mismatch in attribution.causes],
+        "inert": [str(mismatch.keypath) for mismatch in attribution.inert],
+        "unreachable": [list(pair) for pair in attribution.unreachable],
+        "complete": attribution.complete,
+        "evaluations": attribution.evaluations,
+        "seconds": round(attribution.seconds, 3),
+    }

@@ -1,0 +1,209 @@
+"""From "differs" to the cause: which of the differing leaves explain that the future differs.
+
+What a checkpoint lost is put back into the resumed run, all of it first, then as little as
+possible: the smallest set that makes the future agree is causal, the rest is inert.
+
+A future disagrees where a leaf differs from the uninterrupted run that was right after the load,
+or that was wrong, was left so, and moves in the uninterrupted run: a loss that reaches nothing
+else, of a leaf that nothing moves, changes nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, final
+
+from harness.arms import Course
+from harness.errors import HarnessError, StepFailed
+from harness.keypath import KeyPath
+from harness.mismatch import Mismatch, MismatchKind
+from harness.randomness import preserved_streams
+from harness.transplant import Graph, Site, Transplant, Unreachable, graph_of, sites
+from harness.trial import Stop, Trial
+from harness.verdict import Attribution
+
+_MAX_ROUNDS = 5
+# kinds that are about all that lies below, too
+_WHOLE = (MismatchKind.MISSING, MismatchKind.UNEXPECTED, MismatchKind.TYPE)
+
+
+def attribute(trial: Trial) -> Attribution:
+    """Names the smallest set of leaves whose loss explains that the resumed run differs.
+
+    Each trial of a set is a load, poisoned as every load, and a run up to the first difference.
+
+    Raises:
+        HarnessError: the live state could not be captured.
+    """
+    start = time.perf_counter()
+    first = dataclasses.replace(trial.scenario, cycles=1, gap=0)
+    return _Search(Trial(trial.subject, first, trial.shared)).run(start)
+
+
+@final
+class _Search:
+    """One search: a donor that is the saved run, and as many resumed runs as it takes."""
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+        self.evaluations = 0
+        self.unreachable: dict[KeyPath, str] = {}
+        self.remaining: tuple[int, tuple[Mismatch, ...]] = (0, ())
+
+    def run(self, start: float) -> Attribution:
+        with preserved_streams():
+            candidates = self.candidates
+            complete = self.agrees(candidates)
+            remaining = () if complete else self.remaining[1]
+            causal = self.needed(candidates, lambda put: self.agrees(put)) if complete else []
+        inert = [site for site in candidates if site not in causal] if complete else []
+        return Attribution(
+            causes=tuple(m for site in causal for m in site.mismatches),
+            inert=tuple(m for site in inert for m in site.mismatches),
+            candidates=tuple(m for site in candidates for m in site.mismatches),
+            unreachable=tuple((str(path), why) for path, why in self.unreachable.items()),
+            complete=complete,
+            remaining=remaining,
+            evaluations=self.evaluations,
+            seconds=time.perf_counter() - start,
+        )
+
+    @cached_property
+    def donor(self) -> Graph:
+        """The saved run itself, built and trained to the save point once more."""
+        taken: list[Graph] = []
+        self.trial.visit(
+            self.trial.build(),
+            0,
+            self.trial.scenario.save_at,
+            lambda live: taken.append(self.graph(live)),
+        )
+        return taken[0]
+
+    @cached_property
+    def candidates(self) -> list[Site]:
+        """What differs right after a load, and where it can be put back; by owner."""
+        return sorted(self.rounds, key=lambda site: str(KeyPath(*site.keypath.segments[:2])))
+
+    @cached_property
+    def rounds(self) -> dict[Site, int]:
+        """Every site, and when it is put back: one repaired alias may uncover the next."""
+        found: dict[Site, int] = {}
+        known: set[KeyPath] = set()
+        live = self.load()
+        for number in range(_MAX_ROUNDS):
+            target = self.graph(live)
+            diff = self.trial.compare(self.donor.snapshot, target.snapshot)
+            listed = sites(diff.mismatches, self.donor, target)
+            fresh = [site for site in listed if site.keypath not in known]
+            if not fresh:
+                break
+            known |= {site.keypath for site in fresh}
+            found |= dict.fromkeys(fresh, number)
+            self.put(Transplant(self.donor, target), fresh)
+        return found
+
+    @cached_property
+    def reference(self) -> Course:
+        """The run to agree with: uninterrupted, or in two calls where those differ from one."""
+        trial = self.trial
+        if not trial.between_calls:
+            return trial.uninterrupted
+        split = trial.first_difference(trial.uninterrupted.at, trial.segmented.at)
+        return trial.segmented if split else trial.uninterrupted
+
+    @cached_property
+    def moving(self) -> dict[int, tuple[Mismatch, ...]]:
+        """By boundary, what the reference run has moved since the save point."""
+        saved = self.trial.saving[0].after
+        return {
+            step: self.trial.compare(saved, at).mismatches for step, at in self.reference.at.items()
+        }
+
+    def load(self) -> Any:
+        return self.trial.load(self.trial.saving[0].path)
+
+    def graph(self, live: Any) -> Graph:
+        return graph_of(self.trial.roots(live), tuple(self.trial.subject.exclusions))
+
+    def agrees(self, put: Sequence[Site]) -> bool:
+        """Whether the future agrees once these are put back into a run resumed anew."""
+        self.evaluations += 1
+        with preserved_streams():
+            try:
+                live = self.load()
+                self.transplant(live, put)
+                self.follow(live, [site for site in self.candidates if site not in put])
+            except (Stop, StepFailed):
+                return False
+            except HarnessError:
+                raise
+            except Exception:  # a run that raises does not agree
+                return False
+        return True
+
+    def transplant(self, live: Any, put: Sequence[Site]) -> None:
+        for number in sorted({self.rounds[site] for site in put}):
+            now = [site for site in put if self.rounds[site] == number]
+            self.put(Transplant(self.donor, self.graph(live)), now)
+
+    def put(self, transplant: Transplant, put: Sequence[Site]) -> None:
+        for site in put:
+            try:
+                transplant.put(site)
+            except Unreachable as reason:
+                self.unreachable[site.keypath] = str(reason)
+
+    def follow(self, live: Any, left_out: Sequence[Site]) -> None:
+        """Trains to the end, or to the first boundary that disagrees.
+
+        Raises:
+            Stop: one disagrees.
+        """
+        left = {m.keypath for site in left_out for m in site.mismatches}
+        left |= self.unreachable.keys()
+
+        def look(step: int) -> Callable[[Any], None]:
+            def act(live: Any) -> None:
+                diff = self.trial.compare(self.reference.at[step], self.trial.capture(live))
+                moving = self.moving[step]
+                counted = [m for m in diff.mismatches if self.counts(m, left, moving)]
+                if counted:
+                    self.remaining = (step, tuple(counted))
+                    raise Stop
+
+            return act
+
+        scenario = self.trial.scenario
+        steps = [step for step in self.trial.boundaries if step > scenario.save_at]
+        visits = {step: look(step) for step in steps}
+        self.trial.subject.train(live, until=scenario.length, visits=visits)
+        look(scenario.length + 1)(live)
+
+    def counts(self, mismatch: Mismatch, left: set[KeyPath], moving: Sequence[Mismatch]) -> bool:
+        """Whether a later difference is more than a loss that stays as it was."""
+        at = mismatch.keypath
+        if not any(at.startswith(path) for path in left):
+            return True
+        return any(
+            move.keypath.startswith(at) or (move.kind in _WHOLE and at.startswith(move.keypath))
+            for move in moving
+        )
+
+    def needed(self, items: Sequence[Site], agrees: Callable[[list[Site]], bool]) -> list[Site]:
+        """The smallest part of the items that suffices: none of it can be left out.
+
+        Source: Junker, QuickXplain (AAAI 2004), a divide and conquer form of delta debugging.
+        """
+        if agrees([]):
+            return []
+        if len(items) == 1:
+            return list(items)
+        half = len(items) // 2
+        low, high = list(items[:half]), list(items[half:])
+        right = self.needed(high, lambda put: agrees([*low, *put]))
+        left = self.needed(low, lambda put: agrees([*put, *right]))
+        return [*left, *right]
