@@ -67,7 +67,6 @@ UNSUPPORTED = {
     "defaultdict": (lambda: defaultdict(list), r"collections.defaultdict"),
     "object array": (lambda: np.array([None]), r"dtype\('O'\), expected numpy's own"),
     "dtype metadata": (lambda: np.zeros(1, np.dtype("f4", metadata={"a": 1})), r"metadata"),
-    "string dtype": (lambda: np.array(["a"], np.dtypes.StringDType()), r"StringDType"),
     "masked array": (lambda: np.ma.array([1]), r"MaskedArray"),
     "parameter": (lambda: torch.nn.Parameter(torch.ones(1)), r"Parameter, expected"),
     "graph": (lambda: torch.ones(1, requires_grad=True) * 2, r"autograd graph; call detach"),
@@ -80,6 +79,11 @@ UNSUPPORTED = {
     "depth": (lambda: deep(100), r"levels deep, expected at most 100"),
     "tensor in set": (lambda: {torch.ones(1)}, r"inside a set, expected a value that cannot"),
 }
+if hasattr(np.dtypes, "StringDType"):  # numpy 2
+    UNSUPPORTED["string dtype"] = (
+        lambda: np.array(["a"], np.dtypes.StringDType()),
+        r"StringDType",
+    )
 
 
 @pytest.mark.parametrize(("make", "text"), UNSUPPORTED.values(), ids=UNSUPPORTED)
