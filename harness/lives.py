@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.scenario import Scenario
+from harness.scenario import MEDIA, Scenario
 from harness.subjects import Subject
 
 _PROBE = 4096
@@ -14,9 +14,9 @@ def natural_length(subject: Subject) -> int:
     stated: int | None = getattr(subject, "natural_length", None)
     if stated is not None:
         return stated
-    period = period_of(subject, _PROBE)
-    # an eighth of whatever was asked for is no period of the subject's own
-    return 4 * period if period != _PROBE // 8 else 2 * _WARM_UP
+    period, again = period_of(subject, _PROBE), period_of(subject, 2 * _PROBE)
+    # what grows with the length that was asked for is no period of the subject's own
+    return 4 * period if period == again else 2 * _WARM_UP
 
 
 def period_of(subject: Subject, length: int) -> int:
@@ -33,13 +33,18 @@ def save_points(subject: Subject, length: int) -> list[int]:
     return list(range(length))
 
 
+def media(subject: Subject) -> tuple[str, ...]:
+    """Where its checkpoints can live; what is saved between calls may take several files."""
+    return MEDIA[:1] if getattr(subject, "between_calls", False) else MEDIA
+
+
 def lives(subject: Subject, length: int | None = None, seed: int = 0) -> tuple[Scenario, ...]:
-    """One save past the middle to a file, and two early cycles in memory."""
+    """One save past the middle to a file, and two early cycles, in memory where it can."""
     length = length or natural_length(subject)
     period = period_of(subject, length)
     points = save_points(subject, length)
     # past the middle, and at no round number: what counts in tens is not at its start there
-    late = min(points, key=lambda step: abs(step - length * 9 // 16))
+    late = min(points, key=lambda step: (abs(step - length * 9 // 16), -step))
     gap = max(length // 6 // period, 1) * period
     early = min(points, key=lambda step: abs(step - gap))
     return (
@@ -51,6 +56,6 @@ def lives(subject: Subject, length: int | None = None, seed: int = 0) -> tuple[S
             save_point="early, two cycles",
             cycles=2,
             gap=gap if early + gap <= length else 0,
-            medium="memory",
+            medium=media(subject)[-1],
         ),
     )

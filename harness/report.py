@@ -6,7 +6,7 @@ differences; how many others are inert; what to do; how to run it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 RecordData: TypeAlias = Mapping[str, Any]
@@ -71,12 +71,13 @@ def next_step(record: RecordData, finding: Mapping[str, Any] | None) -> str:
         return _NEXT[record["verdict"]]
     if finding is None or finding["check"] in _NEXT:
         return _NEXT[finding["check"] if finding else "ERROR"]
-    return f"save and restore {_listed(causes(record) or _candidates(record, finding))}"
+    lost = [keypath_of(line) for line in causes(record)]
+    return f"save and restore {_listed(lost or _candidates(record, finding))}"
 
 
 def causes(record: RecordData) -> list[str]:
-    """KeyPaths whose loss explains the difference, where attribution has found them."""
-    return list(record.get("causal") or ())
+    """The mismatches whose loss explains the difference, where attribution has found them."""
+    return list((record.get("attribution") or {}).get("causes", ()))
 
 
 def _candidates(record: RecordData, finding: Mapping[str, Any]) -> list[str]:
@@ -91,30 +92,33 @@ def keypath_of(mismatch: str) -> str:
 
 
 def _findings(record: RecordData, finding: Mapping[str, Any], flag: str) -> list[str]:
-    causal, inert = causes(record), list(record.get("inert") or ())
+    attribution = record.get("attribution") or {}
     save_at = record["scenario"]["save_at"]
     when = f"diverges at step {finding['step']}, saved at step {save_at}"
-    if causal:
-        when += f"; explained by {len(causal)} of {len(causal) + len(inert)} differing leaves"
+    if attribution:
+        when += f"; {_explanation(attribution)}"
     others = [other for other in record["findings"] if other is not finding]
-    lines = [when, *_mismatches(record, finding, causal, flag)]
-    lines += _inert(inert, flag)
+    lines = [when, *_cut(causes(record) or finding["mismatches"], flag)]
+    lines += _inert(attribution.get("inert", ()), flag) if causes(record) else []
+    lines += [f"not reached: {path}: {reason}" for path, reason in _unreached(attribution)]
     return lines + [f"also: {o['check']} at step {o['step']}: {_count(o)}" for o in others]
 
 
-def _mismatches(
-    record: RecordData, finding: Mapping[str, Any], causal: Sequence[str], flag: str
-) -> list[str]:
-    every = [line for each in record["findings"] for line in each["mismatches"]]
-    explained = _first_of_each(line for line in every if keypath_of(line) in set(causal))
-    lines = explained or list(finding["mismatches"])
+def _explanation(attribution: Mapping[str, Any]) -> str:
+    if not attribution["complete"]:
+        return str(attribution["summary"])
+    number = len(attribution["causes"])
+    return f"explained by {number} of {number + len(attribution['inert'])} differing leaves"
+
+
+def _unreached(attribution: Mapping[str, Any]) -> Sequence[Sequence[str]]:
+    return () if attribution.get("complete", True) else attribution["unreachable"]
+
+
+def _cut(lines: Sequence[str], flag: str) -> list[str]:
     if not flag or len(lines) <= _SHOWN:
-        return lines
+        return list(lines)
     return [*lines[:_SHOWN], f"({len(lines) - _SHOWN} more, see {flag})"]
-
-
-def _first_of_each(lines: Iterable[str]) -> list[str]:
-    return list({keypath_of(line): line for line in reversed(list(lines))}.values())[::-1]
 
 
 def _inert(inert: Sequence[str], flag: str) -> list[str]:

@@ -13,8 +13,8 @@ from typing import Any, cast
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
-from harness.lives import natural_length, period_of, save_points
-from harness.scenario import MEDIA, Scenario
+from harness.lives import media, natural_length, period_of, save_points
+from harness.scenario import Scenario
 from harness.subjects import Subject
 from harness.testing import passed
 
@@ -83,7 +83,7 @@ def _scenario(draw: st.DrawFn, subject: Subject, length: int, period: int) -> Sc
         save_point="start" if save_at == 0 else "boundary" if save_at % period == 0 else "between",
         cycles=cycles,
         gap=draw(st.sampled_from(gaps), label="gap") if cycles > 1 else 0,
-        medium=draw(st.sampled_from(MEDIA), label="medium"),
+        medium=draw(st.sampled_from(media(subject)), label="medium"),
     )
 
 

@@ -105,9 +105,10 @@ def failure_of(record: Record) -> CheckpointMismatch:
 
 
 def _first_mismatch(record: Record) -> Mismatch | None:
-    listed = [m for finding in record.findings for m in finding.diff.mismatches]
-    causal = set(map(str, getattr(record, "causal", ())))
-    return next((m for m in listed if str(m.keypath) in causal), next(iter(listed), None))
+    """The first cause where there is one, otherwise the first difference."""
+    causes = record.attribution.causes if record.attribution else ()
+    listed = [mismatch for finding in record.findings for mismatch in finding.diff.mismatches]
+    return next(iter([*causes, *listed]), None)
 
 
 def require_checks(where: str, names: Any) -> tuple[str, ...]:

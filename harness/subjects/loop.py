@@ -15,6 +15,7 @@ from harness.scenario import Scenario
 from harness.subjects import Visits, container
 from harness.subjects.calls import built, require_arity, required
 from harness.subjects.poisoned import bits_of, spoil
+from harness.trial import NotApplicable
 
 _ANOTHER_SEED = 7919
 
@@ -153,6 +154,26 @@ class LoopSubject:
         if held.streams is not None:
             held.streams.restore()
         return Run(target=target, steps=held.steps)
+
+    def state(self, live: Run) -> Any:
+        """The checkpoint as `save(live)` returns it, not packed.
+
+        Raises:
+            NotApplicable: `save` writes files.
+        """
+        if required(self.save_run, 2) != 1:
+            raise NotApplicable(f"save of {self.name} writes files, and holds nothing in memory")
+        return self.save_run(live.target)
+
+    def restore(self, live: Run, state: Any) -> None:
+        """Loads such a checkpoint in place.
+
+        Raises:
+            NotApplicable: `load` makes a run of its own.
+        """
+        if required(self.load_run, 2) != 2:
+            raise NotApplicable(f"load of {self.name} makes a new run: it loads nothing in place")
+        live.target = self._filled(live.target, state)
 
     def roots(self, live: Run) -> Mapping[str, Any]:
         """What `observe` names, or the whole run."""
