@@ -1,0 +1,110 @@
+"""Scenarios and stored cases: plain values that survive JSON, and nothing else is accepted."""
+
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import InvalidScenario, InvalidTarget
+from harness.scenario import MEDIA, Scenario
+from harness.targets import Case, read_cases
+
+LIFE = Scenario(length=12, save_at=5, cycles=2, gap=3, options={"n_envs": 2}, medium="memory")
+CASE = Case(target="example_loops:right", options={"batch": 4}, scenario=LIFE)
+
+plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+options = st.dictionaries(st.text(), st.recursive(plain, st.lists, max_leaves=3), max_size=3)
+
+
+@given(options=options, seed=st.integers(0, 2**32 - 1), medium=st.sampled_from(MEDIA))
+def test_json_gives_an_equal_scenario_back(options, seed, medium):
+    """Any plain options, seed and medium survive a round trip through JSON."""
+    scenario = Scenario(length=3, save_at=1, options=options, seed=seed, medium=medium)
+    assert Scenario.from_json(scenario.to_json()) == scenario
+
+
+def test_printed_scenario_can_be_pasted():
+    """The repr of a scenario is code that makes an equal one."""
+    assert eval(repr(LIFE)) == LIFE
+
+
+def test_scenario_is_frozen():
+    """A scenario is data: nothing changes it."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        LIFE.length = 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"length": 0}, "length=0: expected at least 1 step"),
+        ({"save_at": 13}, "save_at=13: expected 0 to length=12"),
+        ({"save_at": -1}, "save_at=-1: expected 0 to length=12"),
+        ({"cycles": 0}, "cycles=0: expected at least 1"),
+        ({"gap": 9}, "gap=9: expected every cycle within the run's length"),
+        ({"medium": "cloud"}, r"medium='cloud': expected one of \('file', 'memory'\)"),
+    ],
+)
+def test_impossible_scenario_is_refused(changes, message):
+    """The message shows the value and what was expected."""
+    with pytest.raises(InvalidScenario, match=message):
+        dataclasses.replace(LIFE, **changes)
+
+
+def test_options_that_json_would_change_are_refused():
+    """A tuple would come back as a list, so it does not leave."""
+    with pytest.raises(InvalidScenario, match=r"options=.*do not survive JSON: use str, int"):
+        dataclasses.replace(LIFE, options={"net": (8, 8)}).to_json()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "'{' is not JSON"),
+        ('{"format": 2}', "format=2: this version reads format 1 only"),
+        ("[]", "format=None: this version reads format 1 only"),
+        ('{"format": 1, "length": 3}', r"fields \['length'\]: expected length, save_at and any"),
+        ('{"format": 1, "length": 3, "save_at": 1, "foo": 2}', r"fields \['foo', "),
+    ],
+)
+def test_foreign_scenario_is_refused(text, message):
+    """Another version, other fields or no JSON at all: each said in its own words."""
+    with pytest.raises(InvalidScenario, match=message):
+        Scenario.from_json(text)
+
+
+def test_case_survives_json():
+    """A stored case holds the subject's target and options beside the scenario."""
+    assert Case.from_json(json.dumps(CASE.to_dict())) == CASE
+
+
+def test_file_holds_one_case_or_one_a_line(tmp_path):
+    """One JSON document, indented or not, and a report of several lines are both read."""
+    path = tmp_path / "cases.json"
+    path.write_text(json.dumps(CASE.to_dict(), indent=2))
+    assert read_cases(path) == (CASE,)
+    line = json.dumps({**CASE.to_dict(), "verdict": "DIFFERS"})
+    path.write_text(f"{line}\n{line}\n")
+    assert read_cases(path) == (CASE, CASE)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 2}, "expected a case of format 1, got format=2"),
+        ({"target": None}, r"expected target, options and scenario, got .* without \['target'\]"),
+    ],
+)
+def test_foreign_case_is_refused(change, message):
+    """A case of another version, or with something missing, is refused with what was found."""
+    content = {**CASE.to_dict(), **change}
+    with pytest.raises(InvalidTarget, match=message):
+        Case.from_json(json.dumps({k: v for k, v in content.items() if v is not None}))
+
+
+def test_missing_file_is_refused(tmp_path):
+    """A file that does not exist is named."""
+    with pytest.raises(InvalidTarget, match=r"got '.*none\.json': no such file"):
+        read_cases(tmp_path / "none.json")

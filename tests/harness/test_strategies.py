@@ -1,0 +1,138 @@
+"""Generated lives: within what a subject allows, and able to find what is planted."""
+
+import unittest
+
+import example_loops as examples
+import pytest
+from hypothesis import HealthCheck, find, given, settings
+from hypothesis import strategies as st
+
+from harness import strategies
+from harness.lives import lives, natural_length, save_points
+from harness.scenario import Scenario
+from harness.subjects.component import component
+from harness.testing import CheckpointMismatch
+
+
+class Segmented:
+    """Can be saved only where a call of `train` ends: every fourth step."""
+
+    name = "segmented"
+    between_calls = True
+
+    def boundaries(self, scenario):
+        """Every fourth step, however long the run."""
+        return range(4, scenario.length + 1, 4)
+
+
+def run_case(case):
+    """The result of a test case under unittest."""
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(case).run(result)
+    return result
+
+
+@settings(max_examples=50, deadline=None)
+@given(strategies.scenarios(Segmented(), length=16))
+def test_generated_lives_respect_the_subject(scenario):
+    """A subject saved between calls is saved at its boundaries only, in every cycle, to files."""
+    assert {0, 4, 8, 12, 16}.issuperset(scenario.save_points)
+    assert scenario.medium == "file"
+
+
+@pytest.mark.parametrize("medium", ["file", "memory"])
+@pytest.mark.parametrize("save_at", [0, 1, 23])
+def test_every_save_point_and_medium_is_drawn(save_at, medium):
+    """First, early and last save points are within reach, on every medium."""
+    drawn = find(
+        strategies.scenarios(examples.scaler),
+        lambda s: s.save_at == save_at and s.medium == medium and s.cycles == 3,
+        settings=settings(max_examples=5000, suppress_health_check=list(HealthCheck)),
+    )
+    assert drawn.length == natural_length(examples.scaler)
+
+
+def test_own_lives_of_a_subject_reach_both_media_and_several_cycles():
+    """Without scenarios of one's own there is a late save and an early one with two cycles."""
+    late, early = lives(examples.right)
+    assert (late.save_at, late.cycles, late.medium) == (13, 1, "file")
+    assert (early.save_at, early.gap, early.medium) == (4, 4, "memory")
+    assert save_points(Segmented(), 12) == [0, 4, 8]
+    assert natural_length(Segmented()) == 16
+
+
+def test_fuzz_case_passes_a_right_part():
+    """A part that forgets nothing passes, as a plain TestCase."""
+    case = strategies.fuzz_case(examples.scaler, strategies.profile("ckpt-dev"))
+    assert issubclass(case, unittest.TestCase)
+    assert run_case(case).wasSuccessful()
+
+
+def test_fuzz_case_finds_a_forgotten_counter_and_shrinks_it():
+    """The failure prints the smallest life, as code that can be pasted."""
+    chosen = settings(strategies.profile("ckpt-ci"), max_examples=20)
+    result = run_case(strategies.fuzz_case(examples.forgetful_scaler, chosen, length=8))
+    assert len(result.failures) == 1
+    text = result.failures[0][1]
+    assert "checkpoint mismatch: resume on component:Forgetful" in text
+    assert "scenario: Scenario(options={}, seed=0, length=8," in text
+
+
+class TwoBugs:
+    """Two counters, both forgotten, each seen on seeds of its own."""
+
+    def __init__(self, seed):
+        self.even = self.odd = 0
+        self.parity = seed % 2
+
+    def step(self):
+        """Counts on one side."""
+        self.even += 1 - self.parity
+        self.odd += self.parity
+
+
+def test_two_bugs_are_reported_as_two():
+    """Root causes have exceptions of their own, so that Hypothesis keeps them apart."""
+    subject = component(
+        TwoBugs,
+        step=TwoBugs.step,
+        save=lambda t: t.parity,
+        load=lambda t, p: vars(t).update(parity=p),
+    )
+    chosen = settings(
+        strategies.profile("ckpt-ci"),
+        max_examples=20,
+        report_multiple_bugs=True,
+        phases=strategies.NO_SHRINK,
+    )
+    with pytest.raises(ExceptionGroup) as caught:
+        strategies.lives_in(subject, chosen, 6, strategies.FUZZED)
+    kinds = {type(error).__name__ for error in caught.value.exceptions}
+    assert kinds == {"CheckpointMismatch[VALUE even]", "CheckpointMismatch[VALUE odd]"}
+    assert all(isinstance(error, CheckpointMismatch) for error in caught.value.exceptions)
+
+
+@pytest.mark.parametrize(
+    ("name", "examples_", "derandomize"),
+    [("ckpt-dev", 5, False), ("ckpt-ci", 25, True), ("ckpt-nightly", 500, False)],
+)
+def test_profiles_say_everything_themselves(monkeypatch, name, examples_, derandomize):
+    """No profile takes on what the ambient one happens to be, as where CI is set."""
+    monkeypatch.setenv("CI", "true")
+    found = strategies.profile(name)
+    assert (found.max_examples, found.derandomize) == (examples_, derandomize)
+    assert found.deadline is None
+
+
+def test_profile_in_force_is_the_one_of_the_plugin(monkeypatch):
+    """`--ckpt-profile` reaches a fuzz case without settings of its own."""
+    monkeypatch.setenv("CKPT_PROFILE", "ckpt-ci")
+    assert strategies.profile().max_examples == 25
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_every_generated_life_can_be_stored(data):
+    """What is drawn is plain data: it survives JSON."""
+    drawn = data.draw(strategies.scenarios(examples.right))
+    assert Scenario.from_json(drawn.to_json()) == drawn

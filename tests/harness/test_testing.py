@@ -1,0 +1,114 @@
+"""Checks as calls and as parameters: what passes, what raises, and how several bugs stay apart."""
+
+import example_loops as examples
+import pytest
+
+from harness import InvalidSubject, Scenario, check_resume, parametrize_with_checks
+from harness.checks import CHECKS
+from harness.errors import UnknownCheck, VacuousLife
+from harness.testing import CheckpointMismatch, collecting, failure_class, require_checks
+from harness.verdict import Verdict
+
+FUTURE = ("purity", "roundtrip", "resume")
+LIFE = Scenario(length=12, save_at=6)
+
+
+def test_right_part_gives_its_records():
+    """All laws hold: the records come back, one for each life."""
+    records = check_resume(examples.scaler, checks=FUTURE)
+    assert [record.verdict for record in records] == [Verdict.EXACT] * 2
+
+
+def test_lost_counter_raises_with_its_name():
+    """The text says which law on which subject, the leaf, the next step and the scenario."""
+    with pytest.raises(CheckpointMismatch) as caught:
+        check_resume(examples.forgetful_scaler, [LIFE], FUTURE)
+    text = str(caught.value)
+    assert text.startswith("checkpoint mismatch: resume on component:Forgetful\n")
+    assert "next: save and restore component.growth\n" in text
+    assert f"scenario: {LIFE!r}" in text
+    assert caught.value.record.scenario == LIFE
+
+
+def test_every_root_cause_has_an_exception_of_its_own():
+    """Kind and first part of the KeyPath make the class, and the same ones the same class."""
+    with pytest.raises(CheckpointMismatch) as caught:
+        check_resume(examples.forgetful_scaler, [LIFE], FUTURE)
+    assert type(caught.value) is failure_class("VALUE", "growth")
+    assert failure_class("VALUE", "growth") is not failure_class("MISSING", "growth")
+    assert issubclass(failure_class("VALUE", "growth"), AssertionError)
+
+
+def test_step_that_raises_is_a_failure_and_no_crash():
+    """The text names the step and what it raised."""
+    with pytest.raises(CheckpointMismatch, match="step 3 of loop:Raises raised ArithmeticError"):
+        check_resume(examples.raises, [LIFE], FUTURE)
+
+
+def test_life_that_moves_nothing_is_refused():
+    """Where nothing could have been lost, nothing was checked."""
+    with pytest.raises(VacuousLife, match=r"component:Scaler to move .* got no change in Scenario"):
+        check_resume(examples.scaler, [Scenario(length=3, save_at=0)], FUTURE)
+
+
+def test_unknown_check_is_refused_with_the_valid_ones():
+    """A misspelt check is named, beside all that exist."""
+    with pytest.raises(UnknownCheck, match=r"in checks=, got 'resme'; valid: .*resume") as caught:
+        check_resume(examples.scaler, checks=["resme"])
+    assert caught.value.valid == tuple(sorted(CHECKS))
+
+
+def test_subject_misused_is_an_error_and_no_mismatch():
+    """A factory that returns None is not blamed on the checkpoint."""
+    subject = examples.loop(make=lambda: None, step=vars, save=vars, load=vars)
+    with pytest.raises(InvalidSubject, match="got None from make"):
+        check_resume(subject, [LIFE], FUTURE)
+
+
+def params(**options):
+    """The parameters that a decorator would give to pytest, by id."""
+    subjects = [examples.scaler, examples.right, examples.scaler]
+    return {p.id: p for p in parametrize_with_checks(subjects, **options).args[1]}
+
+
+def test_ids_are_sorted_stable_and_unique():
+    """Subject and check make the id; a second subject of one name is counted."""
+    ids = list(params())
+    names = ("component:Scaler", "component:Scaler#2", "loop:Trainer")
+    assert ids == [f"{name}-{check}" for name in names for check in sorted(CHECKS)]
+
+
+def test_parametrized_check_runs_one_law():
+    """A test calls `check(subject)`."""
+    subject, check = params()["component:Scaler-resume"].values
+    check(subject)
+    assert check.name == "resume"
+
+
+def test_expected_failures_are_strict():
+    """The mark is pytest's own xfail with the reason given; passing is then a failure."""
+    by_id = params(expected_failures={"resume": "issue 12"})
+    (mark,) = by_id["loop:Trainer-resume"].marks
+    assert (mark.name, mark.kwargs) == ("xfail", {"reason": "issue 12", "strict": True})
+    assert by_id["loop:Trainer-purity"].marks == []
+
+
+def test_expected_failure_of_no_check_is_refused():
+    """An expected failure that names no check lists the valid names."""
+    with pytest.raises(UnknownCheck, match=r"in expected_failures=, got 'resumes'; valid: "):
+        params(expected_failures={"resumes": "typo"})
+
+
+def test_records_are_published_to_who_collects():
+    """Within the block every record arrives, of failures too; outside none."""
+    seen = []
+    with collecting(seen.append), pytest.raises(CheckpointMismatch):
+        check_resume(examples.forgetful_scaler, [LIFE], FUTURE)
+    check_resume(examples.scaler, [LIFE], FUTURE)
+    assert len(seen) == 1
+    assert '"verdict": "DIFFERS"' in seen[0]
+
+
+def test_names_of_checks_pass_through():
+    """Valid names come back in their order."""
+    assert require_checks("checks=", ["resume", "purity"]) == ("resume", "purity")
