@@ -61,9 +61,9 @@ class _Search:
             causal = self.needed(candidates, lambda put: self.agrees(put)) if complete else []
         inert = [site for site in candidates if site not in causal] if complete else []
         return Attribution(
-            causes=tuple(m for site in causal for m in site.mismatches),
-            inert=tuple(m for site in inert for m in site.mismatches),
-            candidates=tuple(m for site in candidates for m in site.mismatches),
+            causes=tuple(site.leaf for site in causal),
+            inert=tuple(site.leaf for site in inert),
+            candidates=tuple(site.leaf for site in candidates),
             unreachable=tuple((str(path), why) for path, why in self.unreachable.items()),
             complete=complete,
             remaining=remaining,

@@ -7,35 +7,58 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import final
 
 from harness.arms import Shared
+from harness.attribution import attribute
 from harness.checks import CHECKS
 from harness.errors import HarnessError
 from harness.randomness import preserved_streams
 from harness.scenario import Scenario
 from harness.subjects import Subject
 from harness.trial import NotApplicable, Trial
-from harness.verdict import Finding, Record, Verdict
+from harness.verdict import Attribution, Finding, Record, Verdict
 
 DEFAULT_CHECKS = ("purity", "roundtrip", "resume")
+# differences that a load leaves behind, which may or may not change the future
+_OF_LOAD = ("roundtrip", "resume", "completeness", "fresh_process")
 _NOT_REENTRANT = (
     "train() is not re-entrant: two calls differ from one without any checkpoint (first at step "
     "{step}: {mismatch}); the resumed run is compared with the run in two calls"
 )
 
 
-def run(subject: Subject, scenario: Scenario, checks: Sequence[str] = DEFAULT_CHECKS) -> Record:
+def run(
+    subject: Subject,
+    scenario: Scenario,
+    checks: Sequence[str] = DEFAULT_CHECKS,
+    *,
+    attribution: bool | None = None,
+) -> Record:
     """Runs the named checks on one scenario; global streams are as before when it returns.
+
+    For a subject that is not `strict` the future decides: what differs after a load and changes
+    nothing up to the end is noted, and is no failure.
 
     What the subject raises is a verdict, ERROR (or UNSUPPORTED, where its message says so); what
     the harness cannot do is raised.
 
+    Args:
+        subject: what is under test.
+        scenario: one life of it.
+        checks: names of `harness.checks.CHECKS`.
+        attribution: whether a difference is traced to its cause; only where the subject is not
+            `strict` if None.
+
     Raises:
         HarnessError: a check does not exist, or the live state could not be captured.
     """
-    return next(run_many(subject, [scenario], checks))
+    return next(run_many(subject, [scenario], checks, attribution=attribution))
 
 
 def run_many(
-    subject: Subject, scenarios: Iterable[Scenario], checks: Sequence[str] = DEFAULT_CHECKS
+    subject: Subject,
+    scenarios: Iterable[Scenario],
+    checks: Sequence[str] = DEFAULT_CHECKS,
+    *,
+    attribution: bool | None = None,
 ) -> Iterator[Record]:
     """As `run`, for scenarios that share one reference run where only the save differs."""
     require_checks(checks)
@@ -47,7 +70,7 @@ def run_many(
         with preserved_streams():
             for check in checks:
                 judgement.judge(check)
-            judgement.conclude()
+            judgement.conclude(attribution)
         yield judgement.record(time.perf_counter() - start)
 
 
@@ -72,6 +95,8 @@ class _Judgement:
         self.error = ""
         self.notes: list[str] = []
         self.passed = 0
+        self.strict = bool(getattr(trial.subject, "strict", False))
+        self.attribution: Attribution | None = None
 
     def judge(self, check: str) -> None:
         """Runs one check, unless the subject has already raised."""
@@ -93,14 +118,31 @@ class _Judgement:
             if diff:
                 self.findings.append(Finding(check=check, step=self.trial.step, diff=diff))
 
-    def conclude(self) -> None:
+    def conclude(self, attribution: bool | None) -> None:
         """The verdict: who is to blame for a difference, if anyone is."""
         if self.verdict is not Verdict.EXACT:
             return
         if not self.passed:
             self.verdict = Verdict.UNSUPPORTED
-        elif self.findings:
-            self.verdict = self.blame()
+            return
+        if not self.findings:
+            return
+        self.verdict = self.blame()
+        of_load = any(finding.check in _OF_LOAD for finding in self.findings)
+        wanted = not self.strict if attribution is None else attribution
+        if wanted and of_load and self.verdict is not Verdict.FLAKY:
+            self.attribute()
+
+    def attribute(self) -> None:
+        """Traces the difference to its cause; where there is none, the future has decided."""
+        self.attribution = found = attribute(self.trial)
+        if self.strict or not found.complete or found.causes:
+            return
+        self.notes.append(
+            f"{len(found.inert)} leaves differ after the load and change nothing up to the end"
+        )
+        self.findings = [finding for finding in self.findings if finding.check not in _OF_LOAD]
+        self.verdict = Verdict.DIFFERS if self.findings else Verdict.EXACT
 
     def blame(self) -> Verdict:
         """Whether the subject repeats itself and had any chance, and what was lost."""
@@ -138,6 +180,7 @@ class _Judgement:
             findings=tuple(self.findings),
             error=self.error,
             notes=tuple(self.notes),
+            attribution=self.attribution,
             compared=trial.compared,
             moved=moved,
             moved_later=moved_later,

@@ -8,7 +8,6 @@ otherwise. What an assigned object refers to is what corresponds to it in the ot
 from __future__ import annotations
 
 import copy
-import random
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ from harness.exclusions import Exclusion
 from harness.keypath import KeyPath
 from harness.leaves.reading import VALUE_KINDS
 from harness.mismatch import Mismatch, MismatchKind
+from harness.positions import move_to, position_of
 from harness.snapshot import ALIAS, ATOM, NODE, Snapshot
 
 __all__ = ["Graph", "Site", "Transplant", "Unreachable", "graph_of", "sites"]
@@ -67,11 +67,13 @@ class Site:
         keypath: of the object that takes them.
         how: "copy" into it, its "content", or "assign" it to the edge that holds it.
         mismatches: what this puts back.
+        leaf: the same as one: members of one container are put back together.
     """
 
     keypath: KeyPath
     how: str
     mismatches: tuple[Mismatch, ...]
+    leaf: Mismatch
 
 
 def graph_of(roots: Mapping[str, Any], exclusions: Sequence[Exclusion] = ()) -> Graph:
@@ -98,9 +100,34 @@ def sites(mismatches: Sequence[Mismatch], donor: Graph, target: Graph) -> list[S
             top = min(above, key=lambda path: len(path.segments))
             found[top][1].extend(found.pop(keypath)[1])
     return [
-        Site(keypath=keypath, how=how, mismatches=tuple(listed))
+        Site(
+            keypath=keypath,
+            how=how,
+            mismatches=tuple(listed),
+            leaf=_leaf(keypath, listed, donor, target),
+        )
         for keypath, (how, listed) in found.items()
     ]
+
+
+def _leaf(keypath: KeyPath, listed: list[Mismatch], donor: Graph, target: Graph) -> Mismatch:
+    if len(listed) == 1:
+        return listed[0]
+    places = [resolve(graph.snapshot, keypath) for graph in (donor, target)]
+    if None in places:
+        return listed[0]
+    counts = [
+        len(graph.snapshot.children[place or 0])
+        for graph, place in zip((donor, target), places, strict=True)
+    ]
+    return Mismatch(
+        keypath=keypath,
+        kind=MismatchKind.VALUE,
+        type_name=str(donor.snapshot.rows[places[0] or 0][2]),
+        expected=f"{counts[0]} members",
+        got=f"{counts[1]} members",
+        stats=f"{len(listed)} differences, first {listed[0].keypath}",
+    )
 
 
 def _site(mismatch: Mismatch, donor: Graph, target: Graph) -> tuple[KeyPath, str]:
@@ -253,28 +280,6 @@ def _pairs(donor: Snapshot, target: Snapshot) -> list[tuple[int, int]]:
 def _has_identity(snapshot: Snapshot, place: int) -> bool:
     row = snapshot.rows[place]
     return len(row) == NODE and row[3][0] not in VALUE_KINDS
-
-
-def position_of(item: Any) -> Any:
-    """Where a random stream stands; None for what is none."""
-    if isinstance(item, random.Random):
-        return item.getstate()
-    if isinstance(item, np.random.BitGenerator):
-        return copy.deepcopy(item.state)
-    if isinstance(item, np.random.RandomState):
-        return item.get_state(legacy=False)
-    torch = sys.modules.get("torch")
-    return item.get_state() if torch and isinstance(item, torch.Generator) else None
-
-
-def move_to(item: Any, position: Any) -> None:
-    """Moves a random stream to where another stood."""
-    if isinstance(item, random.Random):
-        item.setstate(position)
-    elif isinstance(item, np.random.BitGenerator):
-        item.state = position
-    else:  # numpy's legacy stream and torch's
-        item.set_state(position)
 
 
 def is_tensor(found: object) -> Any:

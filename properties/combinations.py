@@ -84,6 +84,7 @@ def subjects() -> dict[str, Sb3Subject]:
             env=environment,
             max_episode_steps=13,  # resets and time limits in every run, however short
             exclusions=EXCLUSIONS,
+            strict=True,
             **{**SMALL, **options},
         )
         for environment in ENVIRONMENTS

@@ -48,29 +48,32 @@ def sb3(
     env: str | Callable[[], VecEnv],
     exclusions: Sequence[Exclusion] = (),
     save_extras: bool | None = None,
+    strict: bool = False,
     **options: Any,
 ) -> Sb3Subject:
     """A Stable-Baselines3 algorithm under test.
 
-    The classes of SB3 and sb3-contrib are saved as their documentation says: between two calls
-    of `learn()`, the replay buffer and `VecNormalize` to files of their own. A class of yours
-    whose `save` and `load` keep these themselves is saved at any step, by `save` alone.
+    What uses the `save` of SB3 is saved as its documentation says: between two calls of
+    `learn()`, the replay buffer and `VecNormalize` to files of their own. A class of yours with
+    a `save` of its own is saved at any step, by that alone.
 
     Args:
         algorithm: the class.
         env: a registered environment's name, or a function that makes a vectorised environment.
         exclusions: what is not compared, on top of the wall-clock fields.
         save_extras: whether to save as the documentation says; otherwise decided by the class.
+        strict: whether every difference fails, not only those that change the future.
         **options: `n_envs`, `max_episode_steps` and `normalize` (VecNormalize) for a named
             environment; all others are the algorithm's own.
     """
-    stock = algorithm.__module__.partition(".")[0] in ("stable_baselines3", "sb3_contrib")
+    stock = algorithm.save.__module__.partition(".")[0] in ("stable_baselines3", "sb3_contrib")
     extras = stock if save_extras is None else save_extras
     return Sb3Subject(
         algorithm=algorithm,
         options={"env": env, **options},
         exclusions=(*WALL_CLOCK, *([OUTPUT] if extras else []), *exclusions),
         save_extras=extras,
+        strict=strict,
     )
 
 
@@ -83,6 +86,8 @@ class Sb3Subject:
     options: Mapping[str, Any]
     exclusions: Sequence[Exclusion] = field(default=WALL_CLOCK)
     save_extras: bool = False
+    strict: bool = False
+    overrides: Mapping[str, Any] = field(default_factory=lambda: {"learning_rate": 0.00123})
 
     @property
     def name(self) -> str:
@@ -178,6 +183,7 @@ class Sb3Subject:
 def _use(env: VecEnv, seed: int) -> None:
     """Leaves an environment where no run of this seed has it."""
     env.seed(seed)
+    env.action_space.seed(seed)
     env.reset()
     for _ in range(3):
         env.step(np.array([env.action_space.sample() for _ in range(env.num_envs)]))
