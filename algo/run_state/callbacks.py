@@ -88,9 +88,9 @@ class CallbackRun:
             _prepare_one(key, named[key], state) for key, state in states.items() if key in named
         ]
         self._was_configuration = {
-            key: set(state["attributes"]) & set(self._configured[key])
+            key: mutated
             for key, state in states.items()
-            if key in named
+            if key in named and (mutated := set(state["attributes"]) & set(self._configured[key]))
         }
 
         def restore() -> None:
