@@ -9,9 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from harness.arms import Save
+from harness.capture import capture_roots
 from harness.compare import Diff
-from harness.snapshot import Snapshot
-from harness.trial import Trial
+from harness.entries import compare_files
+from harness.fresh_process import fresh_process
+from harness.keypath import KeyPath
+from harness.laws_of_files import damaged_files_fail
+from harness.laws_of_options import override
+from harness.laws_of_states import component, damaged_states_fail, order
+from harness.mismatch import Mismatch, MismatchKind
+from harness.randomness import preserved_streams
+from harness.snapshot import ALIAS, Snapshot
+from harness.trial import NotApplicable, Trial
 
 Check = Callable[[Trial], Diff]
 
@@ -20,7 +30,7 @@ def purity(trial: Trial) -> Diff:
     """Saving changes nothing: neither the state, random streams included, nor the future."""
     save, at = trial.saving
     trial.step = save.step
-    return trial.compare(save.before, save.after) or future(trial, at)
+    return trial.compare(save.before, save.after) or trial.future(at)
 
 
 def roundtrip(trial: Trial) -> Diff:
@@ -34,21 +44,106 @@ def roundtrip(trial: Trial) -> Diff:
 
 def resume(trial: Trial) -> Diff:
     """The resumed run and the one that never stopped agree at every boundary after the save."""
-    return future(trial, trial.resumed.at)
+    return trial.future(trial.resumed.at)
 
 
-def future(trial: Trial, at: Mapping[int, Snapshot]) -> Diff:
-    """How the boundaries of a run differ from those of the run that never stopped.
+def idempotence(trial: Trial) -> Diff:
+    """What is saved right after a load has the content of what was loaded, entry by entry."""
+    save, _ = trial.saving
+    again = trial.folder / "again.zip"
+    with preserved_streams():
+        live = trial.load(save.path)
+        trial.subject.save(live, again)
+    found: list[Mismatch] = []
+    for first in sorted(save.path.parent.glob(f"{save.path.stem}.*")):
+        second = again.with_suffix("".join(first.suffixes))
+        for diff in compare_files(first, second).values():
+            found.extend(diff.mismatches)
+    return Diff(mismatches=tuple(found))
 
-    Where splitting `train` in two already changes the run, the split one is the reference: the
-    checkpoint is not to blame.
-    """
-    diff = trial.first_difference(trial.uninterrupted.at, at)
-    if diff and trial.between_calls:
-        diff = trial.first_difference(trial.segmented.at, at)
-    return diff
+
+def isolation(trial: Trial) -> Diff:
+    """The loaded run shares nothing that training moves with the saved run still in memory."""
+    roots: dict[str, object] = {}
+
+    def load_beside(live: object) -> None:
+        path = trial.folder / "isolation.zip"
+        trial.subject.save(live, path)
+        roots["saved"] = dict(trial.subject.roots(live))
+        roots["loaded"] = dict(trial.subject.roots(trial.load(path)))
+
+    with preserved_streams():
+        trial.visit(trial.build(), 0, trial.scenario.save_at, load_beside)
+    both = capture_roots(roots)
+    return Diff(mismatches=tuple(_shared(both, _moved(trial))))
+
+
+def completeness(trial: Trial) -> Diff:
+    """Nothing that training moved is as in a fresh build after the load: that was forgotten."""
+    load = trial.resumed.loads[0]
+    lost = trial.compare(load.saved, load.loaded).mismatches
+    differs = {m.keypath for m in trial.compare(trial.uninterrupted.fresh, load.loaded).mismatches}
+    return Diff(mismatches=tuple(m for m in lost if m.keypath not in differs))
+
+
+def strictness(trial: Trial) -> Diff:
+    """A damaged checkpoint is an error, or loads as the intact one; the target stays as it was."""
+    save: Save = trial.saving[0]
+    diff = damaged_files_fail(trial, save)
+    return diff or damaged_states_fail(trial)
+
+
+def _moved(trial: Trial) -> set[KeyPath]:
+    course, saved = trial.uninterrupted, trial.saving[0].after
+    diffs = (trial.compare(course.fresh, saved), trial.compare(saved, course.at[max(course.at)]))
+    return {mismatch.keypath for diff in diffs for mismatch in diff.mismatches}
+
+
+def _shared(both: Snapshot, moved: set[KeyPath]) -> list[Mismatch]:
+    """Objects and memory that stand under both roots, where training moves them."""
+    pairs = [
+        (both.keypath(row[2]), both.keypath(place))
+        for place, row in enumerate(both.rows)
+        if len(row) == ALIAS
+    ]
+    for group in both.shared_memory:
+        pairs.extend((group[0], other) for other in group[1:])
+    return [
+        Mismatch(
+            keypath=there,
+            kind=MismatchKind.ALIASING,
+            type_name="",
+            expected="memory of its own",
+            got=f"what {here} holds",
+            other=here,
+        )
+        for here, there in pairs
+        if here.segments[0] != there.segments[0] and _unrooted(there) in moved
+    ]
+
+
+def _unrooted(keypath: KeyPath) -> KeyPath:
+    root = keypath.segments[1]  # ("model",): below "saved" and "loaded" the roots are items
+    return KeyPath(str(root[0]) if isinstance(root, tuple) else "", *keypath.segments[2:])
 
 
 CHECKS: Mapping[str, Check] = MappingProxyType(
-    {check.__name__: check for check in (purity, roundtrip, resume)}
+    {
+        check.__name__: check
+        for check in (
+            purity,
+            roundtrip,
+            idempotence,
+            isolation,
+            order,
+            override,
+            resume,
+            completeness,
+            strictness,
+            fresh_process,
+            component,
+        )
+    }
 )
+
+__all__ = ["CHECKS", "Check", "NotApplicable"]

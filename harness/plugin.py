@@ -61,6 +61,14 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["CKPT_VERBOSE"] = "1" if config.getoption("--ckpt-verbose") else ""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks what `parametrize_with_checks` made, so that `-m ckpt` selects it."""
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        if any(type(value).__module__ == "harness.testing" for value in parameters.values()):
+            item.add_marker("ckpt")
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     """One line: the settings that decide bits."""
     torch = sys.modules.get("torch")

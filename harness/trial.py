@@ -20,6 +20,7 @@ and said so (`NotApplicable`):
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import shutil
 import tempfile
@@ -245,6 +246,24 @@ class Trial:
                 self.step = step
                 return diff
         return Diff()
+
+    def future(self, at: Mapping[int, Snapshot]) -> Diff:
+        """How the boundaries of a run differ from those of the run that never stopped.
+
+        Where splitting `train` in two already changes the run, the split one is the reference:
+        the checkpoint is not to blame.
+        """
+        diff = self.first_difference(self.uninterrupted.at, at)
+        if diff and self.between_calls:
+            diff = self.first_difference(self.segmented.at, at)
+        return diff
+
+    def trained(self, seed: int) -> Any:
+        """A run of its own, trained to the save point by one call that ends there."""
+        with preserved_streams():
+            live = self.build(dataclasses.replace(self.scenario, seed=seed))
+            self.advance(live, 0, self.scenario.save_at)
+            return live
 
     def not_visited(self, step: int) -> HarnessError:
         """What is raised when a subject does not keep the promise of `train`."""

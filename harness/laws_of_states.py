@@ -1,0 +1,175 @@
+"""The laws of states in memory: `state_dict` and `load_state_dict`, whatever they are called."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from harness.capture import capture, walk_roots
+from harness.compare import Diff, compare
+from harness.keypath import PARAMETER, KeyPath
+from harness.mismatch import Mismatch, MismatchKind
+from harness.randomness import preserved_streams
+from harness.trial import NotApplicable, Trial
+
+_MAX_DAMAGES = 24
+
+
+def component(trial: Trial) -> Diff:
+    """A state is read without a trace, survives pickle, and is what a load of it gives back."""
+    live = _trained(trial, trial.scenario.seed)
+    with preserved_streams():
+        before = trial.capture(live)
+        state = capture(_state(trial, live), name="state")
+        if diff := trial.compare(before, trial.capture(live)):
+            return diff
+        stored = pickle.loads(pickle.dumps(_state(trial, live)))
+        if diff := compare(state, capture(stored, name="state"), trial.subject.exclusions):
+            return diff
+        target = _trained(trial, trial.other_seed)
+        _restore(trial, target, stored)
+        return compare(state, capture(_state(trial, target), name="state"))
+
+
+def order(trial: Trial) -> Diff:
+    """With its parameters in another order a run loads right, or refuses; never by position."""
+    source, baseline = _trained(trial, trial.scenario.seed), _trained(trial, trial.other_seed)
+    target = _trained(trial, trial.other_seed)
+    if not _reverse_parameters(trial, target):
+        raise NotApplicable(f"{trial.subject.name} has no optimizer with parameters to reorder")
+    with preserved_streams():
+        wanted = trial.capture(source)
+        _restore(trial, baseline, copy.deepcopy(_state(trial, source)))
+        known = {m.keypath for m in trial.compare(wanted, trial.capture(baseline)).mismatches}
+        try:
+            _restore(trial, target, copy.deepcopy(_state(trial, source)))
+        except NotApplicable:
+            raise
+        except Exception:  # it refuses, in whatever words
+            return Diff()
+        diff = trial.compare(wanted, trial.capture(target))
+    return Diff(mismatches=tuple(m for m in diff.mismatches if _by_name(m, known)))
+
+
+def damaged_states_fail(trial: Trial) -> Diff:
+    """A state with an entry missing, added or reshaped is an error, and changes no target."""
+    try:
+        live = _trained(trial, trial.scenario.seed)
+        state = pickle.loads(pickle.dumps(_state(trial, live)))
+    except NotApplicable:
+        return Diff()
+    found: list[Mismatch] = []
+    target = _trained(trial, trial.other_seed)
+    for keypath, damage, damaged in _damages(state):
+        before = trial.capture(target)
+        try:
+            _restore(trial, target, damaged)
+        except NotApplicable:
+            return Diff()
+        except Exception:  # an error is what the law asks for
+            if diff := trial.compare(before, trial.capture(target)):
+                found.append(_violation(keypath, damage, f"an error halfway: {_first(diff)}"))
+        else:
+            found.append(_violation(keypath, damage, "a load in silence"))
+        target = _trained(trial, trial.other_seed)
+    return Diff(mismatches=tuple(found))
+
+
+def _state(trial: Trial, live: Any) -> Any:
+    _require(trial)
+    subject: Any = trial.subject
+    return subject.state(live)
+
+
+def _restore(trial: Trial, live: Any, state: Any) -> None:
+    _require(trial)
+    subject: Any = trial.subject
+    subject.restore(live, state)
+
+
+def _require(trial: Trial) -> None:
+    subject = trial.subject
+    if not hasattr(subject, "state") or not hasattr(subject, "restore"):
+        raise NotApplicable(
+            f"{subject.name} has no state in memory: `state(live)` and `restore(live, state)`"
+        )
+
+
+def _trained(trial: Trial, seed: int) -> Any:
+    _require(trial)
+    return trial.trained(seed)
+
+
+def _reverse_parameters(trial: Trial, live: Any) -> bool:
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return False
+    _, objects = walk_roots(trial.subject.roots(live), tuple(trial.subject.exclusions))
+    groups = [
+        group
+        for item in objects.values()
+        if isinstance(item, torch.optim.Optimizer)
+        for group in item.param_groups
+    ]
+    for group in groups:
+        group["params"].reverse()
+    return any(len(group["params"]) > 1 for group in groups)
+
+
+def _by_name(mismatch: Mismatch, known: set[KeyPath]) -> bool:
+    """Whether it is about the state kept for a named parameter, and new."""
+    named = any(
+        isinstance(part, tuple) and len(part) == 2 and part[0] == PARAMETER
+        for part in mismatch.keypath.segments
+    )
+    return named and mismatch.kind is not MismatchKind.ALIASING and mismatch.keypath not in known
+
+
+def _damages(state: Any) -> Iterator[tuple[KeyPath, str, Any]]:
+    places = list(_dicts(state, ()))
+    step = max(sum(len(at) for _, at in places) // (_MAX_DAMAGES // 2), 1)
+    keys = [(path, key) for path, at in places for key in at][::step]
+    for path, key in keys:
+        damaged = copy.deepcopy(state)
+        del _at(damaged, path)[key]
+        yield KeyPath("state", *((k,) for k in (*path, key))), "missing", damaged
+        value = _at(state, path)[key]
+        if hasattr(value, "reshape") and value.shape:
+            damaged = copy.deepcopy(state)
+            _at(damaged, path)[key] = value.reshape(1, *value.shape)
+            yield KeyPath("state", *((k,) for k in (*path, key))), "reshaped", damaged
+    for path, _ in places[: _MAX_DAMAGES // 2]:
+        damaged = copy.deepcopy(state)
+        _at(damaged, path)["resumeproof_stranger"] = 0
+        yield KeyPath("state", *((k,) for k in path)), "extra", damaged
+
+
+def _dicts(state: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...], dict[Any, Any]]]:
+    if not isinstance(state, dict) or not state:
+        return
+    yield path, state
+    for key, value in state.items():
+        yield from _dicts(value, (*path, key))
+
+
+def _at(state: Any, path: tuple[Any, ...]) -> Any:
+    for key in path:
+        state = state[key]
+    return state
+
+
+def _first(diff: Diff) -> str:
+    return str(diff.mismatches[0])
+
+
+def _violation(keypath: KeyPath, damage: str, got: str) -> Mismatch:
+    return Mismatch(
+        keypath=keypath,
+        kind=MismatchKind.VALUE,
+        type_name="state",
+        expected=f"an error that names this {damage} entry, and the target as it was",
+        got=got,
+    )
