@@ -188,8 +188,11 @@ class _Search:
         at = mismatch.keypath
         if not any(at.startswith(path) for path in left):
             return True
+        whole = mismatch.kind in _WHOLE
         return any(
-            move.keypath.startswith(at) or (move.kind in _WHOLE and at.startswith(move.keypath))
+            move.keypath == at
+            or (whole and move.keypath.startswith(at))
+            or (move.kind in _WHOLE and at.startswith(move.keypath))
             for move in moving
         )
 
