@@ -12,15 +12,12 @@ from types import MappingProxyType
 from harness.arms import Save
 from harness.capture import capture_roots
 from harness.compare import Diff
-from harness.entries import compare_files
 from harness.fresh_process import fresh_process
 from harness.keypath import KeyPath
-from harness.laws_of_files import damaged_files_fail
+from harness.laws_of_files import damaged_files_fail, same_content
 from harness.laws_of_options import override
-from harness.laws_of_states import component, damaged_states_fail, order
-from harness.mismatch import Mismatch, MismatchKind
+from harness.laws_of_states import component, damaged_states_fail, in_memory, order, shared
 from harness.randomness import preserved_streams
-from harness.snapshot import ALIAS, Snapshot
 from harness.trial import NotApplicable, Trial
 
 Check = Callable[[Trial], Diff]
@@ -54,16 +51,11 @@ def idempotence(trial: Trial) -> Diff:
     with preserved_streams():
         live = trial.load(save.path)
         trial.subject.save(live, again)
-    found: list[Mismatch] = []
-    for first in sorted(save.path.parent.glob(f"{save.path.stem}.*")):
-        second = again.with_suffix("".join(first.suffixes))
-        for diff in compare_files(first, second).values():
-            found.extend(diff.mismatches)
-    return Diff(mismatches=tuple(found))
+    return same_content(save.path, again)
 
 
 def isolation(trial: Trial) -> Diff:
-    """The loaded run shares nothing that training moves with the saved run still in memory."""
+    """The loaded run shares nothing that training moves with the saved run, or with its state."""
     roots: dict[str, object] = {}
 
     def load_beside(live: object) -> None:
@@ -74,8 +66,13 @@ def isolation(trial: Trial) -> Diff:
 
     with preserved_streams():
         trial.visit(trial.build(), 0, trial.scenario.save_at, load_beside)
-    both = capture_roots(roots)
-    return Diff(mismatches=tuple(_shared(both, _moved(trial))))
+    moved = _moved(trial)
+    return Diff(
+        mismatches=(
+            *shared(capture_roots(roots), moved),
+            *shared(capture_roots(in_memory(trial)), moved),
+        )
+    )
 
 
 def completeness(trial: Trial) -> Diff:
@@ -97,34 +94,6 @@ def _moved(trial: Trial) -> set[KeyPath]:
     course, saved = trial.uninterrupted, trial.saving[0].after
     diffs = (trial.compare(course.fresh, saved), trial.compare(saved, course.at[max(course.at)]))
     return {mismatch.keypath for diff in diffs for mismatch in diff.mismatches}
-
-
-def _shared(both: Snapshot, moved: set[KeyPath]) -> list[Mismatch]:
-    """Objects and memory that stand under both roots, where training moves them."""
-    pairs = [
-        (both.keypath(row[2]), both.keypath(place))
-        for place, row in enumerate(both.rows)
-        if len(row) == ALIAS
-    ]
-    for group in both.shared_memory:
-        pairs.extend((group[0], other) for other in group[1:])
-    return [
-        Mismatch(
-            keypath=there,
-            kind=MismatchKind.ALIASING,
-            type_name="",
-            expected="memory of its own",
-            got=f"what {here} holds",
-            other=here,
-        )
-        for here, there in pairs
-        if here.segments[0] != there.segments[0] and _unrooted(there) in moved
-    ]
-
-
-def _unrooted(keypath: KeyPath) -> KeyPath:
-    root = keypath.segments[1]  # ("model",): below "saved" and "loaded" the roots are items
-    return KeyPath(str(root[0]) if isinstance(root, tuple) else "", *keypath.segments[2:])
 
 
 CHECKS: Mapping[str, Check] = MappingProxyType(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import pickle
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from harness.arms import Save
-from harness.compare import Diff
+from harness.capture import capture
+from harness.compare import Diff, compare
+from harness.entries import read_entries
 from harness.keypath import KeyPath
 from harness.mismatch import Mismatch, MismatchKind
 from harness.randomness import preserved_streams
@@ -32,6 +38,34 @@ def damaged_files_fail(trial: Trial, save: Save) -> Diff:
         if diff := trial.compare(intact, loaded):
             found.append(_unnoticed(name, str(diff.mismatches[0])))
     return Diff(mismatches=tuple(found))
+
+
+def same_content(first: Path, second: Path) -> Diff:
+    """How two checkpoints of this trial, with all files beside them, differ by entry."""
+    found: list[Mismatch] = []
+    for here in sorted(first.parent.glob(f"{first.stem}.*")):
+        there = second.with_suffix(here.suffix if here == first else here.name[len(first.stem) :])
+        found.extend(compare(_content(here), _content(there)).mismatches)
+    return Diff(mismatches=tuple(found))
+
+
+def _content(path: Path) -> Snapshot:
+    entries = read_entries(path)
+    return capture(_opened(entries.get(path.name, entries)))  # a file that is no archive
+
+
+def _opened(content: Any) -> Any:
+    """Pickles as what they hold: equal objects do not have equal pickles. Keys in order."""
+    if isinstance(content, dict):
+        if ":serialized:" in content:  # as SB3 writes objects into JSON
+            return pickle.loads(base64.b64decode(content[":serialized:"]))
+        return {key: _opened(content[key]) for key in sorted(content, key=str)}
+    if isinstance(content, bytes):
+        try:
+            return pickle.loads(content)
+        except Exception:  # no pickle
+            return content
+    return content
 
 
 def _loaded(trial: Trial, path: Path) -> Snapshot:
@@ -63,8 +97,6 @@ def _damages(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _incomplete(path: Path) -> Iterator[tuple[str, bytes]]:
-    import io
-
     with zipfile.ZipFile(path) as archive:
         entries = {name: archive.read(name) for name in archive.namelist()}
     for missing in sorted(entries)[:_MAX_ENTRIES]:

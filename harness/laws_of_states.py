@@ -13,6 +13,7 @@ from harness.compare import Diff, compare
 from harness.keypath import PARAMETER, KeyPath
 from harness.mismatch import Mismatch, MismatchKind
 from harness.randomness import preserved_streams
+from harness.snapshot import ALIAS, Snapshot
 from harness.trial import NotApplicable, Trial
 
 _MAX_DAMAGES = 24
@@ -76,6 +77,47 @@ def damaged_states_fail(trial: Trial) -> Diff:
             found.append(_violation(keypath, damage, "a load in silence"))
         target = _trained(trial, trial.other_seed)
     return Diff(mismatches=tuple(found))
+
+
+def in_memory(trial: Trial) -> dict[str, object]:
+    """Roots of a run loaded from a state that is still held; empty without such states."""
+    try:
+        source, target = _trained(trial, trial.scenario.seed), _trained(trial, trial.other_seed)
+        with preserved_streams():
+            state = _state(trial, source)
+            _restore(trial, target, state)
+    except NotApplicable:
+        return {}
+    roots = trial.subject.roots
+    return {"saved": dict(roots(source)), "state": state, "loaded": dict(roots(target))}
+
+
+def shared(snapshot: Snapshot, moved: set[KeyPath]) -> list[Mismatch]:
+    """What stands under the root "loaded" and under another one, where training moves it."""
+    pairs = [
+        (snapshot.keypath(row[2]), snapshot.keypath(place))
+        for place, row in enumerate(snapshot.rows)
+        if len(row) == ALIAS
+    ]
+    for group in snapshot.shared_memory:
+        pairs.extend((group[0], other) for other in group[1:])
+    return [
+        Mismatch(
+            keypath=there,
+            kind=MismatchKind.ALIASING,
+            type_name="",
+            expected="memory of its own",
+            got=f"what {here} holds",
+            other=here,
+        )
+        for here, there in pairs
+        if here.segments[0] != "loaded" == there.segments[0] and _unrooted(there) in moved
+    ]
+
+
+def _unrooted(keypath: KeyPath) -> KeyPath:
+    root = keypath.segments[1]  # ("model",): below "saved" and "loaded" the roots are items
+    return KeyPath(str(root[0]) if isinstance(root, tuple) else "", *keypath.segments[2:])
 
 
 def _state(trial: Trial, live: Any) -> Any:

@@ -69,7 +69,7 @@ def _children(obj: torch.Tensor, leaf: bool) -> list[Child]:
     # the gradient of a tensor that keeps none warns when read
     if (leaf or obj.retains_grad) and obj.grad is not None:
         children.append(("grad", obj.grad))
-    if obj._backward_hooks is not None:
+    if obj._backward_hooks:  # an empty one is what unpickling leaves behind
         children.append(("_backward_hooks", OrderedDict(enumerate(obj._backward_hooks.values()))))
     return children
 
