@@ -33,6 +33,9 @@ BIT_GENERATORS: dict[str, type[np.random.BitGenerator]] = {
 # The last legal position in each generator's buffer, which numpy itself does not check.
 LAST_POSITIONS = {"pos": 624, "buffer_pos": 4}
 
+GLOBAL = "global"
+"""Stands for the one stream that a library keeps for everybody; whoever saves streams saves it."""
+
 SPACES: dict[str, spaces.Space[Any]] = {
     "Box": spaces.Box(0, 1),
     "Discrete": spaces.Discrete(1),
@@ -124,6 +127,8 @@ def _decode_generator(decoder: Decoder, content: Json, path: str) -> np.random.G
 
 
 def _encode_legacy(encoder: Encoder, value: np.random.RandomState, path: str) -> Json:
+    if value is np.random.mtrand._rand:
+        return GLOBAL
     state: Any = value.get_state(legacy=False)
     bits = value._bit_generator  # it may be shared with a Generator
     gauss = {name: state[name] for name in ("has_gauss", "gauss")}
@@ -131,6 +136,8 @@ def _encode_legacy(encoder: Encoder, value: np.random.RandomState, path: str) ->
 
 
 def _decode_legacy(decoder: Decoder, content: Json, path: str) -> np.random.RandomState:
+    if content == GLOBAL:
+        return np.random.mtrand._rand
     values = _values(decoder, content, path, {"bit_generator", "has_gauss", "gauss"})
     bits = values.pop("bit_generator")
     result = np.random.RandomState(bits)
@@ -139,12 +146,16 @@ def _decode_legacy(decoder: Decoder, content: Json, path: str) -> np.random.Rand
 
 
 def _encode_python(encoder: Encoder, value: random.Random, path: str) -> Json:
+    if value is getattr(random, "_inst", None):
+        return GLOBAL
     version, words, gauss = value.getstate()
     array = np.array(words, np.uint32)
     return _children(encoder, {"version": version, "words": array, "gauss": gauss}, path)
 
 
 def _decode_python(decoder: Decoder, content: Json, path: str) -> random.Random:
+    if content == GLOBAL:
+        return random._inst
     values = _values(decoder, content, path, {"version", "words", "gauss"})
     expect(type(values["gauss"]) in (float, type(None)), content, path, "a float or null")
     result = random.Random()
@@ -153,10 +164,14 @@ def _decode_python(decoder: Decoder, content: Json, path: str) -> random.Random:
 
 
 def _encode_torch(encoder: Encoder, value: torch.Generator, path: str) -> Json:
+    if value is torch.default_generator:
+        return GLOBAL
     return {"device": str(value.device), **_children(encoder, {"state": value.get_state()}, path)}
 
 
 def _decode_torch(decoder: Decoder, content: Json, path: str) -> torch.Generator:
+    if content == GLOBAL:
+        return torch.default_generator
     content = dict(content)
     name = content.pop("device")
     state = _values(decoder, content, path, {"state"})["state"]

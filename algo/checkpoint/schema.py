@@ -110,7 +110,8 @@ class Encoder:
         name = self._names.get(id(value))
         if name is not None:
             return name
-        legal = sorted({codec.kind.__name__ for codec in self._codecs.values()})
+        kinds = {codec.kind for codec in self._codecs.values()}
+        legal = sorted(kind.__name__ for kind in kinds if not kind.__name__.endswith("DType"))
         raise UnsupportedValue(
             f"{path} is {_describe(value)}, expected one of these exact types: {', '.join(legal)}; "
             "turn it into plain data, give its owner get_state() and set_state(), or register "

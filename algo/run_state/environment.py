@@ -1,39 +1,36 @@
 """The environment's own state: asked for, or read from the wrapper chain and put back.
 
 An environment, wrapper or vectorised environment that offers `get_state()` and `set_state()` is
-asked, and speaks for the environment that it wraps. Every other level of the chain gives its plain
-data (numbers, strings, arrays, generators, and containers of these). Code is not state: functions,
-classes and constructor arguments stay those of the environment that the user passes.
+asked, and speaks for the environment that it wraps. Every other environment that is reached,
+through the chain of wrappers or an attribute, gives the data it keeps; see `attributes`.
 """
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, final
 
-import gymnasium as gym
 from gymnasium import spaces
-from gymnasium.envs.registration import EnvSpec
-from stable_baselines3.common.running_mean_std import RunningMeanStd
-from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv, VecEnvWrapper
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
 
 from algo.checkpoint import CheckpointError, MismatchedCheckpoint, UnsupportedValue, encode
+from algo.run_state.attributes import (
+    OUTPUTS,
+    captures,
+    code,
+    data,
+    environments,
+    is_of_library,
+    put_back,
+    record_data,
+    records,
+    slots,
+)
 from algo.run_state.streams import prepare_space_generators, space_generators
 
-# what links the levels of the chain, and what only says how a level was made
-_STRUCTURE = {"venv", "envs", "env", "class_attributes", "metadata", "_metadata", "_saved_kwargs"}
-# Gymnasium moved its running statistics in 1.0
-_STATISTICS = (
-    "gymnasium.wrappers.utils"
-    if find_spec("gymnasium.wrappers.utils")
-    else "gymnasium.wrappers.normalize"
-)
-# running statistics are the one class of object that wrappers of both libraries keep
-_RECORDS = (RunningMeanStd, import_module(_STATISTICS).RunningMeanStd)
+# the attributes by which one level of the chain holds the next
+_CHAIN = ("venv", "envs", "env")
 
 _ADVICE = (
     "add two methods to {owner}: get_state(self) that returns plain data (numbers, strings, "
@@ -66,7 +63,9 @@ def save_environment(env: VecEnv, path: str = "env") -> dict[str, Any]:
         UnsavableEnvironment: an attribute is neither plain data nor code, or the environments
             live in other processes.
     """
-    return {"levels": [_save_level(level) for level in _levels(env, path)]}
+    levels = list(_levels(env, path, set()))
+    places = {id(level.what): place for place, level in enumerate(levels)}
+    return {"levels": [_save_level(level, places) for level in levels]}
 
 
 def prepare_environment(
@@ -77,7 +76,7 @@ def prepare_environment(
     Raises:
         MismatchedCheckpoint: another chain of wrappers, or other spaces inside it.
     """
-    saved, here = state["levels"], list(_levels(env, path))
+    saved, here = state["levels"], list(_levels(env, path, set()))
     chains = [entry["class"] for entry in saved], [type(level.what).__name__ for level in here]
     if chains[0] != chains[1]:
         raise MismatchedCheckpoint(
@@ -85,7 +84,8 @@ def prepare_environment(
             f"{' > '.join(chains[1])}: build it with the same wrappers in the same order, or "
             "start afresh in it with load(path, env=env, force_reset=True)"
         )
-    restores = [_prepare_level(*pair) for pair in zip(here, saved, strict=True)]
+    levels = [level.what for level in here]
+    restores = [_prepare_level(*pair, levels) for pair in zip(here, saved, strict=True)]
 
     def restore() -> None:
         for apply in restores:
@@ -94,8 +94,11 @@ def prepare_environment(
     return restore
 
 
-def _levels(level: Any, where: str, spoken_for: bool = False) -> Iterator[_Level]:
-    """The chain from the outside in, and of every level how its state is had."""
+def _levels(level: Any, where: str, met: set[int], spoken_for: bool = False) -> Iterator[_Level]:
+    """Every environment that is reached, from the outside in, and how the state of each is had."""
+    if id(level) in met:
+        return
+    met.add(id(level))
     if isinstance(level, SubprocVecEnv):
         raise UnsavableEnvironment(
             f"UNSUPPORTED: {where} is a SubprocVecEnv, whose environments live in other processes "
@@ -103,17 +106,17 @@ def _levels(level: Any, where: str, spoken_for: bool = False) -> Iterator[_Level
             'environment out with save(path, exclude=["environment"])'
         )
     how = "asked" if _is_asked(level) else "read"
-    if spoken_for and not _is_of_library(level):
+    if spoken_for and not is_of_library(level):
         how = "spoken for"
     yield _Level(where=where, what=level, how=how)
     spoken_for = spoken_for or how == "asked"
-    if isinstance(level, VecEnvWrapper):
-        yield from _levels(level.venv, f"{where}.venv", spoken_for)
-    elif isinstance(level, VecEnv) and hasattr(level, "envs"):
-        for index, inner in enumerate(level.envs):
-            yield from _levels(inner, f"{where}.envs[{index}]", spoken_for)
-    elif isinstance(level, gym.Wrapper):
-        yield from _levels(level.env, f"{where}.env", spoken_for)
+    # what a level that speaks for itself keeps beside the chain is its own business
+    beside = [name for name in vars(level) if name not in _CHAIN] if how == "read" else []
+    for name in (*_CHAIN, *beside):
+        value = vars(level).get(name)
+        for index, inner in enumerate(environments(value)):
+            place = f"[{index}]" if isinstance(value, (list, tuple)) else ""
+            yield from _levels(inner, f"{where}.{name}{place}", met, spoken_for)
 
 
 def _is_asked(level: Any) -> bool:
@@ -121,12 +124,7 @@ def _is_asked(level: Any) -> bool:
     return hasattr(type(level), "get_state") and hasattr(type(level), "set_state")
 
 
-def _is_of_library(level: Any) -> bool:
-    # TimeLimit, Monitor and their like: no get_state() of a user's wrapper thinks of their counters
-    return type(level).__module__.startswith(("gymnasium.wrappers.", "stable_baselines3."))
-
-
-def _save_level(level: _Level) -> dict[str, Any]:
+def _save_level(level: _Level, places: dict[int, int]) -> dict[str, Any]:
     what = level.what
     entry: dict[str, Any] = {
         "class": type(what).__name__,
@@ -139,14 +137,24 @@ def _save_level(level: _Level) -> dict[str, Any]:
         entry["state"] = what.get_state() if level.how == "asked" else None
         _require_plain(entry["state"], f"{level.where}.get_state()", type(what).__name__)
         return entry
-    entry["attributes"] = dict(_own_state(what))
-    entry["records"] = {name: dict(vars(record)) for name, record in _records(what)}
-    for name, value in (entry["attributes"] | entry["records"]).items():
+    _require_no_slots(what)
+    entry["attributes"] = {
+        name: value for name, value in data(what) if name not in OUTPUTS or _is_plain(value)
+    }
+    entry["records"] = {name: record_data(record) for name, record in records(what)}
+    entry["captures"] = {capture.name: capture.value for capture in captures(what)}
+    for name, value in (entry["attributes"] | entry["records"] | entry["captures"]).items():
         _require_plain(value, f"{level.where}.{name}", type(what).__name__)
+    entry["code"] = code(what)
+    entry["links"] = {
+        name: [places[id(env)] for env in environments(value)]
+        for name, value in vars(what).items()
+        if environments(value)
+    }
     return entry
 
 
-def _prepare_level(level: _Level, entry: dict[str, Any]) -> Callable[[], None]:
+def _prepare_level(level: _Level, entry: dict[str, Any], levels: list[Any]) -> Callable[[], None]:
     restore_spaces = _prepare_spaces(level.where, level.what, entry["spaces"])
     if level.how != entry["how"]:
         raise MismatchedCheckpoint(
@@ -154,19 +162,12 @@ def _prepare_level(level: _Level, entry: dict[str, Any]) -> Callable[[], None]:
             f"{entry['how']} when the run was saved: resume it with the same get_state() and "
             "set_state()"
         )
-    records = dict(_records(level.what)) if level.how == "read" else {}
-    if set(records) != set(entry.get("records", {})):
-        raise MismatchedCheckpoint(
-            f"{level.where} keeps running statistics {sorted(records)}, the checkpoint has "
-            f"{sorted(entry['records'])}: pass an environment with the same normalisation"
-        )
+    restore_read = _prepare_read(level, entry, levels) if level.how == "read" else None
 
     def restore() -> None:
         restore_spaces()
-        if level.how == "read":
-            _put_back(level.what, entry["attributes"])
-            for name, record in records.items():
-                vars(record).update(entry["records"][name])
+        if restore_read is not None:
+            restore_read()
             return
         if level.how == "asked":
             level.what.set_state(entry["state"])
@@ -176,61 +177,61 @@ def _prepare_level(level: _Level, entry: dict[str, Any]) -> Callable[[], None]:
     return restore
 
 
-def _put_back(level: Any, attributes: dict[str, Any]) -> None:
-    for name, _ in list(_own_state(level)):
-        if name not in attributes:  # made since: the saved environment had not got so far
-            del vars(level)[name]
-    for name, value in attributes.items():
-        if not _is_rendering(vars(level).get(name)):
-            vars(level)[name] = value
+def _prepare_read(level: _Level, entry: dict[str, Any], levels: list[Any]) -> Callable[[], None]:
+    kept = dict(records(level.what))
+    _require_same(level.where, "the running statistics or frame stacks", kept, entry["records"])
+    places = {capture.name: capture for capture in captures(level.what)}
+    _require_same(level.where, "functions that keep the variables", places, entry["captures"])
+    _require_same_code(level, entry["code"])
+
+    def restore() -> None:
+        put_back(level.what, entry["attributes"])
+        for name, record in kept.items():
+            vars(record).update(entry["records"][name])
+        for name, capture in places.items():
+            capture.put(entry["captures"][name])
+        for name, indices in entry["links"].items():
+            _link(level.what, name, [levels[index] for index in indices])
+
+    return restore
 
 
-def _own_state(level: Any) -> Iterator[tuple[str, Any]]:
-    slots = [name for cls in type(level).__mro__ for name in vars(cls).get("__slots__", ())]
-    if slots:
+def _link(level: Any, name: str, targets: list[Any]) -> None:
+    """Points an attribute to the environments it pointed to; which one it was is state."""
+    present = vars(level).get(name)
+    if [id(env) for env in environments(present)] == [id(env) for env in targets]:
+        return
+    if isinstance(present, list):
+        present[:] = targets
+    else:
+        vars(level)[name] = type(present)(targets) if isinstance(present, tuple) else targets[0]
+
+
+def _require_same(where: str, what: str, here: dict[str, Any], saved: dict[str, Any]) -> None:
+    if set(here) != set(saved):
+        raise MismatchedCheckpoint(
+            f"{where} has {what} {sorted(here)}, the checkpoint has {sorted(saved)}: pass an "
+            "environment that is built like the run's"
+        )
+
+
+def _require_same_code(level: _Level, saved: dict[str, str]) -> None:
+    here = code(level.what)
+    for name in sorted(set(here) | set(saved)):
+        if here.get(name) != saved.get(name):
+            raise MismatchedCheckpoint(
+                f"{level.where}.{name} was {saved.get(name, 'no function or class')} when the run "
+                f"was saved and is {here.get(name, 'no function or class')} now: a checkpoint "
+                "holds no code, so give the environment the same one before load()"
+            )
+
+
+def _require_no_slots(level: Any) -> None:
+    if found := slots(level):
         raise UnsavableEnvironment(
-            f"{type(level).__name__} keeps {slots} in __slots__, which are not read: "
+            f"{type(level).__name__} keeps {found} in __slots__, which are not read: "
             f"{_ADVICE.format(owner=type(level).__name__)}"
         )
-    for name, value in vars(level).items():
-        if name in _STRUCTURE or isinstance(value, (spaces.Space, EnvSpec, *_RECORDS)):
-            continue
-        if _is_code(value) or _is_rendering(value) or _is_writer(value) or _is_records(value):
-            continue
-        yield name, value
-
-
-def _records(level: Any) -> Iterator[tuple[str, Any]]:
-    for name, value in vars(level).items():
-        if isinstance(value, _RECORDS):
-            yield name, value
-        elif _is_records(value):
-            yield from ((f"{name}[{key!r}]", record) for key, record in value.items())
-
-
-def _is_records(value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and bool(value)
-        and all(isinstance(v, _RECORDS) for v in value.values())
-    )
-
-
-def _is_code(value: Any) -> bool:
-    """Functions without captured variables, classes and modules: the passed environment's own."""
-    if isinstance(value, types.FunctionType):
-        return not value.__closure__
-    return isinstance(value, (type, types.ModuleType, types.BuiltinFunctionType))
-
-
-def _is_rendering(value: Any) -> bool:
-    # a window or a surface, made again at the next render()
-    return type(value).__module__.split(".")[0] == "pygame"
-
-
-def _is_writer(value: Any) -> bool:
-    # Monitor's open log file belongs to the environment that the user passes
-    return type(value).__name__ == "ResultsWriter"
 
 
 def _save_spaces(level: Any) -> dict[str, list[Any]]:
@@ -260,10 +261,19 @@ def _prepare_spaces(where: str, level: Any, saved: dict[str, list[Any]]) -> Call
     return restore
 
 
+def _is_plain(value: Any) -> bool:
+    try:
+        encode(value)
+    except UnsupportedValue:
+        return False
+    return True
+
+
 def _require_plain(value: Any, where: str, owner: str) -> None:
     try:
         encode(value)
     except UnsupportedValue as error:
+        reason = str(error).partition(", expected one of")[0]  # the advice says what is expected
         raise UnsavableEnvironment(
-            f"{where} cannot be saved ({error}): {_ADVICE.format(owner=owner)}"
+            f"{where} cannot be saved ({reason}): {_ADVICE.format(owner=owner)}"
         ) from error

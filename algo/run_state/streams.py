@@ -96,9 +96,10 @@ def prepare_space_generators(
 
 
 def _spaces_inside(space: spaces.Space[Any]) -> list[spaces.Space[Any]]:
+    # Dict, Tuple, Sequence, Graph and OneOf hold theirs as attributes or in one dict or tuple
     inner: list[spaces.Space[Any]] = []
-    if isinstance(space, spaces.Dict):
-        inner = list(space.spaces.values())
-    elif isinstance(space, spaces.Tuple):
-        inner = list(space.spaces)
+    for value in vars(space).values():
+        found = list(value.values()) if isinstance(value, dict) else value
+        found = found if isinstance(found, (list, tuple)) else [found]
+        inner += [item for item in found if isinstance(item, spaces.Space)]
     return [space, *(deeper for part in inner for deeper in _spaces_inside(part))]
