@@ -84,28 +84,37 @@ def run_check(parsed: argparse.Namespace) -> int:
     from harness.targets import search_here
 
     search_here()
-    return _run(parsed, list(_cases(parsed)))
+    return _run(parsed, list(_cases(parsed, _checks(parsed))))
 
 
-def _cases(parsed: argparse.Namespace) -> Iterable[Any]:
+def _checks(parsed: argparse.Namespace) -> tuple[str, ...]:
+    from harness.checks import CHECKS
+    from harness.testing import require_checks
+
+    return require_checks("--checks", parsed.checks.split(",") if parsed.checks else CHECKS)
+
+
+def _cases(
+    parsed: argparse.Namespace, checks: tuple[str, ...]
+) -> Iterable[tuple[Any, tuple[str, ...]]]:
     import dataclasses
 
-    from harness.lives import lives, natural_length
+    from harness.lives import natural_length, plan
     from harness.scenario import Scenario
     from harness.targets import Case, is_sb3, load_object, resolve
 
     options = _options(parsed)
     subject = resolve(parsed.target, options)
     if parsed.save_at is None:
-        chosen = lives(subject, parsed.length, parsed.seed)
+        chosen = plan(subject, checks, parsed.length, parsed.seed)
     else:
         life = {name: getattr(parsed, name) for name in ("save_at", "seed", "cycles", "gap")}
         length = parsed.length or natural_length(subject)
-        chosen = (Scenario(length=length, medium=parsed.medium, **life),)
+        chosen = ((Scenario(length=length, medium=parsed.medium, **life), checks),)
     of_build = {} if is_sb3(load_object(parsed.target)) else options
-    for scenario in chosen:
+    for scenario, names in chosen:
         laid = dataclasses.replace(scenario, options=of_build)
-        yield Case(target=parsed.target, options=options, scenario=laid)
+        yield Case(target=parsed.target, options=options, scenario=laid), names
 
 
 def _options(parsed: argparse.Namespace) -> dict[str, Any]:
@@ -130,18 +139,16 @@ def run_replay(parsed: argparse.Namespace) -> int:
     from harness.targets import read_cases, search_here
 
     search_here()
-    return _run(parsed, list(read_cases(parsed.file)))
+    checks = _checks(parsed)
+    return _run(parsed, [(case, checks) for case in read_cases(parsed.file)])
 
 
-def _run(parsed: argparse.Namespace, cases: Sequence[Any]) -> int:
+def _run(parsed: argparse.Namespace, cases: Sequence[tuple[Any, tuple[str, ...]]]) -> int:
     from harness import report
-    from harness.checks import CHECKS
     from harness.runner import run
-    from harness.testing import require_checks
 
-    names = require_checks("--checks", parsed.checks.split(",") if parsed.checks else CHECKS)
     records = []
-    for case in cases:
+    for case, names in cases:
         content = json.loads(run(case.subject(), case.scenario, names).to_json())
         records.append({**content, **case.to_dict()})
         sys.stdout.write(_told(records[-1], report, parsed) + "\n")

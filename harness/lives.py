@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.scenario import MEDIA, Scenario
 from harness.subjects import Subject
+
+OF_LIFE = ("purity", "roundtrip", "resume", "completeness")
+"""Checks whose answer depends on when a run is saved, how often and to what."""
 
 _PROBE = 4096
 _WARM_UP = 100  # steps before SB3's off-policy algorithms learn, unless told otherwise
@@ -59,3 +64,15 @@ def lives(subject: Subject, length: int | None = None, seed: int = 0) -> tuple[S
             medium=media(subject)[-1],
         ),
     )
+
+
+def plan(
+    subject: Subject, checks: Sequence[str], length: int | None = None, seed: int = 0
+) -> tuple[tuple[Scenario, tuple[str, ...]], ...]:
+    """The lives of a subject, each with the checks to run on it.
+
+    All run on the first; on the second those whose answer depends on the life.
+    """
+    late, early = lives(subject, length, seed)
+    of_life = tuple(name for name in checks if name in OF_LIFE)
+    return ((late, tuple(checks)), *([(early, of_life)] if of_life else []))

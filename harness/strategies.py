@@ -127,7 +127,7 @@ def lives_in(
 
     def check(scenario: Scenario) -> None:
         event("save point", scenario.save_point)
-        for record in passed(subject, [scenario], checks):
+        for record in passed(subject, [(scenario, checks)]):
             event("vacuous", record.vacuous)
 
     test = chosen(given(scenarios(subject, length=length))(check))

@@ -15,9 +15,9 @@ from typing import Any, final
 from harness import report
 from harness.checks import CHECKS
 from harness.errors import UnknownCheck, VacuousLife
-from harness.lives import lives
+from harness.lives import plan
 from harness.mismatch import Mismatch
-from harness.runner import run_many
+from harness.runner import run
 from harness.scenario import Scenario
 from harness.subjects import Subject
 from harness.verdict import Record, Verdict
@@ -67,23 +67,25 @@ def check_resume(
     """
     __tracebackhide__ = True
     names = require_checks("checks=", CHECKS if checks is None else checks)
-    records = passed(subject, lives(subject) if scenarios is None else scenarios, names)
+    planned = plan(subject, names) if scenarios is None else [(s, names) for s in scenarios]
+    records = passed(subject, planned)
     if "resume" in names and all(record.vacuous for record in records):
         raise VacuousLife(subject.name, [repr(record.scenario) for record in records])
     return records
 
 
 def passed(
-    subject: Subject, scenarios: Sequence[Scenario], checks: Sequence[str]
+    subject: Subject, planned: Sequence[tuple[Scenario, Sequence[str]]]
 ) -> tuple[Record, ...]:
-    """The records of the scenarios, vacuous ones included, if all laws hold.
+    """The records of scenarios, each with its checks, vacuous ones included, if all laws hold.
 
     Raises:
         CheckpointMismatch: a law does not hold.
     """
     __tracebackhide__ = True
     records = []
-    for record in run_many(subject, scenarios, checks):
+    for scenario, names in planned:
+        record = run(subject, scenario, names)
         publish(record)
         if record.verdict not in (Verdict.EXACT, Verdict.UNSUPPORTED):
             raise failure_of(record)

@@ -2,7 +2,7 @@
 
 | entry | holds |
 |---|---|
-| `run.json` | steps done, and whether `save` returned an object or wrote files |
+| `run.json` | steps done, and the names of all other entries |
 | `object.pkl` | the object that `save(live)` returned |
 | `files/...` | what `save(live, path)` wrote at its path, a file or a folder |
 | `streams.pkl` | the global random streams, for a component only |
@@ -52,13 +52,14 @@ def write(
     Raises:
         InvalidSubject: `save` neither returned an object nor wrote a file.
     """
-    entries = {"run.json": json.dumps({"steps": steps}).encode()}
     if required(save, 2) == 1:
-        entries["object.pkl"] = _pickled(save, save(live))
+        entries = {"object.pkl": _pickled(save, save(live))}
     else:
-        entries |= _files(save, live)
+        entries = _files(save, live)
     if streams is not None:
         entries["streams.pkl"] = pickle.dumps(streams)
+    head = {"steps": steps, "entries": sorted(entries)}
+    entries["run.json"] = json.dumps(head).encode()
     with zipfile.ZipFile(target, "w") as archive:
         for name, content in entries.items():
             archive.writestr(zipfile.ZipInfo(name, _FIXED), content)
@@ -72,16 +73,17 @@ def read(source: Any, folder: Path) -> Held:
     """
     try:
         with zipfile.ZipFile(source) as archive:
-            steps = json.loads(archive.read("run.json"))["steps"]
-            names = set(archive.namelist())
-            streams = archive.read("streams.pkl") if "streams.pkl" in names else None
-            stored = archive.read("object.pkl") if "object.pkl" in names else None
-            if stored is None:
-                archive.extractall(folder)
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+            head = json.loads(archive.read("run.json"))
+            entries = {name: archive.read(name) for name in head["entries"]}
+            if {*archive.namelist()} != {*entries, "run.json"}:
+                raise ValueError(f"entries {archive.namelist()}, not {sorted(entries)}")
+            steps = int(head["steps"])
+            archive.extractall(folder)
+    except (zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
         raise InvalidSubject(
             f"expected a checkpoint that this subject's save() wrote, got {source!r}: {error}"
         ) from error
+    stored, streams = entries.get("object.pkl"), entries.get("streams.pkl")
     return Held(
         steps=steps,
         source=folder / "files" / NAME if stored is None else pickle.loads(stored),

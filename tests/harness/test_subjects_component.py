@@ -10,7 +10,7 @@ from harness.scenario import Scenario
 from harness.subjects.component import component
 from harness.verdict import Verdict
 
-LIFE = Scenario(length=12, save_at=4, cycles=2, gap=3)
+LIFE = Scenario(length=12, save_at=6, cycles=2, gap=2)
 
 
 def test_part_that_saves_everything_is_exact():

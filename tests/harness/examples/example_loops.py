@@ -138,7 +138,15 @@ class Scaler:
         self.growth = state.get("growth", self.growth)
 
 
-scaler = component(Scaler, step=lambda s, i: s.update(i % 5 == 4))
-forgetful_scaler = component(
-    lambda: Scaler(forgets=True), step=lambda s, i: s.update(i % 5 == 4), name="component:Forgetful"
-)
+def drive(scaler: Scaler, i: int) -> None:
+    """An overflow every fifth step."""
+    scaler.update(i % 5 == 4)
+
+
+def forgetful() -> Scaler:
+    """One that forgets its counter."""
+    return Scaler(forgets=True)
+
+
+scaler = component(Scaler, step=drive)
+forgetful_scaler = component(forgetful, step=drive, name="component:Forgetful")
