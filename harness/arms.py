@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import final
 
@@ -57,20 +61,37 @@ class Resumed:
 
 @final
 class Shared:
-    """Reference runs by build, so that trials that differ in their save point share one.
+    """Runs that trials share whose scenarios differ in nothing but the save point.
 
     Args:
-        scenarios: all that will be run; boundaries after the earliest save point are kept.
+        scenarios: all that will be run.
+
+    Attributes:
+        courses: uninterrupted runs, by build.
+        savings: runs that were saved at every save point of their build, with what they saw.
+        points: first save points, by build.
     """
 
-    def __init__(self, scenarios: Iterable[Scenario] = ()) -> None:
+    def __init__(self, scenarios: Iterable[Scenario]) -> None:
         self.courses: dict[str, Course] = {}
-        self.first: dict[str, int] = {}
+        self.savings: dict[str, tuple[Mapping[int, Save], Mapping[int, Snapshot]]] = {}
+        self.points: dict[str, set[int]] = {}
         for scenario in scenarios:
-            key = build_key(scenario)
-            self.first[key] = min(self.first.get(key, scenario.save_at), scenario.save_at)
+            self.points.setdefault(build_key(scenario), set()).add(scenario.save_at)
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the checkpoints of shared runs lie; removed with this object."""
+        return temporary_folder(self)
+
+
+def temporary_folder(owner: object) -> Path:
+    """A new folder that is removed with its owner."""
+    folder = tempfile.mkdtemp(prefix="resumeproof-")
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def build_key(scenario: Scenario) -> str:
-    """What two scenarios have in common that may share a reference run."""
+    """What two scenarios have in common that may share a run."""
     return repr((scenario.options, scenario.seed, scenario.length))

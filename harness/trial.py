@@ -22,15 +22,12 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import shutil
-import tempfile
-import weakref
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
-from harness.arms import Course, Load, Resumed, Save, Shared, build_key
+from harness.arms import Course, Load, Resumed, Save, Shared, build_key, temporary_folder
 from harness.capture import capture_roots, global_streams
 from harness.compare import Diff, compare
 from harness.errors import HarnessError, InvalidScenario
@@ -83,16 +80,14 @@ class Trial:
     @cached_property
     def folder(self) -> Path:
         """Where the checkpoints of this trial lie; removed with the trial."""
-        folder = tempfile.mkdtemp(prefix="resumeproof-")
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        return Path(folder)
+        return temporary_folder(self)
 
     @cached_property
     def uninterrupted(self) -> Course:
         """The run that never stops."""
         key = build_key(self.scenario)
         if key not in self.shared.courses:
-            self.shared.courses[key] = self._course(self.shared.first[key])
+            self.shared.courses[key] = self._course(min(self.shared.points[key]))
         return self.shared.courses[key]
 
     @cached_property
@@ -112,23 +107,39 @@ class Trial:
 
     @cached_property
     def saving(self) -> tuple[Save, Mapping[int, Snapshot]]:
-        """The run that is saved once and goes on: the save, and its states after it."""
-        taken: list[Save] = []
-        step = self.scenario.save_at
+        """The run that is saved and goes on: the save of this scenario, and its states after it.
 
-        def save(live: Any) -> None:
-            taken.append(self.save(live, step, 0))
+        Scenarios that share a build share this run, too: it is saved at every one's save point.
+        """
+        step, key = self.scenario.save_at, build_key(self.scenario)
+        if self.between_calls:
+            with preserved_streams():
+                live = self.build()
+                self.advance(live, 0, step)
+                return self.save(live, step, self.folder / "0.zip"), self.finish(live, step)
+        if key not in self.shared.savings:
+            self.shared.savings[key] = self._saved_everywhere(self.shared.points[key])
+        saves, at = self.shared.savings[key]
+        if step not in saves:
+            raise self.not_visited(step)
+        return saves[step], {s: snapshot for s, snapshot in at.items() if s > step}
 
+    def _saved_everywhere(self, steps: set[int]) -> tuple[dict[int, Save], dict[int, Snapshot]]:
+        saves: dict[int, Save] = {}
+
+        def save_at(step: int) -> Callable[[Any], None]:
+            def act(live: Any) -> None:
+                saves[step] = self.save(live, step, self.shared.folder / f"{key}-{step}.zip")
+
+            return act
+
+        key = len(self.shared.savings)
         with preserved_streams():
             live = self.build()
-            if self.between_calls or step == 0:
-                self.advance(live, 0, step)
-                save(live)
-                return taken[0], self.finish(live, step)
-            at = self.finish(live, step, {step: save})
-        if not taken:
-            raise self.not_visited(step)
-        return taken[0], at
+            if 0 in steps:
+                save_at(0)(live)
+            at = self.finish(live, min(steps), {step: save_at(step) for step in steps if step})
+        return saves, at
 
     @cached_property
     def resumed(self) -> Resumed:
@@ -156,9 +167,8 @@ class Trial:
             )
         return live
 
-    def save(self, live: Any, step: int, cycle: int) -> Save:
-        """Saves the run to a file of this trial."""
-        path = self.folder / f"{cycle}.zip"
+    def save(self, live: Any, step: int, path: Path) -> Save:
+        """Saves the run, and looks at it before and after."""
         before = self.capture(live)
         self.subject.save(live, path)
         return Save(step=step, before=before, after=self.capture(live), path=path)
@@ -200,7 +210,8 @@ class Trial:
     def save_later(self, live: Any, done: int, step: int, cycle: int) -> Save:
         """Trains to a later save point, saves there and stops."""
         taken: list[Save] = []
-        self.visit(live, done, step, lambda live: taken.append(self.save(live, step, cycle)))
+        path = self.folder / f"{cycle}.zip"
+        self.visit(live, done, step, lambda live: taken.append(self.save(live, step, path)))
         return taken[0]
 
     def finish(self, live: Any, after: int, extra: Visits | None = None) -> dict[int, Snapshot]:

@@ -110,7 +110,7 @@ class Sb3Subject:
 
     def train(self, live: BaseAlgorithm, *, until: int, visits: Visits) -> None:
         """`learn()` up to `until` environment steps, visiting the run on the way."""
-        callback = _Visitor(visits)
+        callback = _visitor(visits)
         fresh = live._total_timesteps == 0
         live.learn(until - live.num_timesteps, callback=callback, reset_num_timesteps=fresh)
 
@@ -209,15 +209,17 @@ def _beside(target: Any, suffix: str) -> Path:
     return Path(target).with_suffix(f".{suffix}.pkl")
 
 
-@final
-class _Visitor(BaseCallback):
-    """Hands the live model to a function at given numbers of environment steps."""
+def _visitor(visits: Visits) -> BaseCallback:
+    """Hands the live model to functions at given numbers of environment steps.
 
-    def __init__(self, visits: Visits) -> None:
-        super().__init__()
-        self.visits = visits
+    It keeps nothing in attributes: an algorithm that saves its callbacks finds no state here.
+    """
 
-    def _on_step(self) -> bool:
-        if self.num_timesteps in self.visits:
-            self.visits[self.num_timesteps](self.model)
-        return True
+    @final
+    class Visitor(BaseCallback):
+        def _on_step(self) -> bool:
+            if self.num_timesteps in visits:
+                visits[self.num_timesteps](self.model)
+            return True
+
+    return Visitor()
