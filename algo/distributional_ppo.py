@@ -20,6 +20,7 @@ from algo.configuration import (
 )
 from algo.critics import CRITICS
 from algo.kl_penalty import KLPenalty
+from algo.learning import start_learning
 from algo.normalizer import ReturnNormalizer
 from algo.persistence import Persistent
 from algo.policy import (
@@ -27,9 +28,8 @@ from algo.policy import (
     DistributionalActorCriticPolicy,
     DistributionalMultiInputActorCriticPolicy,
 )
+from algo.policy_state import configured_attributes
 from algo.rollout import IDLE, Loop, collect_rollout
-from algo.run_state.callbacks import CallbackRun
-from algo.run_state.streams import prepare_streams, save_streams
 from algo.update import update
 from algo.vgs import VarianceGradientScaler
 
@@ -106,6 +106,7 @@ class DistributionalPPO(Persistent, PPO):  # type: ignore[misc]
         self.use_vgs = vgs
         self._loop = Loop()
         self._suspended: dict[str, Any] = {}
+        self._configured_modules: dict[str, Any] = {}
         super().__init__(policy, env, **ppo_arguments, _init_setup_model=False)  # type: ignore[arg-type]
         self._check_policy_kwargs()
         if setup:
@@ -179,10 +180,9 @@ class DistributionalPPO(Persistent, PPO):  # type: ignore[misc]
                 "learn() needs an environment, and this model has none: pass it to "
                 "load(path, env=env), or call set_env(env, force_reset=False) to resume the run"
             )
-        total_timesteps, callbacks = self._start_learning(
-            total_timesteps, callback, tb_log_name, reset_num_timesteps, progress_bar
+        total_timesteps, callbacks = start_learning(
+            self, total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
-        self._loop.learning = True
         while self.num_timesteps < total_timesteps or self._loop.phase != IDLE:
             if not collect_rollout(self, callbacks, self.n_steps):
                 break
@@ -191,7 +191,6 @@ class DistributionalPPO(Persistent, PPO):  # type: ignore[misc]
             if log_interval is not None and self._loop.iteration % log_interval == 0:
                 _dump_logs(self)
             self.train()
-            self._loop.phase = IDLE
         self._loop.learning = False
         callbacks.root.on_training_end()
         return self
@@ -202,7 +201,9 @@ class DistributionalPPO(Persistent, PPO):  # type: ignore[misc]
         Raises:
             NonFiniteUpdate: a ratio or a loss is not finite; says where.
         """
-        update(self)
+        with self._loop.indivisible("an update"):
+            update(self)
+            self._loop.phase = IDLE
 
     def collect_rollouts(self, *args: Any, **kwargs: Any) -> bool:
         """Not used: `learn` collects through `algo.rollout.collect_rollout`.
@@ -214,36 +215,6 @@ class DistributionalPPO(Persistent, PPO):  # type: ignore[misc]
             "DistributionalPPO collects through algo.rollout.collect_rollout(model, callbacks, "
             "n_steps), which is re-entrant: override or call that"
         )
-
-    def _start_learning(
-        self,
-        total_timesteps: int,
-        callback: MaybeCallback,
-        tb_log_name: str,
-        reset_num_timesteps: bool,
-        progress_bar: bool,
-    ) -> tuple[int, CallbackRun]:
-        loop = self._loop
-        if reset_num_timesteps:
-            self._loop = loop = Loop()
-        resuming = loop.learning
-        streams = prepare_streams(save_streams())
-        total_timesteps, root = self._setup_learn(
-            total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
-        )
-        loop.callbacks = CallbackRun(root, self)
-        root.on_training_start({"self": self, "total_timesteps": total_timesteps}, globals())
-        restore = loop.callbacks.prepare(loop.callback_states)
-        restore()
-        loop.callback_states = {}
-        for name, values in loop.log.items():
-            getattr(self.logger, name).update(values)
-        loop.log = {}
-        if resuming:
-            streams()  # the run that never stopped did not start here: its streams do not move
-        else:
-            loop.iteration = 0
-        return total_timesteps, loop.callbacks
 
     def _setup_lr_schedule(self) -> None:
         lr = (self.optimizer_kwargs or {}).get("lr")
@@ -266,6 +237,7 @@ class DistributionalPPO(Persistent, PPO):  # type: ignore[misc]
         penalty = self.kl_penalty_kwargs
         self.kl_penalty = None if penalty is None else KLPenalty(**penalty)
         self.return_normalizer = ReturnNormalizer() if self.normalize_returns else None
+        self._configured_modules = configured_attributes(self.policy)
 
     def _policy_options(self) -> dict[str, Any]:
         optimizer = optimizer_class(self.optimizer)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from stable_baselines3.common.type_aliases import GymEnv
 
+from algo.building import build, enforce, replaced
 from algo.checkpoint import MismatchedCheckpoint, NoCheckpoint, read, write
-from algo.configuration import require_spaces, restore_configuration, save_configuration
-from algo.parts import PARTS, RUN_PARTS, SITUATION, prepare_parts, require_claimed, save_parts
-from algo.run_state.streams import preserved_streams
+from algo.claimed import require_claimed
+from algo.configuration import restore_configuration, save_configuration
+from algo.parts import PARTS, RUN_PARTS, SITUATION, prepare_parts, save_parts
 from algo.stock import read_stock
 
+# what an environment that is set changes in the model
+_OF_ENVIRONMENT = ("env", "n_envs", "_vec_normalize_env", "_last_obs")
 LEARNED = tuple(part.name for part in PARTS if part.learned)
 
 
@@ -37,7 +40,8 @@ class Persistent:
         file that was there before is still there.
 
         Args:
-            path: file to write (".zip" is added where the name has no suffix), or a binary stream.
+            path: file to write (".zip" is added where the name has no suffix; directories are
+                made), or a binary stream.
             exclude: names of run parts to leave out, such as "environment"; what is left out cannot
                 be resumed exactly.
             include: not supported; what must be saved is declared in `checkpoint_attributes`.
@@ -51,14 +55,16 @@ class Persistent:
                 f"include={include!r}: every part is saved already; declare an attribute of your "
                 'own with checkpoint_attributes = {"name": saved()}'
             )
-        excluded = set(exclude or ())
+        excluded = {exclude} if isinstance(exclude, str) else set(exclude or ())
         if not excluded <= set(RUN_PARTS):
             raise ValueError(
                 f"exclude={sorted(excluded - set(RUN_PARTS))} are no run parts: expected some of "
                 f"{list(RUN_PARTS)}"
             )
-        tree = _tree(self, excluded)
+        tree = _tree(self, excluded | _torn(self))
         target = _with_suffix(path) if isinstance(path, (str, Path)) else path
+        if isinstance(target, Path):
+            target.parent.mkdir(parents=True, exist_ok=True)
         write(target, tree, kind=type(self).__name__)
 
     @classmethod
@@ -98,11 +104,11 @@ class Persistent:
             get_system_info()
         _, tree = read(_existing(path))
         require_tree(tree, cls)
-        overrides = {**(custom_objects or {}), **kwargs}
+        overrides = {**_arguments_among(custom_objects), **kwargs}
         arguments = restore_configuration(tree["configuration"], overrides, cls.argument_names())
-        model = _build(cls, tree, arguments, env, device, force_reset)
+        model = build(cls, tree, arguments, env, device, force_reset)
         parts = dict(tree["parts"])
-        for name in _replaced(model, parts, overrides):
+        for name in replaced(model, parts, overrides):
             del parts[name]  # switched or exchanged on the caller's word: a fresh one
         if env is None:
             waiting = {n: parts.pop(n) for n in ("environment", "spaces", "streams") if n in parts}
@@ -114,7 +120,7 @@ class Persistent:
         prepare_parts(model, parts)()
         if env is None:
             model._suspended = waiting
-        _enforce(model, overrides)
+        enforce(model, overrides)
         return model
 
     @classmethod
@@ -174,13 +180,18 @@ class Persistent:
         Raises:
             CheckpointError: the environment does not fit the run that was loaded.
         """
+        before = {name: getattr(self, name) for name in _OF_ENVIRONMENT}
         super().set_env(env, force_reset=force_reset)  # type: ignore[misc]
-        waiting = self._suspended
-        self._suspended: dict[str, Any] = {}
         if force_reset:
             self._loop = type(self._loop)()
-        elif waiting:
-            prepare_parts(self, waiting)()
+        elif self._suspended:
+            try:
+                apply = prepare_parts(self, self._suspended)
+            except Exception:
+                vars(self).update(before)  # what waits goes on waiting for one that fits
+                raise
+            apply()
+        self._suspended: dict[str, Any] = {}
 
     @property
     def remaining_timesteps(self: Any) -> int:
@@ -224,66 +235,27 @@ def _tree(model: Any, excluded: set[str]) -> dict[str, Any]:
     }
 
 
-def _build(
-    cls: Any, tree: dict[str, Any], arguments: dict[str, Any], env: Any, device: Any, fresh: bool
-) -> Any:
-    """A model with the file's configuration and random weights, moving no global stream."""
-    seed = arguments.pop("seed", None)
-    spaces = tree["spaces"]
-    with preserved_streams():
-        model = cls(env=env, device=device, **arguments, _init_setup_model=False)
-        if env is None:
-            for name, value in spaces.items():
-                setattr(model, name, value)
-        else:
-            require_spaces(model.env, spaces)
-            if model.n_envs != spaces["n_envs"] and not fresh:
-                raise MismatchedCheckpoint(
-                    f"the run has {spaces['n_envs']} environments, {model.n_envs} were passed: "
-                    "resume it with as many, or start afresh with "
-                    "load(path, env=env, force_reset=True)"
-                )
-        with _without_orthogonal_init(model):
-            model._setup_model()
-    model.seed = arguments["seed"] = seed
-    return model
+def _torn(model: Any) -> set[str]:
+    """The parts that are not worth saving because an error or Ctrl-C came in their midst."""
+    unfinished = model._loop.unfinished
+    if unfinished is None:
+        return set()
+    warnings.warn(
+        f"{unfinished} was interrupted, so the environment and the rollout are between two steps "
+        "and are left out of this checkpoint: it predicts, and trains on with load(path, env=env, "
+        "force_reset=True); for exact resume take one that a callback saved before",
+        stacklevel=3,
+    )
+    return set(SITUATION)
 
 
-def _replaced(model: Any, parts: dict[str, Any], overrides: dict[str, Any]) -> list[str]:
-    """The parts whose state cannot be used because the caller asked for another component."""
-    switches = {"vgs": "vgs", "kl_penalty": "kl_penalty", "normalize_returns": "return_normalizer"}
-    replaced = [
-        part
-        for argument, part in switches.items()
-        if argument in overrides and (getattr(model, part) is None) != (parts[part] is None)
-    ]
-    optimizer = type(model.policy.optimizer).__name__
-    if "optimizer" in overrides and parts["policy.optimizer"]["class"] != optimizer:
-        replaced.append("policy.optimizer")
-    return replaced
-
-
-def _enforce(model: Any, overrides: dict[str, Any]) -> None:
-    """Lets what the caller passed win where the restored state says otherwise."""
-    explicit = dict(overrides.get("optimizer_kwargs") or {})
-    if "learning_rate" in overrides or "lr" in explicit:
-        explicit["lr"] = model.lr_schedule(model._current_progress_remaining)
-    for group in model.policy.optimizer.param_groups:
-        group.update({key: value for key, value in explicit.items() if key in group})
-    if "seed" in overrides:
-        model.set_random_seed(overrides["seed"])
-
-
-@contextmanager
-def _without_orthogonal_init(model: Any) -> Iterator[None]:
-    """Builds networks without the QR decompositions whose result a checkpoint overwrites."""
-    options = model.policy_kwargs
-    model.policy_kwargs = {**options, "ortho_init": False}
-    try:
-        yield
-    finally:
-        model.policy_kwargs = options
-    model.policy.ortho_init = options.get("ortho_init", True)
+def _arguments_among(custom_objects: dict[str, Any] | None) -> dict[str, Any]:
+    """SB3's habit is to pass `lr_schedule` beside, or in place of, the learning rate it is of."""
+    given = dict(custom_objects or {})
+    if "lr_schedule" in given:
+        given.setdefault("learning_rate", given["lr_schedule"])
+        del given["lr_schedule"]
+    return given
 
 
 def _require_resumable(parts: dict[str, Any]) -> None:
@@ -302,7 +274,7 @@ def _with_suffix(path: str | Path) -> Path:
 
 
 def _existing(path: Any) -> Any:
-    if not isinstance(path, (str, Path)) or Path(path).exists():
+    if not isinstance(path, (str, Path)) or Path(path).is_file():
         return path
     found = _with_suffix(path)
     if not found.exists():

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import copy
+import functools
 import inspect
 import types
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from gymnasium import spaces
 from stable_baselines3.common.distributions import StateDependentNoiseDistribution
+from stable_baselines3.common.policies import BasePolicy
 from torch import nn
 
 from algo.checkpoint import MismatchedCheckpoint, UnsupportedValue, encode
+from algo.policy import DistributionalActorCriticPolicy
+from algo.run_state.streams import preserved_streams
 
 # torch.compile wraps a module under this name; the parameters stay the same
 _WRAPPER = "_orig_mod."
@@ -39,7 +44,7 @@ def save_policy(model: Any) -> dict[str, Any]:
         "frozen": [n for n, p in named_parameters(policy).items() if not p.requires_grad],
         "training": [canonical_name(n) for n, m in policy.named_modules() if m.training],
         "noise": _save_noise(policy),
-        "modules": _save_modules(policy),
+        "modules": _save_modules(policy, model._configured_modules),
     }
 
 
@@ -75,31 +80,77 @@ def prepare_policy(model: Any, state: dict[str, Any]) -> Callable[[], None]:
     return apply
 
 
-def _save_modules(policy: nn.Module) -> dict[str, dict[str, Any]]:
-    """The plain attributes of modules of the user's own: a counter in a features extractor."""
+def configured_attributes(policy: nn.Module) -> dict[str, dict[str, Any]]:
+    """The attributes of the user's own modules that hold constructor arguments, encoded.
+
+    Read when the policy has been built: one that differs later has become state.
+    """
     return {
-        canonical_name(name): attributes
-        for name, module in policy.named_modules()
-        if name and not type(module).__module__.startswith(_LIBRARIES)
-        if (attributes := _own_attributes(name, module))
+        canonical_name(name): {
+            key: _encoded(value) for key, value in vars(module).items() if key in _arguments(module)
+        }
+        for name, module in _own_modules(policy)
     }
 
 
-def _own_attributes(name: str, module: nn.Module) -> dict[str, Any]:
-    configured = set(inspect.signature(type(module)).parameters) | set(vars(nn.Module()))
+def _save_modules(policy: nn.Module, configured: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The plain attributes of modules of the user's own: a counter in a features extractor."""
+    return {
+        canonical_name(name): attributes
+        for name, module in _own_modules(policy)
+        if (attributes := _own_attributes(name, module, configured.get(canonical_name(name), {})))
+    }
+
+
+def _own_modules(policy: nn.Module) -> list[tuple[str, nn.Module]]:
+    return [
+        (name, module)
+        for name, module in policy.named_modules()
+        if not type(module).__module__.startswith(_LIBRARIES)
+    ]
+
+
+def _arguments(module: nn.Module) -> set[str]:
+    return set(inspect.signature(type(module)).parameters)
+
+
+def _own_attributes(name: str, module: nn.Module, configured: dict[str, Any]) -> dict[str, Any]:
+    of_library = _stock_attributes() if isinstance(module, BasePolicy) else set(vars(nn.Module()))
     attributes = {}
     for key, value in vars(module).items():
-        if key in configured or isinstance(value, (type, types.FunctionType)):
-            continue  # what the caller builds the module with, and code
+        if key in of_library or isinstance(value, (type, types.FunctionType)):
+            continue  # handled by name, and code
+        if key in _arguments(module) and configured.get(key) == _encoded(value):
+            continue  # what the caller builds the module with
         try:
             encode(value)
         except UnsupportedValue as error:
             raise UnsupportedValue(
-                f"policy.{name}.{key} cannot be saved ({error}): keep it in a registered buffer, "
-                f"or name it like the argument of {type(module).__name__} that it comes from"
+                f"{'.'.join(filter(None, ('policy', name, key)))} cannot be saved ({error}): keep "
+                "it in a registered buffer, or name it like the argument of "
+                f"{type(module).__name__} that it comes from"
             ) from error
         attributes[key] = value
     return attributes
+
+
+def _encoded(value: Any) -> Any:
+    """The value in the closed schema, or None when it is not plain data."""
+    try:
+        tree, blocks = encode(value)
+    except UnsupportedValue:
+        return None
+    return [tree, {name: bytes(block.data) for name, block in blocks.items()}]
+
+
+@functools.cache
+def _stock_attributes() -> set[str]:
+    """The attributes of a policy that is not the user's own, which other parts answer for."""
+    with preserved_streams():
+        policy = DistributionalActorCriticPolicy(
+            spaces.Box(0, 1, (1,)), spaces.Discrete(2), lambda _: 0.0, net_arch=[1]
+        )
+    return set(vars(policy))
 
 
 def _tensors(policy: nn.Module) -> dict[str, torch.Tensor]:

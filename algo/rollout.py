@@ -7,6 +7,8 @@ before any callback sees it, so that a checkpoint saved by one of them holds the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -34,6 +36,7 @@ class Loop:
         log: values recorded but not written yet, waiting for the logger that `learn()` makes.
         callbacks: the callbacks of the current or last `learn()`.
         transition: what the callbacks see of the current step.
+        unfinished: what was interrupted half-way, by an error or Ctrl-C, or None.
     """
 
     phase: str = IDLE
@@ -44,6 +47,14 @@ class Loop:
     log: dict[str, dict[str, Any]] = field(default_factory=dict)
     callbacks: CallbackRun | None = None
     transition: dict[str, Any] = field(default_factory=dict)
+    unfinished: str | None = None
+
+    @contextmanager
+    def indivisible(self, what: str) -> Iterator[None]:
+        """Notes that the block has begun; only its end takes the note away, an error does not."""
+        self.unfinished = what
+        yield
+        self.unfinished = None
 
 
 def collect_rollout(model: Any, callbacks: CallbackRun, n_steps: int) -> bool:
@@ -64,7 +75,8 @@ def collect_rollout(model: Any, callbacks: CallbackRun, n_steps: int) -> bool:
     if loop.phase == IDLE:
         _begin(model, callbacks)
     while loop.phase == COLLECTING and model.rollout_buffer.pos < n_steps:
-        _step(model)
+        with loop.indivisible("an environment step"):
+            _step(model)
         callbacks.root.update_locals({**loop.transition, "self": model})
         if not callbacks.on_step():
             return False
@@ -81,7 +93,7 @@ def _finish_pending(model: Any, callbacks: CallbackRun) -> bool:
         return True
     model._loop.transition = pending["transition"]
     callbacks.root.update_locals({**model._loop.transition, "self": model})
-    return getattr(callbacks, pending["hook"])(first=pending["first"]) is not False
+    return callbacks.finish(pending)
 
 
 def _begin(model: Any, callbacks: CallbackRun) -> None:

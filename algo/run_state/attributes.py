@@ -5,6 +5,9 @@
 - captures: data that functions close over or keep as mutable defaults, put back into them;
 - code: functions, classes and modules, which stay those of the environment that the user passes;
 - links: other environments, wrappers included, which are read on their own.
+
+Not seen, so not claimed: what classes and modules keep for everybody, the order in which a set
+happens to be walked, and bounds of a space that are changed in place.
 """
 
 from __future__ import annotations

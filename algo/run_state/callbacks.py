@@ -7,6 +7,8 @@ still to be called, because one of them may be saving the run right now.
 from __future__ import annotations
 
 import inspect
+import os
+import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,11 +23,14 @@ from stable_baselines3.common.callbacks import (
 from stable_baselines3.common.vec_env import VecEnv
 
 from algo.checkpoint import MismatchedCheckpoint, UnsupportedValue, encode
+from algo.run_state.callback_tree import everyone, groups, inner_callbacks, leaves, rest_of
 from algo.run_state.claims import Ephemeral, declared_attributes
 from algo.run_state.environment import prepare_environment, save_environment
 
 # links to what is saved elsewhere, or to a frame of the running loop
-_LINKS = {"model", "parent", "locals", "globals", "callback", "callbacks", "callback_on_new_best"}
+_LINKS = {"model", "parent", "locals", "globals"}
+# constructor arguments that are no plain data and yet cannot change: code, and names of files
+_FIXED = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, type, types.ModuleType)
 
 
 class CallbackRun:
@@ -45,13 +50,37 @@ class CallbackRun:
             key: _configuration(callback) for key, callback in _named(self.root).items()
         }
         self._was_configuration: dict[str, set[str]] = {}
+        self._counts: list[int] = []
+
+    def on_training_start(
+        self, locals_: dict[str, Any], globals_: dict[str, Any], first: int = 0
+    ) -> None:
+        """Calls every callback's `on_training_start`, from the given one on."""
+        for group in groups(self.root):
+            group.locals, group.globals = locals_, globals_
+            group.num_timesteps = self.model.num_timesteps
+        self._each("on_training_start", first, locals_, globals_)
 
     def on_step(self, first: int = 0) -> bool:
         """Calls every callback's `on_step`, from the given one on; False asks to stop."""
-        for group in _groups(self.root) if first == 0 else ():
+        for group in groups(self.root) if first == 0 else ():
             group.n_calls += 1
             group.num_timesteps = self.model.num_timesteps
         return all(self._each("on_step", first))
+
+    def finish(self, pending: dict[str, Any]) -> bool:
+        """Calls whatever had not been called yet when the run was saved; False asks to stop."""
+        first, called = pending["first"], pending["called"]
+        leaf = dict(enumerate(leaves(self.root))).get(first - 1)
+        inside = [] if leaf is None else list(everyone(leaf))
+        results = []
+        if len(inside) == len(called):  # otherwise the caller passed another callback
+            self.hook, self.position = pending["hook"], first - 1
+            self._counts = [
+                callback.n_calls - went for callback, went in zip(inside, called, strict=True)
+            ]
+            results = [all(inside[i].on_step() for i in chain) for chain in pending["chains"]]
+        return getattr(self, pending["hook"])(first=first) is not False and all(results)
 
     def on_rollout_start(self, first: int = 0) -> None:
         """Calls every callback's `on_rollout_start`, from the given one on."""
@@ -63,10 +92,17 @@ class CallbackRun:
 
     def pending(self) -> dict[str, Any] | None:
         """What is still to be called of the hook that runs right now, or None."""
-        rest = list(_leaves(self.root))[self.position + 1 :]
-        if self.hook is None or all(isinstance(leaf, ProgressBarCallback) for leaf in rest):
+        if self.hook is None:
             return None
-        return {"hook": self.hook, "first": self.position + 1}
+        leaf, *rest = list(leaves(self.root))[self.position :]
+        inside = list(everyone(leaf)) if self.hook == "on_step" else []
+        called = [now.n_calls != then for now, then in zip(inside, self._counts, strict=False)]
+        went = {id(callback) for callback, was in zip(inside, called, strict=True) if was}
+        places = {id(callback): place for place, callback in enumerate(inside)}
+        chains = [[places[id(c)] for c in chain] for chain in rest_of(leaf, went)]
+        if not chains and all(isinstance(leaf, ProgressBarCallback) for leaf in rest):
+            return None
+        return {"hook": self.hook, "first": self.position + 1, "called": called, "chains": chains}
 
     def save(self) -> dict[str, Any]:
         """The state of every callback, keyed by class name and order of appearance.
@@ -99,13 +135,14 @@ class CallbackRun:
 
         return restore
 
-    def _each(self, hook: str, first: int) -> list[Any]:
+    def _each(self, hook: str, first: int, *arguments: Any) -> list[Any]:
         self.hook, results = hook, []
         try:
-            for position, leaf in enumerate(_leaves(self.root)):
+            for position, leaf in enumerate(leaves(self.root)):
                 self.position = position
                 if position >= first:
-                    results.append(getattr(leaf, hook)())
+                    self._counts = [callback.n_calls for callback in everyone(leaf)]
+                    results.append(getattr(leaf, hook)(*arguments))
         finally:
             self.hook, self.position = None, 0
         return results
@@ -121,6 +158,8 @@ class CallbackRun:
             plain = _plain(value)
             # a constructor argument is configuration, unless training has changed it
             if name in before and before[name] == plain and name not in mutated:
+                if plain is None and not isinstance(value, (*_FIXED, os.PathLike)):
+                    raise _unsaveable(key, callback, name, value)
                 continue
             if plain is None:
                 raise _unsaveable(key, callback, name, value)
@@ -151,7 +190,7 @@ def _prepare_one(key: str, callback: BaseCallback, state: dict[str, Any]) -> Cal
 def _own_attributes(callback: BaseCallback) -> Iterator[tuple[str, Any]]:
     declared = declared_attributes(type(callback))
     for name, value in vars(callback).items():
-        if name in _LINKS or isinstance(declared.get(name), Ephemeral):
+        if name in _LINKS or isinstance(declared.get(name), Ephemeral) or inner_callbacks(value):
             continue
         if isinstance(callback, ProgressBarCallback) and name == "pbar":
             continue  # a bar on the screen
@@ -192,39 +231,11 @@ def _unsaveable(key: str, callback: BaseCallback, name: str, value: Any) -> Unsu
     )
 
 
-def _leaves(callback: BaseCallback) -> Iterator[BaseCallback]:
-    """The callbacks that a step calls, in order; lists only pass the call on."""
-    if type(callback) is CallbackList:
-        for inner in callback.callbacks:
-            yield from _leaves(inner)
-    else:
-        yield callback
-
-
-def _groups(callback: BaseCallback) -> Iterator[CallbackList]:
-    if type(callback) is CallbackList:
-        yield callback
-        for inner in callback.callbacks:
-            yield from _groups(inner)
-
-
-def _everyone(callback: BaseCallback) -> Iterator[BaseCallback]:
-    """All callbacks of the tree, those inside event callbacks and evaluations included."""
-    yield callback
-    inner = getattr(callback, "callbacks", [])
-    for child in (
-        *inner,
-        *(getattr(callback, n, None) for n in ("callback_on_new_best", "callback")),
-    ):
-        if isinstance(child, BaseCallback):
-            yield from _everyone(child)
-
-
 def _named(root: BaseCallback) -> dict[str, BaseCallback]:
     """Every stateful callback by class and order: stable when a progress bar comes or goes."""
     named: dict[str, BaseCallback] = {}
     seen: dict[str, int] = {}
-    for callback in _everyone(root):
+    for callback in everyone(root):
         if isinstance(callback, (CallbackList, ProgressBarCallback, ConvertCallback)):
             continue  # they only pass calls on, or paint
         name = type(callback).__qualname__

@@ -1,0 +1,73 @@
+"""A model built for a checkpoint: the file's configuration, and what the caller says instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from algo.checkpoint import MismatchedCheckpoint
+from algo.configuration import require_spaces
+from algo.run_state.streams import preserved_streams
+
+
+def build(
+    cls: Any, tree: dict[str, Any], arguments: dict[str, Any], env: Any, device: Any, fresh: bool
+) -> Any:
+    """A model with the file's configuration and random weights, moving no global stream."""
+    seed = arguments.pop("seed", None)
+    spaces = tree["spaces"]
+    with preserved_streams():
+        model = cls(env=env, device=device, **arguments, _init_setup_model=False)
+        if env is None:
+            for name, value in spaces.items():
+                setattr(model, name, value)
+        else:
+            require_spaces(model.env, spaces)
+            if model.n_envs != spaces["n_envs"] and not fresh:
+                raise MismatchedCheckpoint(
+                    f"the run has {spaces['n_envs']} environments, {model.n_envs} were passed: "
+                    "resume it with as many, or start afresh with "
+                    "load(path, env=env, force_reset=True)"
+                )
+        with _without_orthogonal_init(model):
+            model._setup_model()
+    model.seed = arguments["seed"] = seed
+    return model
+
+
+def replaced(model: Any, parts: dict[str, Any], overrides: dict[str, Any]) -> list[str]:
+    """The parts whose state cannot be used because the caller asked for another component."""
+    switches = {"vgs": "vgs", "kl_penalty": "kl_penalty", "normalize_returns": "return_normalizer"}
+    replaced = [
+        part
+        for argument, part in switches.items()
+        if argument in overrides and (getattr(model, part) is None) != (parts[part] is None)
+    ]
+    optimizer = type(model.policy.optimizer).__name__
+    if "optimizer" in overrides and parts["policy.optimizer"]["class"] != optimizer:
+        replaced.append("policy.optimizer")
+    return replaced
+
+
+def enforce(model: Any, overrides: dict[str, Any]) -> None:
+    """Lets what the caller passed win where the restored state says otherwise."""
+    explicit = dict(overrides.get("optimizer_kwargs") or {})
+    if "learning_rate" in overrides or "lr" in explicit:
+        explicit["lr"] = model.lr_schedule(model._current_progress_remaining)
+    for group in model.policy.optimizer.param_groups:
+        group.update({key: value for key, value in explicit.items() if key in group})
+    if "seed" in overrides:
+        model.set_random_seed(overrides["seed"])
+
+
+@contextmanager
+def _without_orthogonal_init(model: Any) -> Iterator[None]:
+    """Builds networks without the QR decompositions whose result a checkpoint overwrites."""
+    options = model.policy_kwargs
+    model.policy_kwargs = {**options, "ortho_init": False}
+    try:
+        yield
+    finally:
+        model.policy_kwargs = options
+    model.policy.ortho_init = options.get("ortho_init", True)
