@@ -43,6 +43,18 @@ def attribute(trial: Trial) -> Attribution:
     return _Search(Trial(trial.subject, first, trial.shared)).run(start)
 
 
+def harmless(trial: Trial) -> bool:
+    """Whether what the loads of all cycles lost changed nothing in the resumed run as it went."""
+    search = _Search(trial)
+    loads, resumed = trial.resumed.loads, trial.resumed.at
+    left = {m.keypath for load in loads for m in trial.compare(load.saved, load.loaded).mismatches}
+    return not any(
+        search.counts(mismatch, left, search.moving[step])
+        for step, at in resumed.items()
+        for mismatch in trial.compare(search.reference.at[step], at).mismatches
+    )
+
+
 @final
 class _Search:
     """One search: a donor that is the saved run, and as many resumed runs as it takes."""

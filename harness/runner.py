@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import final
 
 from harness.arms import Shared
-from harness.attribution import attribute
+from harness.attribution import attribute, harmless
 from harness.checks import CHECKS
 from harness.errors import HarnessError
 from harness.randomness import preserved_streams
@@ -136,7 +136,7 @@ class _Judgement:
     def attribute(self) -> None:
         """Traces the difference to its cause; where there is none, the future has decided."""
         self.attribution = found = attribute(self.trial)
-        if self.strict or not found.complete or found.causes:
+        if self.strict or not found.complete or found.causes or not harmless(self.trial):
             return
         self.notes.append(
             f"{len(found.inert)} leaves differ after the load and change nothing up to the end"
