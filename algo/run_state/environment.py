@@ -137,6 +137,12 @@ def _save_level(level: _Level, places: dict[int, int]) -> dict[str, Any]:
         entry["state"] = what.get_state() if level.how == "asked" else None
         _require_plain(entry["state"], f"{level.where}.get_state()", type(what).__name__)
         return entry
+    return entry | _read_level(level, places)
+
+
+def _read_level(level: _Level, places: dict[int, int]) -> dict[str, Any]:
+    what = level.what
+    entry: dict[str, Any] = {}
     _require_no_slots(what)
     entry["attributes"] = {
         name: value for name, value in data(what) if name not in OUTPUTS or _is_plain(value)
