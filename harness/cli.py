@@ -148,10 +148,13 @@ def _run(parsed: argparse.Namespace, cases: Sequence[tuple[Any, tuple[str, ...]]
     from harness.runner import run
 
     records = []
-    for case, names in cases:
+    for number, (case, names) in enumerate(cases, start=1):
+        length = case.scenario.length
+        sys.stderr.write(f"life {number} of {len(cases)}: {length} steps, {len(names)} checks\n")
         content = json.loads(run(case.subject(), case.scenario, names).to_json())
         records.append({**content, **case.to_dict()})
         sys.stdout.write(_told(records[-1], report, parsed) + "\n")
+        sys.stdout.flush()  # the next life may take a minute
     if parsed.json:
         parsed.json.write_text("".join(f"{json.dumps(r, sort_keys=True)}\n" for r in records))
     sys.stdout.write(report.totals(records) + "\n")
@@ -167,6 +170,7 @@ def _told(record: dict[str, Any], report: Any, parsed: argparse.Namespace) -> st
     if record["verdict"] == "EXACT":
         return f"{head}, {record['compared']} leaves compared"
     again = f"python -m harness replay {parsed.json}" if parsed.json else command_of(record)
+    again += f" --checks {parsed.checks}" if parsed.checks else ""
     text = report.failure(record, replay=again, verbose=parsed.verbose, flag="--verbose")
     return f"{head}\n{text}"
 

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 RecordData: TypeAlias = Mapping[str, Any]
 
 _SHOWN = 8
+_INAPPLICABLE = " does not apply: "
 _NEXT = {
     "purity": "make save() read only: it must change neither the run nor a random stream",
     "isolation": "copy what save() and load() hand over; nothing may share memory",
@@ -45,7 +46,7 @@ def failure(
     lines = [headline(record, finding)]
     body = [record["error"]] if record["error"] else []
     body += _findings(record, finding, "" if verbose else flag) if finding else []
-    body += record.get("notes", [])
+    body += _notes(record.get("notes", ()), verbose)
     body.append(f"next: {next_step(record, finding)}")
     body += [f"replay: {replay}"] if replay else []
     return "\n".join([*lines, *(f"  {line}" for line in body)])
@@ -61,8 +62,10 @@ def headline(record: RecordData, finding: Mapping[str, Any] | None) -> str:
 def main_finding(record: RecordData) -> Mapping[str, Any] | None:
     """The finding that says most: one about the future before one about the moment."""
     findings = record["findings"]
-    of_future = [finding for finding in findings if finding["check"] == "resume"]
-    return next(iter([*of_future, *findings]), None)
+    # a run that does not repeat itself shows it best where nothing was loaded
+    first = "purity" if record["verdict"] == "FLAKY" else "resume"
+    preferred = [finding for finding in findings if finding["check"] == first]
+    return next(iter([*preferred, *findings]), None)
 
 
 def next_step(record: RecordData, finding: Mapping[str, Any] | None) -> str:
@@ -91,10 +94,20 @@ def keypath_of(mismatch: str) -> str:
     return mismatch[10:].strip().partition("  ")[0]
 
 
+def _notes(notes: Sequence[str], verbose: bool) -> list[str]:
+    """What else is to be said; what does not apply in one line, with the reasons if verbose."""
+    inapplicable = [note.partition(_INAPPLICABLE)[0] for note in notes if _INAPPLICABLE in note]
+    if verbose or not inapplicable:
+        return list(notes)
+    others = [note for note in notes if _INAPPLICABLE not in note]
+    return [*others, f"not applicable: {', '.join(inapplicable)}"]
+
+
 def _findings(record: RecordData, finding: Mapping[str, Any], flag: str) -> list[str]:
     attribution = record.get("attribution") or {}
     save_at = record["scenario"]["save_at"]
-    when = f"diverges at step {finding['step']}, saved at step {save_at}"
+    verb = "diverges" if finding["check"] == "resume" else "seen"
+    when = f"{verb} at step {finding['step']}, saved at step {save_at}"
     if attribution:
         when += f"; {_explanation(attribution)}"
     others = [other for other in record["findings"] if other is not finding]

@@ -43,7 +43,7 @@ def test_forgotten_counter_differs_and_can_be_replayed(capsys, tmp_path):
     assert status == 1
     assert "checkpoint mismatch: resume on component:Forgetful\n" in out
     assert "next: save and restore component.growth\n" in out
-    assert f"replay: python -m harness replay {path}\n" in out
+    assert f"replay: python -m harness replay {path} --checks purity,roundtrip,resume\n" in out
     again, replayed, _ = command(capsys, "replay", str(path), *FUTURE)
     assert again == 1
     assert "next: save and restore component.growth\n" in replayed
@@ -57,7 +57,7 @@ def test_replay_line_without_a_file_is_the_whole_command(capsys):
     assert status == 1
     expected = (
         "replay: python -m harness check example_loops:ForgetsScheduler -s batch=8 --length 12 "
-        "--save-at 5 --seed 3 --cycles 1 --gap 0 --medium file\n"
+        "--save-at 5 --seed 3 --cycles 1 --gap 0 --medium file --checks roundtrip\n"
     )
     assert expected in out
 
@@ -72,6 +72,22 @@ def test_stored_case_holds_target_options_and_result(capsys, tmp_path):
     case = read_cases(path)[0]
     assert (case.target, case.options) == ("stable_baselines3:PPO", options)
     assert isinstance(case, Case)
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "text"),
+    [
+        ("Trainer", 0, "EXACT  loop:Trainer  24 steps, saved at 13"),
+        ("ForgetsScheduler", 1, "next: save and restore run.scheduler.last_epoch, run.scheduler."),
+        ("ForgetsOrder", 1, "next: save and restore run.order, run.shuffler\n"),
+        ("Nondeterministic", 1, "FLAKY  loop:Nondeterministic  24 steps"),
+        ("Raises", 1, "step 3 of loop:Raises raised ArithmeticError: loss is not finite"),
+    ],
+)
+def test_loops_show_what_they_are(capsys, target, status, text):
+    """Right, forgetful, nondeterministic and failing loops, straight from their classes."""
+    got, out, _ = command(capsys, "check", f"example_loops:{target}", *FUTURE)
+    assert (got, text in out) == (status, True), out
 
 
 def test_stock_ppo_differs(capsys):

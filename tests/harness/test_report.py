@@ -107,6 +107,28 @@ def test_every_verdict_has_its_own_headline_and_next_step(changes, first, last):
     assert text.endswith(last)
 
 
+def test_what_does_not_apply_is_one_line_and_its_reasons_are_for_the_verbose():
+    """Names first; why, where one asks."""
+    notes = [
+        "order does not apply: no optimizer",
+        "train() is not re-entrant",
+        "component does not apply: -",
+    ]
+    short = report.failure(record(notes=notes))
+    assert "  train() is not re-entrant\n  not applicable: order, component\n  next: " in short
+    assert "order does not apply: no optimizer" in report.failure(record(notes=notes), verbose=True)
+
+
+def test_run_that_does_not_repeat_shows_where_nothing_was_loaded():
+    """Of a FLAKY record the finding of `purity` comes first; of others that of `resume`."""
+    pure = {"check": "purity", "step": 330, "mismatches": [LATER]}
+    findings = [*record()["findings"], pure]
+    text = report.failure(record(verdict="FLAKY", findings=findings))
+    assert text.startswith(
+        "not repeatable: purity on sb3:MyPPO\n  seen at step 330, saved at step 320"
+    )
+
+
 def test_matrix_has_a_word_in_each_cell_and_totals():
     """Subjects by save points, counted where there are several, and nothing where none ran."""
     exact = record(verdict="EXACT", findings=[])

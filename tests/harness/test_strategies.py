@@ -4,7 +4,7 @@ import unittest
 
 import example_loops as examples
 import pytest
-from hypothesis import HealthCheck, find, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from harness import strategies
@@ -12,6 +12,8 @@ from harness.lives import lives, natural_length, save_points
 from harness.scenario import Scenario
 from harness.subjects.component import component
 from harness.testing import CheckpointMismatch
+
+PHASES = (Phase.generate, Phase.shrink)  # explaining a failure would run it many times more
 
 
 class Segmented:
@@ -70,7 +72,7 @@ def test_fuzz_case_passes_a_right_part():
 
 def test_fuzz_case_finds_a_forgotten_counter_and_shrinks_it():
     """The failure prints the smallest life, as code that can be pasted."""
-    chosen = settings(strategies.profile("ckpt-ci"), max_examples=20)
+    chosen = settings(strategies.profile("ckpt-ci"), max_examples=20, phases=PHASES)
     result = run_case(strategies.fuzz_case(examples.forgetful_scaler, chosen, length=8))
     assert len(result.failures) == 1
     text = result.failures[0][1]
@@ -99,7 +101,9 @@ def test_two_bugs_are_reported_as_two():
         save=lambda t: t.parity,
         load=lambda t, p: vars(t).update(parity=p),
     )
-    chosen = settings(strategies.profile("ckpt-ci"), max_examples=12, report_multiple_bugs=True)
+    chosen = settings(
+        strategies.profile("ckpt-ci"), max_examples=12, report_multiple_bugs=True, phases=PHASES
+    )
     with pytest.raises(ExceptionGroup) as caught:
         strategies.lives_in(subject, chosen, 2, ("resume",))
     kinds = {type(error).__name__ for error in caught.value.exceptions}

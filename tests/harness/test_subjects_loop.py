@@ -221,18 +221,25 @@ def test_name_is_that_of_what_is_under_test(make, step, name):
 
 
 @pytest.mark.parametrize(
-    ("subject", "lost"),
+    ("subject", "causes"),
     [
-        (examples.forgets_scheduler, "run.scheduler.last_epoch"),
-        (examples.forgets_order, "run.order[0]"),
+        (examples.forgets_scheduler, ["run.scheduler.last_epoch", "run.scheduler._step_count"]),
+        (examples.forgets_order, ["run.order", "run.shuffler"]),
     ],
     ids=["scheduler", "order"],
 )
-def test_loop_that_forgets_is_found(subject, lost):
-    """A forgotten scheduler and a forgotten order of the data differ, by name."""
+def test_loop_that_forgets_is_found(subject, causes):
+    """A forgotten scheduler and a forgotten order of the data are named, and nothing else."""
     record = run(subject, LIFE)
     assert record.verdict is Verdict.DIFFERS
-    assert lost in findings(record)
+    assert sorted(str(m.keypath) for m in record.attribution.causes) == sorted(causes)
+
+
+def test_right_loop_is_exact():
+    """What differs and changes nothing, as streams that nobody draws from, is no failure."""
+    record = run(examples.right, LIFE)
+    assert record.verdict is Verdict.EXACT
+    assert not record.vacuous
 
 
 def test_nondeterministic_loop_is_flaky():

@@ -133,7 +133,9 @@ class Scaler:
         return {"scale": self.scale.clone()} | ({} if self.forgets else {"growth": self.growth})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """In place."""
+        """In place, or not at all: a state with other entries is refused."""
+        if state.keys() != self.state_dict().keys():
+            raise KeyError(f"expected {sorted(self.state_dict())}, got {sorted(state)}")
         self.scale.copy_(state["scale"])
         self.growth = state.get("growth", self.growth)
 
