@@ -61,7 +61,8 @@ def sb3(
         algorithm: the class.
         env: a registered environment's name, or a function that makes a vectorised environment.
         exclusions: what is not compared, on top of the wall-clock fields.
-        save_extras: whether to save as the documentation says; otherwise decided by the class.
+        save_extras: whether to save replay buffer and `VecNormalize` to files of their own;
+            otherwise decided by the class.
         strict: whether every difference fails, not only those that change the future.
         **options: `n_envs`, `max_episode_steps` and `normalize` (VecNormalize) for a named
             environment; all others are the algorithm's own.
@@ -71,8 +72,9 @@ def sb3(
     return Sb3Subject(
         algorithm=algorithm,
         options={"env": env, **options},
-        exclusions=(*WALL_CLOCK, *([OUTPUT] if extras else []), *exclusions),
+        exclusions=(*WALL_CLOCK, *([OUTPUT] if stock else []), *exclusions),
         save_extras=extras,
+        between_calls=stock,
         strict=strict,
     )
 
@@ -86,6 +88,7 @@ class Sb3Subject:
     options: Mapping[str, Any]
     exclusions: Sequence[Exclusion] = field(default=WALL_CLOCK)
     save_extras: bool = False
+    between_calls: bool = False
     strict: bool = False
     overrides: Mapping[str, Any] = field(default_factory=lambda: {"learning_rate": 0.00123})
 
@@ -93,11 +96,6 @@ class Sb3Subject:
     def name(self) -> str:
         """`sb3:` and the algorithm's class."""
         return f"sb3:{self.algorithm.__name__}"
-
-    @property
-    def between_calls(self) -> bool:
-        """Whether a run can be saved only where a call of `learn()` ends."""
-        return self.save_extras
 
     def build(self, scenario: Scenario) -> BaseAlgorithm:
         """A fresh model on CPU in a fresh environment, seeded by the scenario."""

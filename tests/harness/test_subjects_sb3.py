@@ -1,0 +1,111 @@
+"""Stable-Baselines3 as shipped: what its checkpoints lose, by name, and no false alarm."""
+
+import pytest
+import sb3_contrib
+import stable_baselines3 as sb
+
+from harness.attribution import attribute
+from harness.runner import run
+from harness.scenario import Scenario
+from harness.subjects.sb3 import sb3
+from harness.trial import Trial
+from harness.verdict import Verdict
+
+NET = {"policy_kwargs": {"net_arch": [8]}}
+ON = {"env": "CartPole-v1", **NET}
+OFF = {"env": "Pendulum-v1", "learning_starts": 8, "buffer_size": 100, "batch_size": 8, **NET}
+PPO = {"n_steps": 16, "batch_size": 16, "n_epochs": 2, **ON}
+DQN = {**OFF, "env": "CartPole-v1"}
+SUBJECTS = {
+    "PPO": (sb3(sb.PPO, **PPO), 64, 32),
+    "A2C": (sb3(sb.A2C, **ON), 60, 30),
+    "DQN": (sb3(sb.DQN, **DQN), 64, 32),
+    "SAC": (sb3(sb.SAC, **OFF), 32, 16),
+    "TD3": (sb3(sb.TD3, **OFF), 32, 16),
+    "DDPG": (sb3(sb.DDPG, **OFF), 32, 16),
+    "TQC": (sb3(sb3_contrib.TQC, **OFF), 32, 16),
+    "TRPO": (sb3(sb3_contrib.TRPO, n_steps=16, batch_size=16, **ON), 48, 16),
+}
+CAUSES = {
+    "PPO": {"model._last_obs", "model.env", "streams.numpy", "streams.torch"},
+    "DQN": {"model._last_obs", "model.env", "streams.numpy", "model.action_space"},
+    "SAC": {"model._last_obs", "model.env", "streams.numpy", "streams.torch"},
+}
+
+
+def trial_of(name):
+    """A trial of a stock algorithm, saved where a call of learn() ends."""
+    subject, length, save_at = SUBJECTS[name]
+    return Trial(subject, Scenario(length=length, save_at=save_at))
+
+
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_identical_runs_raise_no_alarm(name):
+    """Two equally seeded runs agree at every boundary, and a second look at one sees the same."""
+    trial = trial_of(name)
+    assert not trial.first_difference(trial.uninterrupted.at, trial.repeat.at)
+    live = trial.trained(0)
+    assert trial.capture(live) == trial.capture(live)
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_stock_algorithms_lose_exactly_these(name):
+    """Observation, environment and the streams it draws from; all else is inert."""
+    found = attribute(trial_of(name))
+    assert found.complete
+    assert set(found.groups) == CAUSES[name]
+    assert len(found.inert) > len(found.causes)
+
+
+def test_the_action_space_stream_is_a_cause_while_actions_are_drawn_from_it():
+    """Saved inside the warm-up of DQN, whose actions are samples of the space."""
+    subject = sb3(sb.DQN, **{**DQN, "learning_starts": 40})
+    found = attribute(Trial(subject, Scenario(length=48, save_at=24)))
+    assert "model.action_space" in found.groups
+
+
+def test_a_replay_buffer_that_is_not_saved_is_a_cause():
+    """With `save_extras=False` the arrays of the buffer are named."""
+    subject = sb3(sb.DQN, save_extras=False, **DQN)
+    found = attribute(Trial(subject, Scenario(length=48, save_at=32)))
+    assert {"model.replay_buffer"} <= set(found.groups)
+
+
+def test_normalisation_is_saved_but_for_its_returns():
+    """VecNormalize keeps its statistics, and drops the discounted returns."""
+    subject = sb3(sb.PPO, **{**PPO, "env": "Pendulum-v1", "normalize": True})
+    found = attribute(Trial(subject, Scenario(length=48, save_at=16)))
+    paths = {str(mismatch.keypath) for mismatch in found.causes}
+    assert "model.env.returns" in paths
+    assert not any("obs_rms" in path or "ret_rms" in path for path in paths)
+
+
+def test_stock_ppo_differs_and_its_learn_is_said_not_to_be_reentrant():
+    """The verdict, the laws that failed, and the note."""
+    subject, length, save_at = SUBJECTS["PPO"]
+    record = run(subject, Scenario(length=length, save_at=save_at))
+    assert record.verdict is Verdict.DIFFERS
+    assert [finding.check for finding in record.findings] == ["roundtrip", "resume"]
+    assert "not re-entrant" in record.notes[0]
+
+
+def test_what_sb3_saves_to_files_has_no_medium_in_memory():
+    """UNSUPPORTED, with what to choose instead."""
+    subject, length, save_at = SUBJECTS["DQN"]
+    record = run(subject, Scenario(length=length, save_at=save_at, medium="memory"))
+    assert record.verdict is Verdict.UNSUPPORTED
+    assert "choose medium='file'" in record.error
+
+
+def test_a_class_with_a_save_of_its_own_is_saved_anywhere():
+    """It is not given its buffers and environments a second time."""
+
+    class Mine(sb.PPO):
+        def save(self, *args, **kwargs):
+            super().save(*args, **kwargs)
+
+    class Plain(sb.PPO):
+        pass
+
+    assert not sb3(Mine, env="CartPole-v1").between_calls
+    assert sb3(Plain, env="CartPole-v1").between_calls
