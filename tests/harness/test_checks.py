@@ -1,0 +1,254 @@
+"""Every check bites on a subject that breaks its law, and passes one that keeps it."""
+
+import io
+import json
+import pickle
+import random
+
+import pytest
+import torch
+
+from harness.checks import CHECKS
+from harness.scenario import Scenario
+from harness.subjects.component import component
+from harness.subjects.loop import loop
+from harness.trial import NotApplicable, Trial
+
+SCENARIO = Scenario(length=8, save_at=5)
+
+
+class Part:
+    """A module with its optimizer, saved and loaded with care."""
+
+    def __init__(self):
+        self.net = torch.nn.Linear(3, 2)
+        self.opt = torch.optim.Adam(self.net.parameters(), lr=0.1)
+        self.count = 0
+
+    def step(self):
+        """One update."""
+        self.opt.zero_grad()
+        self.net(torch.randn(4, 3)).square().sum().backward()
+        self.opt.step()
+        self.count += 1
+
+    def names(self):
+        """Parameters by name, in the order of the optimizer."""
+        named = {id(p): name for name, p in self.net.named_parameters()}
+        return [named[id(p)] for p in self.opt.param_groups[0]["params"]]
+
+    def state_dict(self):
+        """Copies, moments by the name of their parameter."""
+        parameters = dict(self.net.named_parameters())
+        state = {
+            "net": {name: p.detach().clone() for name, p in parameters.items()},
+            "moments": {
+                name: {k: v.clone() for k, v in self.opt.state[parameters[name]].items()}
+                for name in self.names()
+            },
+        }
+        return {**state, "count": self.count}
+
+    def load_state_dict(self, state):
+        """Checks everything, then copies."""
+        mine = self.state_dict()
+        if _shape(mine) != _shape(state):
+            raise ValueError("entries differ")
+        for name, parameter in self.net.named_parameters():
+            parameter.data.copy_(state["net"][name])
+            moments = self.opt.state[parameter]
+            moments.update({k: v.clone() for k, v in state["moments"][name].items()})
+        self.count = state["count"]
+
+
+def _shape(state):
+    if isinstance(state, dict):
+        return {key: _shape(value) for key, value in state.items()}
+    return getattr(state, "shape", None)
+
+
+class Torch(Part):
+    """As most people write it."""
+
+    def state_dict(self):
+        """References, moments by position."""
+        return {"net": self.net.state_dict(), "opt": self.opt.state_dict(), "count": self.count}
+
+    def load_state_dict(self, state):
+        """What torch checks is checked."""
+        self.net.load_state_dict(state["net"])
+        self.opt.load_state_dict(state["opt"])
+        self.count = state["count"]
+
+
+class Forgets(Part):
+    """Loses its counter."""
+
+    def load_state_dict(self, state):
+        """All but the counter, which starts afresh."""
+        super().load_state_dict(state)
+        self.count = 0
+
+
+class Draws(Part):
+    """Its state is another one every time."""
+
+    def state_dict(self):
+        """Moves the global stream."""
+        torch.rand(1)
+        return super().state_dict()
+
+
+class Grows(Part):
+    """Its state is counted up by every load."""
+
+    def load_state_dict(self, state):
+        """Off by one."""
+        super().load_state_dict(state)
+        self.count += 1
+
+
+class Careless(Part):
+    """Loads whatever it gets, as far as it goes."""
+
+    def load_state_dict(self, state):
+        """No checks at all."""
+        for name, parameter in self.net.named_parameters():
+            parameter.data.copy_(state["net"][name])
+        self.count = state.get("count", 0)
+
+
+def trial_of(kind):
+    """A trial of a part."""
+    return Trial(component(kind, step=kind.step), SCENARIO)
+
+
+BITES = {
+    "purity": (Draws, "streams.torch"),
+    "roundtrip": (Forgets, "component.count"),
+    "idempotence": (Grows, "count"),
+    "isolation": (Torch, "loaded['component'].opt.state['weight'].exp_avg"),
+    "order": (Torch, "component.opt.state['weight'].exp_avg"),
+    "resume": (Forgets, "component.count"),
+    "completeness": (Forgets, "component.count"),
+    "strictness": (Careless, "state['moments']"),
+    "fresh_process": (Forgets, "component.count"),
+    "component": (Grows, "state['count']"),
+}
+
+
+@pytest.mark.parametrize("name", BITES)
+def test_check_bites_and_names_the_place(name):
+    """The law is broken, and the KeyPath says where."""
+    kind, expected = BITES[name]
+    diff = CHECKS[name](trial_of(kind))
+    assert any(expected in str(mismatch.keypath) for mismatch in diff.mismatches), str(diff)
+
+
+@pytest.mark.parametrize("name", ["purity", "idempotence", "isolation", "order", "component"])
+def test_check_passes_a_part_that_keeps_the_law(name):
+    """No false alarm."""
+    assert not CHECKS[name](trial_of(Part))
+
+
+@pytest.mark.parametrize("name", ["completeness", "roundtrip", "resume", "fresh_process"])
+def test_a_good_part_loses_nothing_but_gradients(name):
+    """What differs after the load of a right part is what the next step overwrites."""
+    paths = {str(mismatch.keypath) for mismatch in CHECKS[name](trial_of(Part)).mismatches}
+    assert all(path.endswith(".grad") for path in paths)
+
+
+def test_every_check_of_the_registry_bites_here_or_has_its_own_test():
+    """A new check needs a row above."""
+    assert set(CHECKS) == {*BITES, "override"}
+
+
+class Numbers:
+    """A plain run in a JSON file, without a checksum."""
+
+    def __init__(self):
+        self.total = 0
+
+    def step(self):
+        """One step."""
+        self.total += random.randint(1, 9)
+
+    def save(self, path):
+        """Total and stream."""
+        path.write_text(json.dumps({"total": self.total, "stream": random.getstate()}))
+
+    @classmethod
+    def load(cls, path):
+        """A new run."""
+        state = json.loads(path.read_text())
+        run = cls()
+        run.total = state["total"]
+        version, words, gauss = state["stream"]
+        random.setstate((version, tuple(words), gauss))
+        return run
+
+
+NUMBERS = loop(make=Numbers, step=Numbers.step, save=Numbers.save, load=Numbers.load)
+
+
+@pytest.mark.parametrize("name", ["order", "override", "component"])
+def test_check_that_does_not_apply_says_why(name):
+    """A run that lives in files has no state in memory, and no options at load."""
+    with pytest.raises(NotApplicable, match="Numbers"):
+        CHECKS[name](Trial(NUMBERS, SCENARIO))
+
+
+def test_functions_that_cannot_travel_are_named_as_the_reason():
+    """A lambda cannot be sent to another process."""
+    subject = loop(make=Numbers, step=lambda run: run.step(), save=Numbers.save, load=Numbers.load)
+    with pytest.raises(NotApplicable, match="top of a module"):
+        CHECKS["fresh_process"](Trial(subject, SCENARIO))
+
+
+class Options:
+    """A subject with an option that may be passed at a load; `obeys` says whether it wins."""
+
+    name, exclusions = "options", ()
+
+    def __init__(self, obeys):
+        self.obeys = obeys
+        self.overrides = {"rate": 0.5}
+
+    def build(self, scenario):
+        """The option, and a number that training moves."""
+        return {"rate": scenario.options.get("rate", 1.0), "total": 0.0}
+
+    def train(self, live, *, until, visits):
+        """Adds the rate in every step."""
+        for step in range(1, until + 1):
+            live["total"] += live["rate"]
+            if step in visits:
+                visits[step](live)
+
+    def save(self, live, target):
+        """As a pickle."""
+        target.write_bytes(pickle.dumps(live))
+
+    def load(self, source, scenario):
+        """Without options."""
+        return self.load_with(source, scenario, {})
+
+    def load_with(self, source, scenario, overrides):
+        """The option wins, or not."""
+        stream = source if isinstance(source, io.BytesIO) else io.BytesIO(source.read_bytes())
+        return pickle.load(stream) | (dict(overrides) if self.obeys else {})
+
+    def roots(self, live):
+        """All of it."""
+        return {"run": live}
+
+    def boundaries(self, scenario):
+        """Every step."""
+        return range(1, scenario.length + 1)
+
+
+@pytest.mark.parametrize(("obeys", "expected"), [(True, []), (False, ["run['rate']"])])
+def test_override_wins_and_changes_nothing_else(obeys, expected):
+    """What the option reaches in a fresh build is its own; the rest is the file's."""
+    diff = CHECKS["override"](Trial(Options(obeys), SCENARIO))
+    assert [str(mismatch.keypath) for mismatch in diff.mismatches] == expected
