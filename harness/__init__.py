@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "CheckpointMismatch": "testing",
     "Diff": "compare",
     "Exclusion": "exclusions",
     "HarnessError": "errors",

@@ -106,6 +106,11 @@ class LoopSubject:
     keeps_streams: bool = False
     natural_length: int = 24
 
+    @property
+    def own_exclusions(self) -> Sequence[Exclusion]:
+        """Those that someone wrote for this subject: each must cover something."""
+        return self.exclusions
+
     def build(self, scenario: Scenario) -> Run:
         """A fresh run, seeded by the scenario.
 

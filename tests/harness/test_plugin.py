@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,24 @@ def test_ways_to_load_the_plugin_coexist(run_once, pytester, plugin):
     pytester.makeconftest('pytest_plugins = ["harness.plugin"]')
     result = run_once("-k", "two_lives", plugin=plugin)
     result.assert_outcomes(passed=1)
+
+
+def test_entry_point_coexists_with_the_other_ways(run_once, pytester, monkeypatch):
+    """Installed, given by `-p` and named in a conftest at once, it is still one plugin."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
+    ((name, module),) = declared["pytest11"].items()
+    info = pytester.mkdir("resumeproof_copy-0.1.0.dist-info")
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: resumeproof-copy\nVersion: 0.1.0\n"
+    )
+    (info / "entry_points.txt").write_text(f"[pytest11]\n{name} = {module}\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(pytester.path)]))
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    run_once("-k", "two_lives", plugin=()).assert_outcomes(passed=1)
+    pytester.makeconftest('pytest_plugins = ["harness.plugin"]')
+    result = run_once("-k", "two_lives")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["ckpt: threads=1*"])
 
 
 def test_verbose_lists_all_and_profile_is_in_the_header(run_once):

@@ -3,7 +3,15 @@
 import example_loops as examples
 import pytest
 
-from harness import InvalidSubject, Scenario, check_resume, parametrize_with_checks
+from harness import (
+    Exclusion,
+    InvalidSubject,
+    Scenario,
+    UnusedExclusion,
+    check_resume,
+    component,
+    parametrize_with_checks,
+)
 from harness.checks import CHECKS
 from harness.errors import UnknownCheck, VacuousLife
 from harness.testing import CheckpointMismatch, collecting, failure_class, require_checks
@@ -49,6 +57,29 @@ def test_life_that_moves_nothing_is_refused():
     """Where nothing could have been lost, nothing was checked."""
     with pytest.raises(VacuousLife, match=r"component:Scaler to move .* got no change in Scenario"):
         check_resume(examples.scaler, [Scenario(length=3, save_at=0)], FUTURE)
+
+
+def test_exclusion_that_covers_something_passes():
+    """What an exclusion covers is not compared, and the exclusion counts as used."""
+    excluded = component(
+        examples.Scaler,
+        step=examples.drive,
+        exclusions=[Exclusion(pattern="component.forgets", reason="a constant")],
+    )
+    assert check_resume(excluded, [LIFE], FUTURE)[0].used == {"component.forgets"}
+
+
+def test_exclusion_that_matches_nothing_is_refused():
+    """An exclusion that covered nothing is named: it hides the next loss."""
+    unused = component(
+        examples.Scaler,
+        step=examples.drive,
+        exclusions=[Exclusion(pattern="component.nothing", reason="gone")],
+    )
+    with pytest.raises(
+        UnusedExclusion, match=r"1 that cover nothing: 'component\.nothing'; delete"
+    ):
+        check_resume(unused, [LIFE], FUTURE)
 
 
 def test_unknown_check_is_refused_with_the_valid_ones():
