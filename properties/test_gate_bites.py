@@ -21,6 +21,8 @@ ELSEWHERE = {
     "policy.optimizer": ("model.policy.optimizer",),
     "streams": ("streams.",),
 }
+# a part whose state another one holds too: both are switched off
+TOGETHER = {"spaces": ("spaces", "environment")}  # the environment's spaces are the model's
 IDLE = {"declared": "DistributionalPPO itself declares nothing"}
 
 
@@ -47,7 +49,9 @@ def forgotten(monkeypatch: pytest.MonkeyPatch, name: str) -> Record:
         return lambda: None
 
     changed = tuple(
-        dataclasses.replace(part, prepare=prepare) if part.name == name else part
+        dataclasses.replace(part, prepare=prepare)
+        if part.name in TOGETHER.get(name, (name,))
+        else part
         for part in parts.PARTS
     )
     monkeypatch.setattr(parts, "PARTS", changed)
