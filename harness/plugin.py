@@ -106,15 +106,18 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.section("checkpoints")
     for line in import_module("harness.report").matrix(records):
         terminalreporter.write_line(line)
-    for record in records:
-        if record["verdict"] != "EXACT":
-            terminalreporter.write_line(f"{record['verdict']}  replay: {_replay(record['test'])}")
+    for line in _replays(terminalreporter, records):
+        terminalreporter.write_line(line)
     if path:
         terminalreporter.write_line(f"one record per scenario: {path}")
 
 
-def _replay(test: str) -> str:
-    return f'python -m pytest "{test}"'
+def _replays(terminalreporter: Any, records: list[dict[str, Any]]) -> list[str]:
+    """One command for each failed test; what a test expected to differ is none."""
+    failed = {report.nodeid for report in terminalreporter.stats.get("failed", ())}
+    worst = {r["test"]: r["verdict"] for r in records if r["verdict"] != "EXACT"}
+    tests = sorted(failed & worst.keys())
+    return [f'{worst[test]}  replay: python -m pytest "{test}"' for test in tests]
 
 
 def _records(terminalreporter: Any) -> list[dict[str, Any]]:

@@ -82,6 +82,24 @@ def test_results_are_the_same_in_every_mode(run_suite, pytester):
     assert sorted(verdicts) == ["DIFFERS", "EXACT", "EXACT", "EXACT", "EXACT", "EXACT"]
 
 
+def test_difference_that_a_test_expects_has_no_replay(run_once):
+    """Only failed tests are to be run again, each once."""
+    suite = (
+        SUITE
+        + """
+    import pytest
+
+    def test_expects_it():
+        with pytest.raises(AssertionError):
+            check_resume(examples.forgetful_scaler, LIVES, checks=["roundtrip"])
+"""
+    )
+    result = run_once("-k", "expects_it", suite=suite)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["component:Forgetful *DIFFERS*"])
+    result.stdout.no_fnmatch_line("*replay:*")
+
+
 def test_properties_reach_junit(run_suite, pytester):
     """Results travel in `user_properties`, so that JUnit has them too, from workers as well."""
     run_suite("--junitxml=junit.xml")
