@@ -27,10 +27,6 @@ EXCLUSIONS = (
         pattern="model._loop.log",
         reason="values on their way from the file to the logger that learn() makes",
     ),
-    Exclusion(
-        pattern="model._logger",
-        reason="output: made by learn(); its unwritten values are saved with the loop",
-    ),
 )
 
 SMALL: dict[str, Any] = {

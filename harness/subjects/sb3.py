@@ -72,7 +72,7 @@ def sb3(
     return Sb3Subject(
         algorithm=algorithm,
         options={"env": env, **options},
-        exclusions=(*WALL_CLOCK, *([OUTPUT] if stock else []), *exclusions),
+        exclusions=(*WALL_CLOCK, OUTPUT, *exclusions),
         save_extras=extras,
         between_calls=stock,
         strict=strict,
