@@ -16,6 +16,9 @@ _INAPPLICABLE = " does not apply: "
 _NEXT = {
     "purity": "make save() read only: it must change neither the run nor a random stream",
     "isolation": "copy what save() and load() hand over; nothing may share memory",
+    "order": "match saved state to parameters by name, or refuse to load it; never by position",
+    "override": "let what the caller passes at load win over the file, everywhere it is held",
+    "component": "let the state be plain data that survives pickle, and load all of it",
     "strictness": "compare the entries with what is expected before loading any of them",
     "ERROR": "correct what raised; the harness only called it",
     "FLAKY": "seed every source of numbers, and use deterministic algorithms; the checkpoint "

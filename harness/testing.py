@@ -16,6 +16,7 @@ from harness import report
 from harness.checks import CHECKS
 from harness.errors import UnknownCheck, VacuousLife
 from harness.exclusions import require_used
+from harness.keypath import KeyPath
 from harness.lives import plan
 from harness.mismatch import Mismatch
 from harness.runner import run
@@ -106,8 +107,8 @@ def failure_of(record: Record) -> CheckpointMismatch:
     first = _first_mismatch(record)
     if first is None:
         return failure_class(record.verdict.value, record.subject)(text, record)
-    segments = first.keypath.segments
-    part = str(segments[1] if len(segments) > 1 else first.keypath)  # below the root's name
+    segments = first.keypath.segments  # the first is the root's name, the same for all
+    part = str(KeyPath(*segments[1:2])) if len(segments) > 1 else str(first.keypath)
     return failure_class(first.kind.value, part)(text, record)
 
 
