@@ -28,6 +28,24 @@ def test_python_of_the_readme_runs_from_top_to_bottom(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_report_of_the_readme_is_what_the_command_prints(tmp_path: Path) -> None:
+    """The same lines in the same order; only the seconds may differ."""
+    block = re.search(r"```console\n\$ python (.*?)\n(.*?)```", README, re.DOTALL)
+    train = re.search(r"```python\n# train.py\n(.*?)```", README, re.DOTALL)
+    assert block is not None
+    assert train is not None
+    (tmp_path / "train.py").write_text(train[1])
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, *block[1].split()],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    seconds = re.compile(r"\d+\.\d+ s")
+    printed = seconds.sub("N s", done.stdout + done.stderr).splitlines()
+    assert sorted(printed) == sorted(seconds.sub("N s", block[2]).splitlines())
+    assert done.returncode == 1
+
+
 @pytest.mark.parametrize("target", ["gate", "test", "lint", "bench"])
 def test_make_target_says_what_it_does_and_is_documented(target: str) -> None:
     """`make` alone lists every target, and the README names it."""
