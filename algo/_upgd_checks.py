@@ -64,6 +64,12 @@ def make_generators(streams: Mapping[str, Tensor]) -> dict[str, torch.Generator]
     generators = {}
     for device, stream in streams.items():
         generators[device] = torch.Generator(device)
+        expected = generators[device].get_state().shape
+        if getattr(stream, "shape", None) != expected:  # torch takes any shape of as many bytes
+            raise ValueError(
+                f"Expected generator[{device!r}] a state of shape {tuple(expected)}, got "
+                f"{tuple(getattr(stream, 'shape', ()))}"
+            )
         try:
             generators[device].set_state(stream.cpu())
         except (RuntimeError, TypeError, AttributeError) as error:

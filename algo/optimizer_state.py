@@ -14,6 +14,7 @@ import torch
 
 from algo.checkpoint import CheckpointError, MismatchedCheckpoint
 from algo.policy_state import named_parameters
+from algo.run_state.claims import require_keys
 
 
 def save_optimizer(model: Any) -> dict[str, Any]:
@@ -46,6 +47,8 @@ def save_optimizer(model: Any) -> dict[str, Any]:
             for g in optimizer.param_groups
         ],
         "states": {names[p]: dict(state) for p, state in optimizer.state.items()},
+        # said twice, so that a lost or an added entry shows: torch makes states when it needs them
+        "entries": {name: sorted(optimizer.state.get(p, {})) for p, name in names.items()},
         "own": own,
     }
 
@@ -57,6 +60,7 @@ def prepare_optimizer(model: Any, state: dict[str, Any]) -> Callable[[], None]:
         MismatchedCheckpoint: another optimizer, another grouping, or states of other shapes.
     """
     optimizer = model.policy.optimizer
+    require_keys("policy.optimizer", state, ("class", "groups", "states", "entries", "own"))
     if state["class"] != type(optimizer).__name__:
         raise MismatchedCheckpoint(
             f"the model trains with {type(optimizer).__name__}, the state is of {state['class']}: "
@@ -64,6 +68,11 @@ def prepare_optimizer(model: Any, state: dict[str, Any]) -> Callable[[], None]:
         )
     parameters = named_parameters(model.policy)
     order = _match_groups(optimizer, parameters, state["groups"])
+    require_keys("policy.optimizer.entries", state["entries"], parameters)
+    held = [name for name, entries in state["entries"].items() if entries]
+    require_keys("policy.optimizer.states", state["states"], held)
+    for name, values in state["states"].items():
+        require_keys(f"policy.optimizer.states[{name!r}]", values, state["entries"][name])
     _require_shapes(parameters, state["states"])
     if state["own"]:
         optimizer.check_own_state(state["own"])
@@ -121,11 +130,6 @@ def _require_shapes(
     parameters: dict[str, torch.nn.Parameter], states: dict[str, dict[str, Any]]
 ) -> None:
     for name, values in states.items():
-        if name not in parameters:
-            raise MismatchedCheckpoint(
-                f"the optimizer state names {name!r}, which is not a parameter of the policy; its "
-                f"parameters are {sorted(parameters)}"
-            )
         for key, value in values.items():
             shape = tuple(value.shape) if isinstance(value, torch.Tensor) else ()
             if shape not in ((), tuple(parameters[name].shape)):

@@ -15,7 +15,7 @@ from algo.checkpoint import MismatchedCheckpoint
 from algo.optimizer_state import prepare_optimizer, save_optimizer
 from algo.policy_state import prepare_policy, save_policy
 from algo.rollout import Loop
-from algo.run_state.claims import Saved, declared_attributes
+from algo.run_state.claims import Saved, declared_attributes, require_keys
 from algo.run_state.environment import prepare_environment, save_environment
 from algo.run_state.streams import (
     prepare_space_generators,
@@ -255,17 +255,3 @@ def prepare_parts(model: Any, states: Mapping[str, Any]) -> Apply:
             restore()
 
     return apply
-
-
-def require_keys(where: str, state: Any, expected: Collection[str]) -> None:
-    """Checks that a part's state has exactly the expected entries.
-
-    Raises:
-        MismatchedCheckpoint: lists the missing and the unknown ones.
-    """
-    if not isinstance(state, dict) or set(state) != set(expected):
-        found = sorted(map(str, state)) if isinstance(state, dict) else type(state).__name__
-        raise MismatchedCheckpoint(
-            f"{where} holds {found}, expected {sorted(expected)}: the state was not written by "
-            "this version; save it again from the run that wrote it"
-        )

@@ -17,6 +17,7 @@ from torch import nn
 
 from algo.checkpoint import MismatchedCheckpoint, UnsupportedValue, encode
 from algo.policy import DistributionalActorCriticPolicy
+from algo.run_state.claims import require_keys
 from algo.run_state.streams import preserved_streams
 
 # torch.compile wraps a module under this name; the parameters stay the same
@@ -55,6 +56,7 @@ def prepare_policy(model: Any, state: dict[str, Any]) -> Callable[[], None]:
         MismatchedCheckpoint: lists every missing, unexpected or differing tensor.
     """
     policy = model.policy
+    require_keys("policy", state, ("tensors", "frozen", "training", "noise", "modules"))
     live = _tensors(policy)
     _require_same(live, state["tensors"])
     modules = {canonical_name(name): module for name, module in policy.named_modules()}

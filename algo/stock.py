@@ -108,4 +108,6 @@ def _optimizer_state(policy: Any) -> dict[str, Any]:
             f"the stock model trains with {type(policy.optimizer).__name__}: expected Adam; build "
             "the model with that optimizer class and copy the weights"
         )
-    return {"groups": groups, "states": _renamed(states)}
+    states = _renamed(states)
+    entries = {name: sorted(states.get(name, {})) for group in groups for name in group["params"]}
+    return {"groups": groups, "states": states, "entries": entries}

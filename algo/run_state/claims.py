@@ -5,8 +5,11 @@ An attribute that nobody claims is an error at save: silence is how state gets l
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, final
+
+from algo.checkpoint import MismatchedCheckpoint
 
 
 @final
@@ -74,3 +77,17 @@ def _reason(text: Any, name: str) -> str:
     if not isinstance(text, str) or not text.strip():
         raise TypeError(f"{name}({text!r}): expected a sentence that gives the reason")
     return text
+
+
+def require_keys(where: str, state: Any, expected: Collection[str]) -> None:
+    """Checks that a part's state has exactly the expected entries.
+
+    Raises:
+        MismatchedCheckpoint: lists the missing and the unknown ones.
+    """
+    if not isinstance(state, dict) or set(state) != set(expected):
+        found = sorted(map(str, state)) if isinstance(state, dict) else type(state).__name__
+        raise MismatchedCheckpoint(
+            f"{where} holds {found}, expected {sorted(expected)}: the state was not written by "
+            "this version; save it again from the run that wrote it"
+        )

@@ -1,0 +1,24 @@
+"""Every check of the harness on our own algorithm, which declares itself strict."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.checks import CHECKS
+from harness.exclusions import require_used
+from harness.runner import run
+from harness.scenario import Scenario
+from harness.verdict import Verdict
+from properties.combinations import EXCLUSIONS, OPTIONS, subjects
+
+
+@pytest.mark.parametrize("combination", OPTIONS)
+@pytest.mark.parametrize("save_at", [16, 40])
+def test_every_check_holds_on_every_combination(combination: str, save_at: int) -> None:
+    """All laws, in this process and in another, with every exclusion of our own used."""
+    subject = subjects()[f"CartPole-v1: {combination}"]
+    assert subject.strict
+    record = run(subject, Scenario(length=64, save_at=save_at, seed=1), tuple(CHECKS))
+    assert (record.verdict, record.error, record.findings) == (Verdict.EXACT, "", ())
+    assert not record.vacuous
+    require_used(EXCLUSIONS, [e for e in EXCLUSIONS if e.pattern in record.used])
