@@ -16,6 +16,8 @@ import random
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, final
 
 import gymnasium as gym
@@ -23,15 +25,22 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
-from gymnasium.wrappers import utils as gymnasium_wrapper_utils
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.stacked_observations import StackedObservations
 
+# Gymnasium moved its running statistics in 1.0
+_STATISTICS = (
+    "gymnasium.wrappers.utils"
+    if find_spec("gymnasium.wrappers.utils")
+    else "gymnasium.wrappers.normalize"
+)
 # statistics and frame stacks are the objects that wrappers of both libraries keep
-RECORDS: tuple[type, ...] = (RunningMeanStd, StackedObservations)
-if hasattr(gymnasium_wrapper_utils, "RunningMeanStd"):
-    RECORDS = (*RECORDS, gymnasium_wrapper_utils.RunningMeanStd)
+RECORDS: tuple[type, ...] = (
+    RunningMeanStd,
+    StackedObservations,
+    import_module(_STATISTICS).RunningMeanStd,
+)
 # what a step returned, written anew by the next one before anybody reads it
 OUTPUTS = ("buf_infos", "reset_infos")
 # immutable defaults of a function are part of its code
