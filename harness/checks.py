@@ -66,11 +66,12 @@ def isolation(trial: Trial) -> Diff:
 
     with preserved_streams():
         trial.visit(trial.build(), 0, trial.scenario.save_at, load_beside)
+    cut = [e.below(side) for side in ("saved", "loaded") for e in trial.subject.exclusions]
     moved = _moved(trial)
     return Diff(
         mismatches=(
-            *shared(capture_roots(roots), moved),
-            *shared(capture_roots(in_memory(trial)), moved),
+            *shared(capture_roots(roots, cut), moved),
+            *shared(capture_roots(in_memory(trial), cut), moved),
         )
     )
 

@@ -1,5 +1,6 @@
 """What is knowingly left out, always with a reason, and never left behind unused."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import final
@@ -39,6 +40,14 @@ class Exclusion:
     def covers(self, rendered: str) -> bool:
         """Whether the rendered KeyPath, or one that it lies under, matches the pattern."""
         return covers(self.pattern, rendered)
+
+    def below(self, root: str) -> "Exclusion":
+        """The same exclusion where the run's roots are items of `root`, as two runs side by side.
+
+        `model._logger` becomes `saved['model']._logger`; what begins with `**` stays.
+        """
+        name, rest = re.match(r"([^.\[*]*)(.*)", self.pattern, re.DOTALL).groups()  # type: ignore[union-attr]
+        return Exclusion(pattern=f"{root}[{name!r}]{rest}", reason=self.reason) if name else self
 
 
 def require_used(exclusions: Iterable[Exclusion], used: Iterable[Exclusion]) -> None:

@@ -4,15 +4,19 @@ import io
 import json
 import pickle
 import random
+import threading
 
 import pytest
 import torch
 
 from harness.checks import CHECKS
+from harness.exclusions import Exclusion
+from harness.runner import run
 from harness.scenario import Scenario
 from harness.subjects.component import component
 from harness.subjects.loop import loop
 from harness.trial import NotApplicable, Trial
+from harness.verdict import Verdict
 
 SCENARIO = Scenario(length=8, save_at=5)
 
@@ -252,3 +256,39 @@ def test_override_wins_and_changes_nothing_else(obeys, expected):
     """What the option reaches in a fresh build is its own; the rest is the file's."""
     diff = CHECKS["override"](Trial(Options(obeys), SCENARIO))
     assert [str(mismatch.keypath) for mismatch in diff.mismatches] == expected
+
+
+class Locked:
+    """A right run that also holds what cannot be read."""
+
+    def __init__(self) -> None:
+        self.lock, self.steps = threading.Lock(), 0
+
+    def step(self) -> None:
+        """One step."""
+        self.steps += 1
+
+    def save(self) -> dict[str, int]:
+        """All that is state."""
+        return {"steps": self.steps}
+
+    def load(self, state: dict[str, int]) -> None:
+        """Takes it back, and nothing else."""
+        if state.keys() != {"steps"}:
+            raise KeyError(f"expected steps, got {sorted(state)}")
+        self.steps = state["steps"]
+
+
+def test_every_check_leaves_out_what_the_subject_excludes() -> None:
+    """Also where two runs are captured side by side."""
+    excluded = Exclusion(pattern="run.lock", reason="no state: it is free between two steps")
+    subject = loop(
+        make=Locked,
+        step=Locked.step,
+        save=Locked.save,
+        load=Locked.load,
+        exclusions=(excluded,),
+    )
+    record = run(subject, Scenario(length=12, save_at=5), tuple(CHECKS))
+    assert (record.verdict, record.error) == (Verdict.EXACT, "")
+    assert excluded.pattern in record.used
