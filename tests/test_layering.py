@@ -69,8 +69,6 @@ def test_leaves_import_torch_only_on_demand():
 def test_plugin_imports_pytest_and_the_standard_library_only():
     """Loading the plugin costs a test run nothing and pins threads before torch is there."""
     path = ROOT / "harness" / "plugin.py"
-    if not path.exists():
-        pytest.skip("no plugin yet")
     top = ast.parse(path.read_text()).body
     names = {
         alias.name.partition(".")[0]
