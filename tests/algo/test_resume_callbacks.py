@@ -8,6 +8,7 @@ Contract:
 from __future__ import annotations
 
 import shutil
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +55,12 @@ class Seen(BaseCallback):
         return True
 
 
-class Moving(BaseCallback):
+class Moving(BaseCallback, ABC):
     """Moves the optimizer by a number that its subclass counts."""
 
+    @abstractmethod
     def count(self) -> int:
         """How often it has been called."""
-        raise NotImplementedError
 
     def _on_step(self) -> bool:
         self.model.policy.optimizer.param_groups[0]["sigma"] = 1e-3 * self.count()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from algo.upgd import UPGD, AdaptiveUPGD
+from tests.algo.optimizer_bits import get_bits, get_state_bits
 
 CLASSES = pytest.mark.parametrize("kind", [UPGD, AdaptiveUPGD])
 
@@ -99,19 +100,6 @@ def run(optimizer: Any, params: Sequence[Tensor], steps: range) -> None:
     for seed in steps:
         set_grads(params, seed)
         optimizer.step()
-
-
-def get_bits(tensors: Sequence[Tensor]) -> list[bytes]:
-    """The raw bytes of every tensor."""
-    return [t.detach().contiguous().numpy().tobytes() for t in tensors]
-
-
-def get_state_bits(optimizer: Any) -> list[Any]:
-    """The whole state: step counts, tensors and streams."""
-    state = optimizer.state_dict()
-    leaves = [v for i in sorted(state["state"]) for v in state["state"][i].values()]
-    leaves += state["generator"].values()
-    return [get_bits([v]) if isinstance(v, Tensor) else v for v in leaves]
 
 
 @CLASSES
