@@ -4,6 +4,8 @@ from algo.callbacks import LatestCheckpointCallback
 from algo.checkpoint import CheckpointError
 from algo.checkpoint.directory import find_latest
 from algo.distributional_ppo import DistributionalPPO
+from algo.pbt import Population
+from algo.pbt_explore import Choice, LogUniform, Uniform
 from algo.run_state.claims import derived, ephemeral, saved
 from algo.upgd import UPGD, AdaptiveUPGD
 from algo.vgs import VarianceGradientScaler
@@ -12,8 +14,12 @@ __all__ = [
     "UPGD",
     "AdaptiveUPGD",
     "CheckpointError",
+    "Choice",
     "DistributionalPPO",
     "LatestCheckpointCallback",
+    "LogUniform",
+    "Population",
+    "Uniform",
     "VarianceGradientScaler",
     "derived",
     "ephemeral",

@@ -20,7 +20,7 @@ from algo.configuration import (
 )
 from algo.critics import CRITICS
 from algo.kl_penalty import KLPenalty
-from algo.learning import start_learning
+from algo.learning import advance, start_learning
 from algo.normalizer import ReturnNormalizer
 from algo.persistence import Persistent
 from algo.policy import (
@@ -29,7 +29,7 @@ from algo.policy import (
     DistributionalMultiInputActorCriticPolicy,
 )
 from algo.policy_state import configured_attributes
-from algo.rollout import IDLE, Loop, collect_rollout
+from algo.rollout import IDLE, Loop
 from algo.update import update
 from algo.vgs import VarianceGradientScaler
 
@@ -183,16 +183,7 @@ class DistributionalPPO(Persistent, PPO):  # type: ignore[misc]
         total_timesteps, callbacks = start_learning(
             self, total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
         )
-        while self.num_timesteps < total_timesteps or self._loop.phase != IDLE:
-            if not collect_rollout(self, callbacks, self.n_steps):
-                break
-            self._loop.iteration += 1
-            self._update_current_progress_remaining(self.num_timesteps, total_timesteps)
-            if log_interval is not None and self._loop.iteration % log_interval == 0:
-                _dump_logs(self)
-            self.train()
-        self._loop.learning = False
-        callbacks.root.on_training_end()
+        advance(self, total_timesteps, callbacks, log_interval)
         return self
 
     def train(self) -> None:
@@ -281,8 +272,3 @@ class DistributionalPPO(Persistent, PPO):  # type: ignore[misc]
     @classmethod
     def _keywords(cls) -> list[str]:
         return [*cls.argument_names(), "device", "_init_setup_model"]
-
-
-def _dump_logs(model: Any) -> None:
-    dump = getattr(model, "dump_logs", None) or model._dump_logs  # its name before SB3 2.6
-    dump(model._loop.iteration)

@@ -1,4 +1,4 @@
-"""The start of a `learn()`: afresh, or where the run that was saved left off."""
+"""The pieces of a `learn()`: its start, afresh or where the saved run left off, and its loop."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from stable_baselines3.common.type_aliases import MaybeCallback
 
-from algo.rollout import Loop
+from algo.rollout import IDLE, Loop, collect_rollout
 from algo.run_state.callbacks import CallbackRun
 from algo.run_state.streams import prepare_streams, save_streams
 
@@ -45,6 +45,48 @@ def start_learning(
             first, loop.pending = loop.pending["first"], None
             loop.callbacks.on_training_start(*start, first=first)
     return total_timesteps, loop.callbacks
+
+
+def advance(
+    model: Any,
+    total_timesteps: int,
+    callbacks: CallbackRun,
+    log_interval: int | None,
+    until: int | None = None,
+) -> bool:
+    """Trains to the end or, given `until`, to the first rollout boundary at or after it.
+
+    A `learn()` in pieces is one `learn()`: callbacks, schedules and logs see no boundary.
+
+    Args:
+        model: whose `learn()` has been started.
+        total_timesteps: where it ends, as `start_learning` returned it.
+        callbacks: as `start_learning` returned them.
+        log_interval: as in `learn()`.
+        until: environment steps at which to pause; None does not.
+
+    Returns:
+        Whether the `learn()` is over: the total is reached, or a callback asked to stop.
+    """
+    loop = model._loop
+    while model.num_timesteps < total_timesteps or loop.phase != IDLE:
+        if until is not None and loop.phase == IDLE and model.num_timesteps >= until:
+            return False
+        if not collect_rollout(model, callbacks, model.n_steps):
+            break
+        loop.iteration += 1
+        model._update_current_progress_remaining(model.num_timesteps, total_timesteps)
+        if log_interval is not None and loop.iteration % log_interval == 0:
+            _dump_logs(model)
+        model.train()
+    loop.learning = False
+    callbacks.root.on_training_end()
+    return True
+
+
+def _dump_logs(model: Any) -> None:
+    dump = getattr(model, "dump_logs", None) or model._dump_logs  # its name before SB3 2.6
+    dump(model._loop.iteration)
 
 
 def _take_up(model: Any, loop: Loop) -> None:

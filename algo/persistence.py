@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +15,7 @@ from algo.checkpoint import MismatchedCheckpoint, NoCheckpoint, read, write
 from algo.claimed import require_claimed
 from algo.configuration import restore_configuration, save_configuration
 from algo.parts import PARTS, RUN_PARTS, SITUATION, prepare_parts, save_parts
+from algo.run_state.claims import require_keys
 from algo.stock import read_stock
 
 # what an environment that is set changes in the model
@@ -61,8 +62,8 @@ class Persistent:
                 f"exclude={sorted(excluded - set(RUN_PARTS))} are no run parts: expected some of "
                 f"{list(RUN_PARTS)}"
             )
-        tree = _tree(self, excluded | _torn(self))
-        target = _with_suffix(path) if isinstance(path, (str, Path)) else path
+        tree = run_tree(self, excluded | _torn(self))
+        target = with_suffix(path) if isinstance(path, (str, Path)) else path
         if isinstance(target, Path):
             target.parent.mkdir(parents=True, exist_ok=True)
         write(target, tree, kind=type(self).__name__)
@@ -102,7 +103,7 @@ class Persistent:
             from stable_baselines3.common.utils import get_system_info
 
             get_system_info()
-        _, tree = read(_existing(path))
+        _, tree = read(existing(path))
         require_tree(tree, cls)
         overrides = {**_arguments_among(custom_objects), **kwargs}
         arguments = restore_configuration(tree["configuration"], overrides, cls.argument_names())
@@ -163,7 +164,7 @@ class Persistent:
         """
         states = load_path_or_dict
         if not isinstance(states, dict):
-            _, tree = read(_existing(states))
+            _, tree = read(existing(states))
             require_tree(tree, type(self))
             states = {name: tree["parts"][name] for name in LEARNED}
         unknown, missing = set(states) - set(LEARNED), set(LEARNED) - set(states)
@@ -209,6 +210,7 @@ def require_tree(tree: dict[str, Any], cls: type) -> None:
     Raises:
         MismatchedCheckpoint: lists the missing and the unknown ones.
     """
+    require_keys("the checkpoint", tree, ("configuration", "spaces", "parts"))
     names = {part.name for part in PARTS}
     unknown = set(tree["parts"]) - names
     missing = set(LEARNED) - set(tree["parts"])
@@ -219,7 +221,12 @@ def require_tree(tree: dict[str, Any], cls: type) -> None:
         )
 
 
-def _tree(model: Any, excluded: set[str]) -> dict[str, Any]:
+def run_tree(model: Any, excluded: Collection[str] = ()) -> dict[str, Any]:
+    """What a checkpoint of the model holds: configuration, spaces, and every part not excluded.
+
+    Raises:
+        CheckpointError: part of the run cannot be saved; says which and what to write.
+    """
     require_claimed(model)
     names = [part.name for part in PARTS if part.name not in excluded]
     if model.env is None and not model._suspended:
@@ -268,15 +275,21 @@ def _require_resumable(parts: dict[str, Any]) -> None:
         )
 
 
-def _with_suffix(path: str | Path) -> Path:
+def with_suffix(path: str | Path) -> Path:
+    """The path of the file, with ".zip" added where the name has no suffix."""
     path = Path(path)
     return path if path.suffix else path.with_name(f"{path.name}.zip")
 
 
-def _existing(path: Any) -> Any:
+def existing(path: Any) -> Any:
+    """The path of the file that is there, with or without ".zip"; a stream as it is.
+
+    Raises:
+        NoCheckpoint: there is no such file.
+    """
     if not isinstance(path, (str, Path)) or Path(path).is_file():
         return path
-    found = _with_suffix(path)
+    found = with_suffix(path)
     if not found.exists():
         raise NoCheckpoint(
             f"expected a checkpoint at {str(path)!r} or {str(found)!r}, got no such file: check "

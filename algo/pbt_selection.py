@@ -1,0 +1,79 @@
+"""Who copies whom at the end of a round: truncation selection and binary tournament.
+
+Pure functions of the scores and a generator. Nobody is loser and donor in the same round, so that
+the order in which exchanges are made does not matter. A score of NaN (no episode has ended, or
+training diverged) is below every other one, and its owner is never a donor.
+
+Source: Jaderberg et al. 2017, https://arxiv.org/abs/1711.09846, section 4.1.1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """One loser and the donor whose place in the search it takes, as indices of members."""
+
+    loser: int
+    donor: int
+
+
+def truncation(
+    scores: Sequence[float], fraction: float, generator: np.random.Generator
+) -> list[Exchange]:
+    """Each of the worst copies one of the best, drawn at random.
+
+    Args:
+        scores: one for each member, at least two; higher is better.
+        fraction: share of the population that is worst, and that is best; rounded down, at least
+            one member, at most half of them.
+        generator: draws the donors.
+    """
+    count = min(max(int(len(scores) * fraction), 1), len(scores) // 2)
+    order = sorted(range(len(scores)), key=lambda index: _rank(scores[index]))
+    donors = [index for index in order[-count:] if not math.isnan(scores[index])]
+    if not donors:
+        return []
+    return [
+        Exchange(loser=loser, donor=donors[int(generator.integers(len(donors)))])
+        for loser in order[:count]
+    ]
+
+
+def tournament(
+    scores: Sequence[float], fraction: float, generator: np.random.Generator
+) -> list[Exchange]:
+    """The members are paired at random, and the worse of each pair copies the better.
+
+    Of an odd number of members one is left out; a pair of equal scores changes nothing.
+
+    Args:
+        scores: one for each member, at least two; higher is better.
+        fraction: not used; every selection is called alike.
+        generator: draws the pairs.
+    """
+    order = [int(index) for index in generator.permutation(len(scores))]
+    exchanges = []
+    for pair in zip(order[::2], order[1::2], strict=False):
+        loser, donor = sorted(pair, key=lambda index: _rank(scores[index]))
+        if _rank(scores[loser]) < _rank(scores[donor]):
+            exchanges.append(Exchange(loser=loser, donor=donor))
+    return exchanges
+
+
+def _rank(score: float) -> tuple[bool, float]:
+    """A key by which NaN comes before everything, minus infinity too."""
+    return (False, 0.0) if math.isnan(score) else (True, score)
+
+
+Selection = Callable[[Sequence[float], float, np.random.Generator], list[Exchange]]
+
+SELECTIONS: dict[str, Selection] = {"truncation": truncation, "tournament": tournament}
