@@ -13,6 +13,7 @@ from typing import final
 
 from harness.scenario import Scenario
 from harness.snapshot import Snapshot
+from harness.transfer import BESIDE_FILES, Again
 
 
 @final
@@ -70,12 +71,14 @@ class Shared:
         courses: uninterrupted runs, by build.
         savings: runs that were saved at every save point of their build, with what they saw.
         points: first save points, by build.
+        taken: what was taken beside a file, by its path.
     """
 
     def __init__(self, scenarios: Iterable[Scenario]) -> None:
         self.courses: dict[str, Course] = {}
         self.savings: dict[str, tuple[Mapping[int, Save], Mapping[int, Snapshot]]] = {}
         self.points: dict[str, set[int]] = {}
+        self.taken: dict[Path, Again | None] = {}
         for scenario in scenarios:
             self.points.setdefault(build_key(scenario), set()).add(scenario.save_at)
 
@@ -90,6 +93,12 @@ def temporary_folder(owner: object) -> Path:
     folder = tempfile.mkdtemp(prefix="resumeproof-")
     weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)
+
+
+def save_key(scenario: Scenario) -> str:
+    """What two scenarios have in common that may share a run that is saved."""
+    beside = scenario.medium if scenario.medium in BESIDE_FILES else ""
+    return f"{build_key(scenario)} {beside}"
 
 
 def build_key(scenario: Scenario) -> str:

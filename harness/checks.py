@@ -60,7 +60,7 @@ def isolation(trial: Trial) -> Diff:
 
     def load_beside(live: object) -> None:
         path = trial.folder / "isolation.zip"
-        trial.subject.save(live, path)
+        trial.write(live, path)
         roots["saved"] = dict(trial.subject.roots(live))
         roots["loaded"] = dict(trial.subject.roots(trial.load(path)))
 

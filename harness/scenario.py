@@ -10,8 +10,9 @@ from typing import Any, Self, final
 
 from harness.errors import InvalidScenario
 
+# new media and options leave the format as it is: a version that does not know them says so
 FORMAT = 1
-MEDIA = ("file", "memory")
+MEDIA = ("file", "memory", "parameters", "pickle", "deepcopy")
 
 
 @final
@@ -27,7 +28,9 @@ class Scenario:
         save_point: what is special about `save_at`, in words, for the report.
         cycles: how often the run is saved and loaded.
         gap: steps between two cycles.
-        medium: where a checkpoint lives: "file" or "memory".
+        medium: what takes the state from one run into another: a "file"; a stream in "memory";
+            "parameters", where after the file a stranger's state, then the saved one, is put into
+            the live run (`set_parameters`); "pickle" or "deepcopy" of the live run.
 
     Raises:
         InvalidScenario: a value makes no sense; shows it and what was expected.

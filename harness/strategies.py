@@ -8,18 +8,34 @@ from __future__ import annotations
 
 import os
 import unittest
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast, final
 
-from hypothesis import HealthCheck, Phase, event, given, settings
+from hypothesis import HealthCheck, Phase, event, given, reject, settings
 from hypothesis import strategies as st
 
-from harness.lives import media, natural_length, period_of, save_points
+from harness.errors import VacuousLife
+from harness.lives import (
+    SAVE_POINTS,
+    lives,
+    media,
+    natural_length,
+    period_of,
+    points_by_kind,
+    stride_of,
+)
 from harness.scenario import Scenario
+from harness.stored import store
 from harness.subjects import Subject
-from harness.testing import passed
+from harness.testing import CheckpointMismatch, passed
+from harness.vacuity import moves
+from harness.verdict import Verdict
 
 # what generated lives are for; checks that do not depend on the life run once, elsewhere
 FUZZED = ("purity", "roundtrip", "resume")
+
+MOST_CYCLES = 5
 
 _PROFILES: dict[str, dict[str, Any]] = {
     "ckpt-dev": {"max_examples": 5, "stateful_step_count": 6},
@@ -58,33 +74,165 @@ def profile(name: str | None = None) -> settings:
     return settings.get_profile(name or os.environ.get("CKPT_PROFILE") or "ckpt-dev")
 
 
-def scenarios(subject: Subject, *, length: int | None = None) -> st.SearchStrategy[Scenario]:
-    """Lives to draw: every save point the subject allows, one to three cycles, every medium.
+def scenarios(
+    subject: Subject,
+    *,
+    length: int | None = None,
+    choices: Mapping[str, Sequence[Any]] | None = None,
+    save_points: Sequence[str] = SAVE_POINTS,
+) -> st.SearchStrategy[Scenario]:
+    """Lives to draw: everything the subject offers, every save point, medium and cycle count.
+
+    They shrink to the shortest life that fails: one cycle, options as they are without a word, a
+    short run, an early save.
 
     Args:
-        subject: says where it can be saved.
-        length: steps of a run; the subject's natural length if None.
+        subject: says what can be chosen (`choices`, see `harness.trial`), where it can be saved,
+            and to what.
+        length: steps of a run; drawn around the subject's natural length if None.
+        choices: values of options, over those that the subject offers.
+        save_points: the kinds of `harness.lives.SAVE_POINTS` to draw from.
     """
-    steps = length or natural_length(subject)
-    return st.composite(_scenario)(subject, steps, period_of(subject, steps))
+    offered = {**getattr(subject, "choices", {}), **(choices or {})}
+    return st.composite(_scenario)(subject, length, offered, tuple(save_points))
 
 
-def _scenario(draw: st.DrawFn, subject: Subject, length: int, period: int) -> Scenario:
-    points = save_points(subject, length)
-    save_at = draw(st.sampled_from(points), label="save_at")
-    cycles = draw(st.integers(1, 3), label="cycles")
-    room = (length - save_at) // max(cycles - 1, 1)
-    between_calls = getattr(subject, "between_calls", False)
-    gaps = range(0, room + 1, period if between_calls else 1)
+def _scenario(
+    draw: st.DrawFn,
+    subject: Subject,
+    length: int | None,
+    offered: Mapping[str, Sequence[Any]],
+    save_points: tuple[str, ...],
+) -> Scenario:
+    cycles = draw(st.integers(1, MOST_CYCLES), label="cycles")
+    options = _options(draw, subject, offered)
+    steps = length or draw(st.sampled_from(_lengths(subject, options)), label="length")
+    kinds = points_by_kind(subject, steps, options)
+    allowed = [kind for kind in kinds if kind in save_points]
+    if not allowed:
+        reject()
+    kind = draw(st.sampled_from(allowed), label="save_point")
+    save_at = draw(st.sampled_from(kinds[kind]), label="save_at")
+    gaps = _gaps(subject, steps, options, (steps - save_at) // max(cycles - 1, 1))
     return Scenario(
-        seed=draw(st.integers(0, 2**16), label="seed"),
-        length=length,
+        options=options,
+        length=steps,
         save_at=save_at,
-        save_point="start" if save_at == 0 else "boundary" if save_at % period == 0 else "between",
+        save_point=kind,
         cycles=cycles,
         gap=draw(st.sampled_from(gaps), label="gap") if cycles > 1 else 0,
         medium=draw(st.sampled_from(media(subject)), label="medium"),
+        seed=draw(st.integers(0, 2**16), label="seed"),
     )
+
+
+def _options(
+    draw: st.DrawFn, subject: Subject, offered: Mapping[str, Sequence[Any]]
+) -> dict[str, Any]:
+    """A value for every choice; what holds without a word is not said."""
+    implied = getattr(subject, "implied", {})
+    drawn = {name: draw(st.sampled_from(list(offered[name])), label=name) for name in offered}
+    return {k: v for k, v in drawn.items() if k not in implied or implied[k] != v}
+
+
+def _lengths(subject: Subject, options: Mapping[str, Any]) -> list[int]:
+    quarter = max(natural_length(subject, options) // 4, 1)
+    return [quarter * number for number in range(1, 7)]
+
+
+def _gaps(subject: Subject, length: int, options: Mapping[str, Any], room: int) -> range:
+    between_calls = getattr(subject, "between_calls", False)
+    step = (period_of if between_calls else _stride)(subject, length, options)
+    return range(0, room + 1, step)
+
+
+def _stride(subject: Subject, _length: int, options: Mapping[str, Any]) -> int:
+    return stride_of(subject, options)
+
+
+def law_holds(law: str, subject: Subject, chosen: settings | None = None) -> None:
+    """Draws lives of a subject, as many as the profile says, and checks one law in each.
+
+    A life that fails is shrunk, stored as JSON (`harness.stored`), and named in the message. A law
+    that applies in no life is skipped, as `unittest` and pytest understand it.
+
+    Args:
+        law: name of a check.
+        subject: what to test.
+        chosen: settings of Hypothesis; those of the profile in force if None.
+
+    Raises:
+        CheckpointMismatch: the law does not hold.
+        VacuousLife: nothing moved in any life, so that no loss could have shown.
+        unittest.SkipTest: the law does not apply.
+    """
+    __tracebackhide__ = True
+    lives_seen = Lives(subject=subject, law=law)
+    test = (chosen or profile())(given(scenarios(subject))(lives_seen.check))
+    try:
+        cast(Any, test)()
+    except CheckpointMismatch as error:
+        _remember(subject, law, error)
+        raise
+    except BaseExceptionGroup as errors:
+        for each in errors.exceptions:
+            if isinstance(each, CheckpointMismatch):
+                _remember(subject, law, each)
+        raise
+    lives_seen.conclude()
+
+
+@final
+@dataclass(kw_only=True)
+class Lives:
+    """What the lives of one law have shown so far.
+
+    Attributes:
+        subject: whose lives.
+        law: name of the check.
+        lively: whether in one of them something moved both before the save and after it.
+        reasons: why the law did not apply, where it did not; None once it did.
+        seen: a life to look at again if none was lively.
+    """
+
+    subject: Subject
+    law: str
+    lively: bool = False
+    reasons: tuple[str, ...] | None = ()
+    seen: list[Scenario] = field(default_factory=list)
+
+    def check(self, scenario: Scenario) -> None:
+        """The law on one life."""
+        event("save point", scenario.save_point)
+        (record,) = passed(self.subject, [(scenario, (self.law,))])
+        self.seen.append(scenario)
+        if record.verdict is Verdict.UNSUPPORTED:
+            if self.reasons is not None:
+                self.reasons = (*self.reasons, *record.notes, record.error)
+            return
+        self.reasons = None
+        self.lively = self.lively or moves(self.subject, scenario)
+        event("lively", self.lively)
+
+    def conclude(self) -> None:
+        """Judges all of them together.
+
+        Raises:
+            VacuousLife: see `law_holds`.
+            unittest.SkipTest: see `law_holds`.
+        """
+        if self.reasons is not None:
+            raise unittest.SkipTest("; ".join(dict.fromkeys(filter(None, self.reasons))))
+        # the few lives of a quick profile may by chance all have been saved before the first step
+        if not self.lively and not moves(self.subject, lives(self.subject)[0]):
+            raise VacuousLife(self.subject.name, [repr(scenario) for scenario in self.seen[:5]])
+
+
+def _remember(subject: Subject, law: str, error: CheckpointMismatch) -> None:
+    if error.record is None:
+        return
+    path = store(subject, law, error.record)
+    error.args = (f"{error}\n  stored: {path}\n  replay: python -m harness replay {path}",)
 
 
 def fuzz_case(

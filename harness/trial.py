@@ -27,7 +27,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
-from harness.arms import Course, Load, Resumed, Save, Shared, build_key, temporary_folder
+from harness.arms import (
+    Course,
+    Load,
+    Resumed,
+    Save,
+    Shared,
+    build_key,
+    save_key,
+    temporary_folder,
+)
 from harness.capture import capture_roots, global_streams
 from harness.compare import Diff, compare
 from harness.errors import HarnessError, InvalidScenario
@@ -35,6 +44,7 @@ from harness.randomness import poison, preserved_streams, seed_all
 from harness.scenario import Scenario
 from harness.snapshot import Snapshot
 from harness.subjects import Subject, Visits
+from harness.transfer import take
 
 
 @final
@@ -111,14 +121,16 @@ class Trial:
 
         Scenarios that share a build share this run, too: it is saved at every one's save point.
         """
-        step, key = self.scenario.save_at, build_key(self.scenario)
+        step, key = self.scenario.save_at, save_key(self.scenario)
         if self.between_calls:
             with preserved_streams():
                 live = self.build()
                 self.advance(live, 0, step)
                 return self.save(live, step, self.folder / "0.zip"), self.finish(live, step)
         if key not in self.shared.savings:
-            self.shared.savings[key] = self._saved_everywhere(self.shared.points[key])
+            self.shared.savings[key] = self._saved_everywhere(
+                self.shared.points[build_key(self.scenario)]
+            )
         saves, at = self.shared.savings[key]
         if step not in saves:
             raise self.not_visited(step)
@@ -170,11 +182,22 @@ class Trial:
     def save(self, live: Any, step: int, path: Path) -> Save:
         """Saves the run, and looks at it before and after."""
         before = self.capture(live)
-        self.subject.save(live, path)
+        self.write(live, path)
         return Save(step=step, before=before, after=self.capture(live), path=path)
+
+    def write(self, live: Any, path: Path) -> None:
+        """Writes the file, and takes what the scenario's medium takes beside it."""
+        self.subject.save(live, path)
+        self.shared.taken[path] = take(self.subject, live, self.scenario.medium)
 
     def load(self, path: Path) -> Any:
         """The run read back into a poisoned target, every global stream moved elsewhere before."""
+        again = self.shared.taken.get(path)
+        if again is not None:
+            return again(lambda: self._read(path), lambda: self.trained(self.other_seed))
+        return self._read(path)
+
+    def _read(self, path: Path) -> Any:
         memory = self.scenario.medium == "memory"
         source = io.BytesIO(path.read_bytes()) if memory else path
         poison(self.other_seed)

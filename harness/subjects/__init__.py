@@ -8,6 +8,17 @@
 | `load(source, scenario)` | the run read back into a *poisoned* target: used, otherwise seeded |
 | `roots(live)` | the objects whose graphs are the run's state, by name |
 | `boundaries(scenario)` | the steps at which two runs are compared |
+
+For generated lives a subject may offer more; what it lacks has a plain answer:
+
+| optional member | promise |
+|---|---|
+| `choices` | option -> values that a scenario may give it, the plainest first; all are plain JSON |
+| `implied` | option -> value in force where a scenario says nothing, left out of what is printed |
+| `media` | those of `harness.scenario.MEDIA` that can carry its state |
+| `stride(scenario)` | steps between two moments at which it can be visited; otherwise 1 |
+| `warm_up(scenario)` | steps before anything is learned; otherwise the first boundary |
+| `natural_length` | steps that show all it does; otherwise a few boundaries |
 """
 
 from __future__ import annotations

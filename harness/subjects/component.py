@@ -22,6 +22,7 @@ def component(
     name: str | None = None,
     exclusions: Sequence[Exclusion] = (),
     strict: bool = False,
+    copies: Sequence[str] = (),
 ) -> LoopSubject:
     """A part with state under test.
 
@@ -37,6 +38,7 @@ def component(
         name: how reports call it; otherwise its class.
         exclusions: what is not compared, each with its reason.
         strict: whether every difference fails, not only those that change the future.
+        copies: "pickle" and "deepcopy", where a copy of the part is to be as good as a checkpoint.
 
     Raises:
         InvalidSubject: a function is missing, not callable, or needs other arguments; the
@@ -56,6 +58,7 @@ def component(
         root="component",
         exclusions=tuple(exclusions),
         strict=strict,
+        copies=tuple(copies),
         keeps_streams=True,
     )
 

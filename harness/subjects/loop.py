@@ -105,6 +105,13 @@ class LoopSubject:
     strict: bool = False
     keeps_streams: bool = False
     natural_length: int = 24
+    copies: Sequence[str] = ()
+
+    @property
+    def media(self) -> tuple[str, ...]:
+        """A container is one file or stream; what is held in memory can be put into a live run."""
+        held = required(self.save_run, 2) == 1 and required(self.load_run, 2) == 2
+        return ("file", "memory", *(("parameters",) if held else ()), *self.copies)
 
     @property
     def own_exclusions(self) -> Sequence[Exclusion]:

@@ -24,6 +24,7 @@ from harness.subjects import Visits
 
 # options that build the environment; all others go to the algorithm
 _OF_ENV = ("env", "n_envs", "max_episode_steps", "normalize")
+_OF_NAMED_ENV = {"n_envs": 1, "max_episode_steps": None, "normalize": False}
 _CLOCK = "wall clock: seconds since a start that differs from run to run"
 
 OUTPUT = Exclusion(
@@ -49,6 +50,8 @@ def sb3(
     exclusions: Sequence[Exclusion] = (),
     save_extras: bool | None = None,
     strict: bool = False,
+    choices: Mapping[str, Sequence[Any]] | None = None,
+    variants: Mapping[str, Mapping[str, Mapping[str, Any]]] | None = None,
     **options: Any,
 ) -> Sb3Subject:
     """A Stable-Baselines3 algorithm under test.
@@ -64,14 +67,21 @@ def sb3(
         save_extras: whether to save replay buffer and `VecNormalize` to files of their own;
             otherwise decided by the class.
         strict: whether every difference fails, not only those that change the future.
+        choices: values of options that generated lives draw from, the plainest first; small ones
+            are offered for what is neither fixed nor named here.
+        variants: further choices, of several options at once: what a life calls it -> name of
+            each value -> options. Without a word the first is in force.
         **options: `n_envs`, `max_episode_steps` and `normalize` (VecNormalize) for a named
             environment; all others are the algorithm's own.
     """
     stock = algorithm.save.__module__.partition(".")[0] in ("stable_baselines3", "sb3_contrib")
     extras = stock if save_extras is None else save_extras
+    named = {axis: tuple(values) for axis, values in (variants or {}).items()}
     return Sb3Subject(
         algorithm=algorithm,
         options={"env": env, **options},
+        choices={**_offered(algorithm, {"env": env, **options}), **(choices or {}), **named},
+        variants=variants or {},
         exclusions=(*WALL_CLOCK, OUTPUT, *exclusions),
         save_extras=extras,
         between_calls=stock,
@@ -91,15 +101,37 @@ class Sb3Subject:
     between_calls: bool = False
     strict: bool = False
     overrides: Mapping[str, Any] = field(default_factory=lambda: {"learning_rate": 0.00123})
+    choices: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    variants: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """`sb3:` and the algorithm's class."""
         return f"sb3:{self.algorithm.__name__}"
 
+    @property
+    def implied(self) -> Mapping[str, Any]:
+        """What is in force where a scenario's options say nothing."""
+        first = {axis: next(iter(values)) for axis, values in self.variants.items()}
+        return {**_OF_NAMED_ENV, **self.options, **first}
+
+    @property
+    def media(self) -> tuple[str, ...]:
+        """Files of their own for what SB3 saves apart; `set_parameters` always."""
+        return ("file", "parameters") if self.save_extras else ("file", "memory", "parameters")
+
+    def stride(self, scenario: Scenario) -> int:
+        """Every environment takes a step at once."""
+        return int(self._option("n_envs", scenario) or 1)
+
+    def warm_up(self, scenario: Scenario) -> int:
+        """Steps before anything is learned."""
+        starts = self._option("learning_starts", scenario)
+        return int(starts) if starts is not None else min(self.boundaries(scenario), default=0)
+
     def build(self, scenario: Scenario) -> BaseAlgorithm:
         """A fresh model on CPU in a fresh environment, seeded by the scenario."""
-        options = {**self.options, **scenario.options}
+        options = self._laid(scenario)
         env = self._make_env(options)
         arguments: dict[str, Any] = {"policy": "MlpPolicy", "device": "cpu"}
         arguments |= {k: v for k, v in options.items() if k not in _OF_ENV}
@@ -127,7 +159,7 @@ class Sb3Subject:
         self, source: Any, scenario: Scenario, explicit: Mapping[str, Any]
     ) -> BaseAlgorithm:
         """As `load`, with options that the caller passes explicitly."""
-        env = self._make_env({**self.options, **scenario.options})
+        env = self._make_env(self._laid(scenario))
         _use(env, scenario.seed + 7919)
         if self.save_extras and isinstance(env, VecNormalize):
             env = VecNormalize.load(str(_beside(source, "vecnormalize")), env.venv)
@@ -150,7 +182,7 @@ class Sb3Subject:
 
     def boundaries(self, scenario: Scenario) -> Sequence[int]:
         """Every rollout of an on-policy algorithm; about every eighth of the run otherwise."""
-        n_envs = {**self.options, **scenario.options}.get("n_envs", 1)
+        n_envs = self.stride(scenario)
         if issubclass(self.algorithm, OnPolicyAlgorithm):
             every = self._option("n_steps", scenario) * n_envs
         else:
@@ -160,8 +192,15 @@ class Sb3Subject:
             every = rollout * max(scenario.length // (8 * rollout), 1)
         return range(every, scenario.length + 1, every)
 
+    def _laid(self, scenario: Scenario) -> dict[str, Any]:
+        """The subject's options, the variants in force over them, the scenario's own on top."""
+        laid = dict(self.options)
+        for axis, values in sorted(self.variants.items()):
+            laid |= values[scenario.options.get(axis, next(iter(values)))]
+        return laid | {k: v for k, v in scenario.options.items() if k not in self.variants}
+
     def _option(self, name: str, scenario: Scenario) -> Any:
-        given = {**self.options, **scenario.options}
+        given = self._laid(scenario)
         known = inspect.signature(self.algorithm.__init__).parameters
         return given[name] if name in given else known[name].default if name in known else None
 
@@ -176,6 +215,24 @@ class Sb3Subject:
 
         env: VecEnv = DummyVecEnv([make] * options.get("n_envs", 1))
         return VecNormalize(env) if options.get("normalize") else env
+
+
+def _offered(
+    algorithm: type[BaseAlgorithm], fixed: Mapping[str, Any]
+) -> dict[str, tuple[Any, ...]]:
+    """Small values of what the algorithm takes and nobody fixed; batches divide rollouts."""
+    offered: dict[str, tuple[Any, ...]] = {"batch_size": (16, 8), "n_epochs": (1, 2)}
+    if issubclass(algorithm, OnPolicyAlgorithm):  # elsewhere it is the length of returns
+        offered["n_steps"] = (16, 32)
+    known = inspect.signature(algorithm.__init__).parameters
+    offered = {name: values for name, values in offered.items() if name in known}
+    if isinstance(fixed["env"], str):
+        offered |= {
+            "n_envs": (1, 2, 4),
+            "normalize": (False, True),
+            "max_episode_steps": (None, 13),
+        }
+    return {name: values for name, values in offered.items() if name not in fixed}
 
 
 def _use(env: VecEnv, seed: int) -> None:

@@ -44,7 +44,7 @@ def test_scenario_is_frozen():
         ({"save_at": -1}, "save_at=-1: expected 0 to length=12"),
         ({"cycles": 0}, "cycles=0: expected at least 1"),
         ({"gap": 9}, "gap=9: expected every cycle within the run's length"),
-        ({"medium": "cloud"}, r"medium='cloud': expected one of \('file', 'memory'\)"),
+        ({"medium": "cloud"}, r"medium='cloud': expected one of \('file', 'memory', "),
     ],
 )
 def test_impossible_scenario_is_refused(changes, message):

@@ -1,6 +1,7 @@
 """Generated lives: within what a subject allows, and able to find what is planted."""
 
 import unittest
+from types import MappingProxyType
 
 import example_loops as examples
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from harness import strategies
-from harness.lives import lives, natural_length, save_points
+from harness.lives import SAVE_POINTS, lives, natural_length, points_by_kind, save_points
 from harness.scenario import Scenario
 from harness.subjects.component import component
 from harness.testing import CheckpointMismatch
@@ -40,18 +41,102 @@ def test_generated_lives_respect_the_subject(scenario):
     """A subject saved between calls is saved at its boundaries only, in every cycle, to files."""
     assert {0, 4, 8, 12, 16}.issuperset(scenario.save_points)
     assert scenario.medium == "file"
+    assert scenario.save_point in ("start", "boundary")
+
+
+class Parallel:
+    """Three environments or one, in rollouts of two steps each; the warm-up takes three."""
+
+    name = "parallel"
+    choices = MappingProxyType({"n_envs": (3, 1), "depth": (1, 2)})
+    implied = MappingProxyType({"n_envs": 3})
+    media = ("memory", "deepcopy")
+
+    def stride(self, scenario):
+        """All environments step at once."""
+        return scenario.options.get("n_envs", 3)
+
+    def warm_up(self, scenario):
+        """Three steps of every environment."""
+        return 3 * self.stride(scenario)
+
+    def boundaries(self, scenario):
+        """Two steps of every environment."""
+        every = 2 * self.stride(scenario)
+        return range(every, scenario.length + 1, every)
+
+
+def test_save_points_are_told_apart_by_what_is_special_about_them():
+    """In strides of the subject, with the warm-up it states."""
+    assert points_by_kind(Parallel(), 18) == {
+        "start": [0],
+        "first step": [3],
+        "warm-up": [6],
+        "past warm-up": [12],
+        "mid-rollout": [9, 15],
+    }
+    assert points_by_kind(Segmented(), 16) == {"start": [0], "boundary": [4, 8, 12]}
+
+
+@settings(max_examples=200, deadline=None)
+@given(strategies.scenarios(Parallel(), choices={"depth": (5,)}))
+def test_options_are_drawn_from_what_the_subject_offers(scenario):
+    """Its choices, or those given in their place; what is implied is not said."""
+    assert scenario.options.items() <= {("n_envs", 1), ("depth", 5)}
+    assert "depth" in scenario.options
+    stride = scenario.options.get("n_envs", 3)
+    assert all(step % stride == 0 and step <= scenario.length for step in scenario.save_points)
+    assert scenario.medium in Parallel.media
+
+
+def test_everything_offered_is_drawn():
+    """No option, kind of save point, medium or number of cycles is out of reach."""
+    seen = set()
+
+    @settings(max_examples=400, deadline=None, database=None, derandomize=True)
+    @given(strategies.scenarios(Parallel()))
+    def look(s):
+        seen.update(
+            [
+                s.save_point,
+                s.medium,
+                s.cycles,
+                f"gap {s.gap > 0}",
+                *((k, v) for k, v in s.options.items()),
+            ]
+        )
+
+    look()
+    offered = {
+        "memory",
+        "deepcopy",
+        ("n_envs", 1),
+        ("depth", 1),
+        ("depth", 2),
+        "gap True",
+        "gap False",
+    }
+    assert seen == offered | set(SAVE_POINTS) | {1, 2, 3, 4, 5}
+
+
+@pytest.mark.parametrize("kind", SAVE_POINTS)
+def test_lives_can_be_kept_to_one_kind_of_save_point(kind):
+    """A campaign that wants one kind gets no other."""
+    drawn = find(strategies.scenarios(Parallel(), save_points=(kind,)), lambda _: True)
+    assert drawn.save_point == kind
 
 
 @pytest.mark.parametrize("medium", ["file", "memory"])
 @pytest.mark.parametrize("save_at", [0, 1, 23])
 def test_every_save_point_and_medium_is_drawn(save_at, medium):
     """First, early and last save points are within reach, on every medium."""
+    length = natural_length(examples.scaler)
     drawn = find(
-        strategies.scenarios(examples.scaler),
+        strategies.scenarios(examples.scaler, length=length),
         lambda s: s.save_at == save_at and s.medium == medium and s.cycles == 3,
         settings=settings(max_examples=5000, suppress_health_check=list(HealthCheck)),
     )
-    assert drawn.length == natural_length(examples.scaler)
+    assert drawn.length == length
 
 
 def test_own_lives_of_a_subject_reach_both_media_and_several_cycles():
