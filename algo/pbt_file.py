@@ -26,8 +26,22 @@ from algo.run_state.claims import require_keys
 from algo.run_state.streams import prepare_streams
 
 KIND = "Population"
-_ENTRIES = ("settings", "members", "generator", "total_timesteps", "round", "turn")
-_MEMBER = ("seed", "hyperparameters", "score", "history", "until", "run")
+_ENTRIES: dict[str, tuple[type, ...]] = {
+    "settings": (dict,),
+    "members": (list,),
+    "generator": (np.random.Generator,),
+    "total_timesteps": (int,),
+    "round": (int,),
+    "turn": (int,),
+}
+_MEMBER: dict[str, tuple[type, ...]] = {
+    "seed": (int,),
+    "hyperparameters": (dict,),
+    "score": (float, type(None)),
+    "history": (list,),
+    "until": (int,),
+    "run": (dict,),
+}
 _OWN_FITNESS = "mean_episode_return"
 # where output goes is the caller's business
 _OUTPUT = ("verbose", "tensorboard_log")
@@ -105,16 +119,26 @@ def read_population(path: str | Path) -> dict[str, Any]:
             f"{str(path)!r} holds a {manifest['kind']}, expected a {KIND}: load it with "
             f"{manifest['kind']}.load"
         )
-    require_keys("population", tree, _ENTRIES)
+    _require_entries("population", tree, _ENTRIES)
     for index, state in enumerate(tree["members"]):
-        require_keys(f"members[{index}]", state, _MEMBER)
-    legal = type(tree["generator"]) is np.random.Generator and len(tree["members"]) >= 2
-    if not legal or tree["turn"] not in range(len(tree["members"]) + 1):
+        _require_entries(f"members[{index}]", state, _MEMBER)
+    size, turn = len(tree["members"]), tree["turn"]
+    if size < 2 or turn not in range(size + 1):
         raise MismatchedCheckpoint(
-            f"{str(path)!r} has {len(tree['members'])} members at turn {tree['turn']!r} and the "
-            f"generator {tree['generator']!r:.80}: it was not written by this version"
+            f"{str(path)!r} has {size} members of which {turn} have trained in this round, "
+            "expected two members or more: load another checkpoint"
         )
     return tree  # type: ignore[no-any-return]
+
+
+def _require_entries(where: str, state: Any, expected: Mapping[str, tuple[type, ...]]) -> None:
+    require_keys(where, state, expected)
+    for name, kinds in expected.items():
+        if type(state[name]) not in kinds:
+            raise MismatchedCheckpoint(
+                f"{where}[{name!r}] is {state[name]!r:.80}, expected {kinds[0].__name__}: load "
+                "another checkpoint"
+            )
 
 
 def prepare_member(member: Member, state: dict[str, Any], explored: Mapping[str, Any]) -> Apply:
@@ -141,7 +165,7 @@ def prepare_member(member: Member, state: dict[str, Any], explored: Mapping[str,
     def apply() -> None:
         restore()
         member.streams = run["parts"]["streams"]
-        for name in _MEMBER[1:-1]:
+        for name in _MEMBER.keys() - {"seed", "run"}:
             setattr(member, name, state[name])
 
     return apply
@@ -156,8 +180,8 @@ def _require_same_configuration(member: Member, saved: dict[str, Any]) -> None:
     ]
     if wrong:
         raise MismatchedCheckpoint(
-            f"make builds member {member.index} with {', '.join(wrong)}: let it build the members "
-            "as those of the run were"
+            f"make builds member {member.index} with {', '.join(wrong)}, expected what was saved: "
+            "let it build the members as those of the run were"
         )
 
 

@@ -57,7 +57,7 @@ class Member:
         with preserved_streams():
             set_random_seed(seed)
             self.model = make(seed)
-            _require_fresh(self.model, index)
+            _require_usable(self.model, index, seed)
             self.streams: dict[str, Any] | None = save_streams()
         self.hyperparameters: dict[str, float] = {}
         self.score: float | None = None
@@ -232,22 +232,30 @@ def _fresh_optimizer(member: Member) -> tuple[dict[str, Any], dict[str, Any]]:
     return {name: state[name] for name in ("states", "entries", "own")}, streams
 
 
-def _require_fresh(model: Any, index: int) -> None:
+def _require_usable(model: Any, index: int, seed: int) -> None:
     """Checks what `make` returned.
 
     Raises:
         TypeError: it is no DistributionalPPO.
-        ValueError: it has no environment, or is in the middle of a `learn()`.
+        ValueError: it has no environment or another seed, or is in the middle of a `learn()`.
     """
     if not isinstance(model, DistributionalPPO):
         raise TypeError(
-            f"make({index=}) returned {type(model).__name__}: expected a DistributionalPPO"
+            f"make returned {type(model).__name__} for member {index}: expected a DistributionalPPO"
         )
-    if model.env is None or model._loop.learning:
-        state = "in the middle of a learn()" if model._loop.learning else "without an environment"
+    problem = None
+    if model.env is None:
+        problem = "without an environment"
+    elif model._loop.learning:
+        problem = "in the middle of a learn()"
+    elif model.seed != seed:
+        # without it the environment would be seeded by the system, and no run could be repeated
+        problem = f"with the seed {model.seed} instead of {seed}"
+    if problem is not None:
         raise ValueError(
-            f"make returned a model {state} for member {index}: expected one with an environment "
-            "that is not training"
+            f"make returned a model {problem} for member {index}: expected one in an environment "
+            "of its own, not training, with the seed that make got: "
+            "DistributionalPPO(..., seed=seed)"
         )
 
 

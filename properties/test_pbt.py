@@ -1,0 +1,202 @@
+"""Laws of whole populations, in every leaf that the harness finds: exchange, isolation, resume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stable_baselines3.common.callbacks import BaseCallback
+
+from algo import Choice, DistributionalPPO, LogUniform, Population, Uniform
+from algo.parts import PARTS
+from algo.pbt_member import Member
+from algo.pbt_selection import SELECTIONS
+from algo.pbt_settings import OPTIMIZERS
+from harness.capture import capture, capture_roots, capture_streams
+from harness.compare import compare
+from harness.exclusions import Exclusion
+from harness.randomness import poison
+from harness.snapshot import Snapshot
+from harness.subjects.sb3 import OUTPUT, WALL_CLOCK
+from properties.combinations import EXCLUSIONS
+from tests.algo.small import make_env, make_model
+
+EXPLORE = {
+    "learning_rate": LogUniform(1e-4, 1e-2),
+    "ent_coef": Uniform(0.0, 0.02),
+    "n_epochs": Choice((1, 2, 3)),
+    "vgs_kwargs.alpha": Uniform(0.01, 1.0),
+}
+TOTAL, INTERVAL = 80, 32  # three rounds of 32, 32 and 16 steps, in rollouts of 16
+_MUTABLE = ("tensor", "array", "list", "dict", "set", "deque", "object", "module_object", "rng")
+_OF_MEMBERS = [
+    Exclusion(pattern=f"population.members[*].{item.pattern}", reason=item.reason)
+    if item.pattern.startswith("model")
+    else item
+    for item in (*WALL_CLOCK, OUTPUT, *EXCLUSIONS)
+]
+
+
+def make(seed: int) -> DistributionalPPO:
+    """A model with every part on, in an environment whose returns differ."""
+    return make_model(make_env("Pendulum-v1"), seed=seed)
+
+
+def make_used(seed: int) -> DistributionalPPO:
+    """What a load must overwrite: other weights, moments, streams and episodes, all moved on."""
+    model = make_model(make_env("Pendulum-v1"), seed=seed + 1).learn(32)
+    model.seed = seed
+    return model
+
+
+def make_population(size: int = 3, **settings: Any) -> Population:
+    """A small population that exchanges after 32 and 64 steps."""
+    options = {"explore": EXPLORE, "interval": INTERVAL, "seed": 5, **settings}
+    return Population(make, size=size, **options)
+
+
+def picture(population: Population) -> Snapshot:
+    """Every leaf of the population, but for wall clocks, loggers and callbacks."""
+    return capture(population, name="population", exclusions=_OF_MEMBERS)
+
+
+def learned(member: Member) -> dict[str, Any]:
+    """The live objects behind everything that is exchanged."""
+    model = member.model
+    roots: dict[str, Any] = {
+        "parameters": dict(model.policy.named_parameters()),
+        "buffers": dict(model.policy.named_buffers()),
+        "hyperparameters": member.hyperparameters,
+    }
+    components = {part.name for part in PARTS if part.learned} - {"policy"}
+    for name in components:
+        live: Any = model
+        for step in name.split("."):
+            live = getattr(live, step)
+        roots[name] = live
+    return roots
+
+
+def common(loser: object, donor: object) -> set[str]:
+    """What two objects share: storage, and objects that can change."""
+    exclusions = [
+        Exclusion(pattern=f"{name}{item.pattern.removeprefix('model')}", reason=item.reason)
+        for name in ("loser", "donor")
+        for item in (OUTPUT, *EXCLUSIONS)
+    ]
+    both = capture_roots({"loser": loser, "donor": donor}, exclusions)
+    groups = [*both.shared_memory]
+    groups += [group for group in both.aliases if both[group[0]].kind in _MUTABLE]
+    return {str(group[0]) for group in groups if len({str(path)[:5] for path in group}) > 1}
+
+
+class CallAt(BaseCallback):
+    """Calls a function of no arguments at one environment step."""
+
+    def __init__(self, at: int, act: Callable[[], None]) -> None:
+        super().__init__()
+        self.at, self.act = at, act
+
+    def _on_step(self) -> bool:
+        if self.num_timesteps == self.at:
+            self.act()
+        return True
+
+
+def run_saving(population: Population, folder: Path) -> list[Path]:
+    """Trains to the end; saves before, between all members, and inside members at odd steps."""
+    files: list[Path] = []
+
+    def save(name: str) -> None:
+        files.append(folder / f"{name}.zip")
+        population.save(files[-1])
+
+    def callback(member: Member) -> list[BaseCallback]:
+        # in mid-rollout, at its end, and in mid-rollout after an exchange
+        points = {0: (5, 48), 1: (23, 70)}.get(member.index, ())
+        return [CallAt(at, lambda at=at: save(f"inside-{member.index}-{at}")) for at in points]
+
+    save("before")
+    for member in population.intervals(TOTAL, callback):
+        save(f"after-{member.model.num_timesteps}-{member.index}")
+    return files
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("selection", SELECTIONS)
+@pytest.mark.parametrize("size", [2, 3])
+def test_population_resumed_from_anywhere_equals_the_one_that_never_stopped(
+    size: int, selection: str, optimizer: str, tmp_path: Path
+) -> None:
+    """Saved before, between and inside the intervals, through one more load, in every leaf."""
+    settings: dict[str, Any] = {"selection": selection, "optimizer": optimizer}
+    whole = make_population(size, **settings).learn(TOTAL)
+    assert any(entry["copied_from"] is not None for m in whole.members for entry in m.history)
+    expected = picture(whole)
+    saving = make_population(size, **settings)
+    files = run_saving(saving, tmp_path)
+    assert compare(expected, picture(saving)).mismatches == ()
+    assert len(files) == 1 + 3 * size + 4
+    for number, file in enumerate(files):
+        poison(number)
+        before = capture_streams()
+        resumed = Population.load(file, make_used)
+        if number % 2:
+            resumed.save(tmp_path / "again")
+            resumed = Population.load(tmp_path / "again", make_used)
+        resumed.learn(TOTAL)
+        assert compare(expected, picture(resumed)).mismatches == (), file.name
+        assert compare(before, capture_streams()).mismatches == (), "the caller's streams moved"
+
+
+def test_load_gives_back_every_leaf(tmp_path: Path) -> None:
+    """The population right after a load equals the one that was saved, exchanges in it."""
+    population = make_population()
+    for member in population.intervals(TOTAL):
+        population.save(tmp_path / "population")
+        loaded = Population.load(tmp_path / "population", make_used)
+        diff = compare(picture(population), picture(loaded), _OF_MEMBERS)
+        assert diff.mismatches == (), member
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_exploit_gives_every_learned_leaf_and_shares_none(optimizer: str) -> None:
+    """Loser equals donor bit for bit in what is exchanged, and no storage is common to them."""
+    population = make_population(optimizer=optimizer)
+    for _ in zip(range(3), population.intervals(TOTAL), strict=False):
+        pass
+    loser, donor = population.members[0], population.members[2]
+    before = common(loser.model, donor.model)
+    population.exploit(loser, donor)
+    expected, got = capture(learned(donor)), capture(learned(loser))
+    different = {str(m.keypath) for m in compare(expected, got).mismatches}
+    if optimizer == "copy":
+        assert different == set()
+    else:
+        assert different
+        assert all(path.startswith("['policy.optimizer']") for path in different), different
+        assert len(loser.model.policy.optimizer.state) == 0
+    assert common(learned(loser), learned(donor)) == set()
+    assert common(loser.model, donor.model) == before
+
+
+def test_training_one_member_moves_no_leaf_of_another() -> None:
+    """After an exchange too, only the member that trains changes; the others not in one bit."""
+    population = make_population()
+    pictures: list[Snapshot] = []
+    rounds = 0
+    for member in population.intervals(TOTAL):
+        others = [other for other in population.members if other is not member]
+        if pictures and population.round == rounds and population.turn > 1:
+            for other in others:
+                assert compare(pictures[other.index], _alone(other)).mismatches == (), other
+            assert compare(pictures[member.index], _alone(member)).mismatches
+        rounds = population.round
+        pictures = [_alone(each) for each in population.members]
+
+
+def _alone(member: Member) -> Snapshot:
+    exclusions = (*WALL_CLOCK, OUTPUT, *EXCLUSIONS)
+    return capture_roots({"model": member.model, "streams": member.streams}, exclusions)
