@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MKL_NUM_THREADS", "1")
@@ -11,3 +12,17 @@ import torch
 
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
+
+
+def pytest_ckpt_subjects(config: Any) -> list[Any]:
+    """Our own subjects, for the laws in properties/."""
+    from properties import components, space
+
+    return [
+        space.OURS,
+        components.ADAPTIVE_UPGD,
+        components.UPGD_ALONE,
+        components.VGS,
+        components.KL_PENALTY,
+        components.NORMALIZER,
+    ]

@@ -41,6 +41,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("ckpt_profile", "Hypothesis profile of fuzz cases", default="ckpt-dev")
 
 
+class CkptHooks:
+    """What a conftest may implement."""
+
+    @pytest.hookspec
+    def pytest_ckpt_subjects(self, config: pytest.Config) -> Any:
+        """Subjects, as a list, for every test that asks for the argument `ckpt_subject`."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """https://docs.pytest.org/en/stable/reference/reference.html#pytest.hookspec.pytest_addhooks."""
+    pluginmanager.add_hookspecs(CkptHooks)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs a test that takes `ckpt_subject` once for each subject that a conftest offers."""
+    if "ckpt_subject" not in metafunc.fixturenames:
+        return
+    offered = metafunc.config.hook.pytest_ckpt_subjects(config=metafunc.config)
+    named = {subject.name: subject for subjects in offered for subject in subjects}
+    if not named:
+        raise pytest.UsageError(
+            f"{metafunc.function.__name__} asks for ckpt_subject and nobody offers one: write "
+            "`def pytest_ckpt_subjects(config): return [...]` in conftest.py"
+        )
+    params = [pytest.param(named[name], id=name) for name in sorted(named)]
+    metafunc.parametrize("ckpt_subject", params)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Pins one thread while no conftest has imported torch yet: bits depend on the number."""

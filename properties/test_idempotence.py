@@ -1,0 +1,11 @@
+"""What is saved right after a load is what was loaded."""
+
+from __future__ import annotations
+
+from harness.strategies import law_holds
+from harness.subjects import Subject
+
+
+def test_idempotence(ckpt_subject: Subject) -> None:
+    """Both files hold the same, entry by entry."""
+    law_holds("idempotence", ckpt_subject)

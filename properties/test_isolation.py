@@ -1,0 +1,11 @@
+"""What is loaded has memory of its own."""
+
+from __future__ import annotations
+
+from harness.strategies import law_holds
+from harness.subjects import Subject
+
+
+def test_isolation(ckpt_subject: Subject) -> None:
+    """Neither the saved run nor a state still held shares what training moves."""
+    law_holds("isolation", ckpt_subject)

@@ -1,0 +1,11 @@
+"""State belongs to names, never to positions."""
+
+from __future__ import annotations
+
+from harness.strategies import law_holds
+from harness.subjects import Subject
+
+
+def test_order(ckpt_subject: Subject) -> None:
+    """With the parameters reversed a load is right or refuses."""
+    law_holds("order", ckpt_subject)

@@ -1,0 +1,11 @@
+"""After every save and load the live run is, leaf by leaf, the one that was saved."""
+
+from __future__ import annotations
+
+from harness.strategies import law_holds
+from harness.subjects import Subject
+
+
+def test_roundtrip(ckpt_subject: Subject) -> None:
+    """After one to five cycles, through every medium, the state is the one that was saved."""
+    law_holds("roundtrip", ckpt_subject)

@@ -1,0 +1,26 @@
+"""A damaged checkpoint is a clear error, and the target stays as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.strategies import law_holds
+from harness.subjects import Subject
+
+TORCH = "torch's own Optimizer.load_state_dict; the model checks before it calls it (algo.parts)"
+LENIENT = {"component:UPGD": TORCH, "component:AdaptiveUPGD": TORCH}
+
+
+def test_strictness(
+    ckpt_subject: Subject,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Truncated, flipped, incomplete, reshaped: an error, or the very state of the intact one."""
+    if ckpt_subject.name in LENIENT:
+        monkeypatch.setenv("CKPT_SCENARIOS", str(tmp_path))  # known, so not to be remembered
+        request.applymarker(pytest.mark.xfail(reason=LENIENT[ckpt_subject.name], strict=True))
+    law_holds("strictness", ckpt_subject)
