@@ -30,6 +30,12 @@ EXPLORE = {
     "vgs_kwargs.alpha": Uniform(0.01, 1.0),
 }
 TOTAL, INTERVAL = 80, 32  # three rounds of 32, 32 and 16 steps, in rollouts of 16
+# of the first member and of the second: at hooks without a step, in mid-rollout and at its end,
+# at the boundary of an interval, and in mid-rollout after an exchange
+INSIDE = {
+    0: ((0, "training_start"), (5, "step"), (48, "step"), (64, "rollout_start")),
+    1: ((0, "rollout_start"), (23, "step"), (32, "rollout_end"), (70, "step")),
+}
 _MUTABLE = ("tensor", "array", "list", "dict", "set", "deque", "object", "module_object", "rng")
 _OF_MEMBERS = [
     Exclusion(pattern=f"population.members[*].{item.pattern}", reason=item.reason)
@@ -93,16 +99,29 @@ def common(loser: object, donor: object) -> set[str]:
 
 
 class CallAt(BaseCallback):
-    """Calls a function of no arguments at one environment step."""
+    """Calls a function of no arguments at one environment step, from one of the hooks."""
 
-    def __init__(self, at: int, act: Callable[[], None]) -> None:
+    def __init__(self, at: int, act: Callable[[], None], hook: str = "step") -> None:
         super().__init__()
-        self.at, self.act = at, act
+        self.at, self.act, self.hook = at, act, hook
+
+    def _call(self, hook: str) -> None:
+        # the counter that the callback itself keeps is not set before the first step
+        if self.model.num_timesteps == self.at and self.hook == hook:
+            self.act()
+
+    def _on_training_start(self) -> None:
+        self._call("training_start")
+
+    def _on_rollout_start(self) -> None:
+        self._call("rollout_start")
 
     def _on_step(self) -> bool:
-        if self.num_timesteps == self.at:
-            self.act()
+        self._call("step")
         return True
+
+    def _on_rollout_end(self) -> None:
+        self._call("rollout_end")
 
 
 def run_saving(population: Population, folder: Path) -> list[Path]:
@@ -114,9 +133,11 @@ def run_saving(population: Population, folder: Path) -> list[Path]:
         population.save(files[-1])
 
     def callback(member: Member) -> list[BaseCallback]:
-        # in mid-rollout, at its end, and in mid-rollout after an exchange
-        points = {0: (5, 48), 1: (23, 70)}.get(member.index, ())
-        return [CallAt(at, lambda at=at: save(f"inside-{member.index}-{at}")) for at in points]
+        points = INSIDE.get(member.index, ())
+        return [
+            CallAt(at, lambda at=at, hook=hook: save(f"{hook}-{member.index}-{at}"), hook)
+            for at, hook in points
+        ]
 
     save("before")
     for member in population.intervals(TOTAL, callback):
@@ -138,7 +159,7 @@ def test_population_resumed_from_anywhere_equals_the_one_that_never_stopped(
     saving = make_population(size, **settings)
     files = run_saving(saving, tmp_path)
     assert compare(expected, picture(saving)).mismatches == ()
-    assert len(files) == 1 + 3 * size + 4
+    assert len(files) == 1 + 3 * size + 8
     for number, file in enumerate(files):
         poison(number)
         before = capture_streams()

@@ -234,18 +234,40 @@ def test_population_cannot_change_a_member_that_is_training() -> None:
         population.learn(96, lambda _: Meddle())
 
 
-def test_fitness_draws_without_moving_the_members() -> None:
-    """An evaluation with random actions costs no member its place in its streams."""
+def test_fitness_draws_without_moving_anybody() -> None:
+    """Random evaluations cost no member its place, nor the caller, and are decided by the seed."""
 
     def drawing(_model: Any) -> float:
-        random.random(), np.random.rand(), torch.rand(1)
-        return 0.0
+        return random.random() + float(np.random.rand()) + float(torch.rand(1))
 
-    options: dict[str, Any] = {"selection": "tournament"}
-    quiet = make_population(fitness=equally_good, **options).learn(64)
-    loud = make_population(fitness=drawing, **options).learn(64)
-    for mine, same in zip(quiet.members, loud.members, strict=True):
+    silent = make_population(selection="tournament", fitness=equally_good)
+    loud = make_population(selection="tournament", fitness=drawing)
+    poison()
+    before = str(save_streams())
+    for population in (silent, loud):
+        population.learn(32)  # one round: nobody copies
+    assert str(save_streams()) == before
+    for mine, same in zip(silent.members, loud.members, strict=True):
         assert different(bits_of(mine), bits_of(same)) == []
+    random.random(), np.random.rand(), torch.rand(1)
+    again = make_population(selection="tournament", fitness=drawing).learn(32)
+    scores = [[member.score for member in population.members] for population in (loud, again)]
+    assert scores[0] == scores[1]
+
+
+def test_what_make_draws_is_decided_by_the_seed() -> None:
+    """An environment with a random setting is the same one after a load, and in the next run."""
+    drawn: list[float] = []
+
+    def make_drawing(seed: int) -> DistributionalPPO:
+        drawn.append(random.random() + float(np.random.rand()) + float(torch.rand(1)))
+        return make(seed)
+
+    make_population(make_drawing)
+    poison()
+    make_population(make_drawing)
+    assert drawn[:2] == drawn[2:]
+    assert drawn[0] != drawn[1]
 
 
 def test_without_any_score_the_population_warns() -> None:

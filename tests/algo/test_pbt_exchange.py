@@ -70,7 +70,8 @@ def test_refused_exchange_names_the_part_and_changes_nothing(part: str, optimize
         options = ODD[part] if len(made) == 2 else {}
         return make_model(make_env("Pendulum-v1"), seed=seed, **options)
 
-    population = make_population(make_odd, optimizer=optimizer)
+    # a tournament draws its pairs before the exchange is refused
+    population = make_population(make_odd, optimizer=optimizer, selection="tournament")
     turns = population.intervals(96)
     next(turns), next(turns)
     before = [bits_of(member) for member in population.members]
