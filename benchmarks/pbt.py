@@ -102,6 +102,11 @@ def main() -> None:
         wins = sum(result["PBT"] >= result[arm] for result in results)
         seeds = " ".join(f"{value:.0f}" for value in found)
         print(f"| {arm} | {statistics.median(found):.0f} | {seeds} | {wins} of {len(results)} |")
+    medians = {arm: statistics.median(result[arm] for result in results) for arm in results[0]}
+    ratio = medians["PBT"] / medians["random search"]
+    # a return may be negative, as in Pendulum, where a ratio says nothing about which is better
+    better = "better" if medians["PBT"] > medians["random search"] else "not better"
+    print(f"PBT is {better} than random search here: ratio of medians {ratio:.2f}")
     print(f"{time.monotonic() - start:.0f} s, {len(results)} of {arguments.seeds} seeds")
 
 
