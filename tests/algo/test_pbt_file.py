@@ -278,3 +278,15 @@ def test_part_that_cannot_be_saved_leaves_the_old_file(tmp_path: Path) -> None:
         population.save(tmp_path / "population")
     assert (tmp_path / "population.zip").read_bytes() == content
     assert [path.name for path in tmp_path.iterdir()] == ["population.zip"]
+
+
+def test_make_that_lacks_what_is_explored_is_refused(tmp_path: Path) -> None:
+    """A scaler whose alpha evolves, and a model built without it."""
+    explore = {"vgs_kwargs.alpha": Uniform(0.1, 1.0)}
+    make_population(explore=explore).save(tmp_path / "population")
+
+    def make_without(seed: int) -> DistributionalPPO:
+        return make_model(make_env("Pendulum-v1"), seed=seed, vgs=False, vgs_kwargs=None)
+
+    with pytest.raises(ValueError, match="needs a gradient scaler, which member 0 has not"):
+        Population.load(tmp_path / "population", make_without)
