@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
+MINUTES ?= 5
 BENCHMARKS = $(filter-out benchmarks/learning.py,$(sort $(wildcard benchmarks/*.py)))
 
 # Bits depend on the number of threads: one, everywhere, set before torch is imported.
@@ -10,10 +11,11 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help gate test lint bench test-oldest
+.PHONY: help gate fuzz test lint bench test-oldest
 
 help:
 	@echo "make gate   generated scenarios of DistributionalPPO, saved, resumed and compared bit for bit"
+	@echo "make fuzz   the same over the whole space for MINUTES=5, with a coverage table; failures are kept"
 	@echo "make test   all tests, on all cores"
 	@echo "make lint   ruff, and mypy in strict mode"
 	@echo "make test-oldest  the tests on the oldest libraries we promise, in a set-up of their own"
@@ -22,6 +24,10 @@ help:
 gate: $(STAMP)
 	@echo "gate: saving, resuming and comparing generated runs of DistributionalPPO"
 	$(BIN)/python -m properties.gate $(ARGS)
+
+fuzz: $(STAMP)
+	@echo "fuzz: generated runs of all our subjects under all laws, for $(MINUTES) minutes"
+	$(BIN)/python -m properties.fuzz --minutes $(MINUTES) --jobs 2 $(ARGS)
 
 test: $(STAMP)
 	@echo "test: pytest on all cores"

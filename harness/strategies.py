@@ -14,6 +14,7 @@ from typing import Any, cast, final
 
 from hypothesis import HealthCheck, Phase, event, given, reject, settings
 from hypothesis import strategies as st
+from hypothesis.database import DirectoryBasedExampleDatabase, MultiplexedDatabase
 
 from harness.errors import VacuousLife
 from harness.lives import (
@@ -55,7 +56,11 @@ PROFILES = tuple(_PROFILES)
 
 
 def register_profiles() -> None:
-    """Registers `ckpt-dev`, `ckpt-ci` and `ckpt-nightly`; a user's own profiles are untouched."""
+    """Registers `ckpt-dev`, `ckpt-ci` and `ckpt-nightly`; a user's own profiles are untouched.
+
+    Where `CKPT_EXAMPLES` names a folder, examples are shared through it, but for `ckpt-ci`, which
+    draws the same ones every time.
+    """
     common: dict[str, Any] = {
         "derandomize": False,  # said, not inherited: where CI is set the default is derandomized
         "deadline": None,
@@ -64,6 +69,9 @@ def register_profiles() -> None:
         "suppress_health_check": (HealthCheck.too_slow, HealthCheck.differing_executors),
     }
     parent = settings.get_profile("default")
+    if shared := os.environ.get("CKPT_EXAMPLES"):
+        own, other = parent.database, DirectoryBasedExampleDatabase(shared)
+        common["database"] = other if own is None else MultiplexedDatabase(own, other)
     for name, values in _PROFILES.items():
         settings.register_profile(name, parent=parent, **{**common, **values})
 

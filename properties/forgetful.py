@@ -6,6 +6,9 @@ from typing import Any
 
 from algo import DistributionalPPO
 from algo.vgs import VarianceGradientScaler
+from harness.subjects.sb3 import sb3
+from properties.combinations import EXCLUSIONS, SMALL
+from properties.space import CHOICES, VARIANTS
 
 
 class Forgetful(DistributionalPPO):
@@ -19,3 +22,15 @@ class Forgetful(DistributionalPPO):
             model.policy.named_parameters(), model.policy.optimizer, **(model.vgs_kwargs or {})
         )
         return model
+
+
+FORGETFUL = sb3(
+    Forgetful,
+    env="CartPole-v1",
+    max_episode_steps=13,
+    exclusions=EXCLUSIONS,
+    strict=True,
+    choices=CHOICES,
+    variants=VARIANTS,
+    **{k: v for k, v in SMALL.items() if k != "vgs_kwargs"},
+)

@@ -8,9 +8,7 @@ import pytest
 
 from harness.strategies import law_holds
 from harness.subjects import Subject
-
-TORCH = "torch's own Optimizer.load_state_dict; the model checks before it calls it (algo.parts)"
-LENIENT = {"component:UPGD": TORCH, "component:AdaptiveUPGD": TORCH}
+from properties.components import LENIENT
 
 
 def test_strictness(

@@ -1,0 +1,79 @@
+"""What a campaign has reached: scenarios by component, save point, medium, cycles and law."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.lives import SAVE_POINTS, media
+from harness.strategies import MOST_CYCLES
+from harness.subjects import Subject
+
+Cell = tuple[str, str]
+"""An axis and one of its values, as text."""
+
+
+def cells_of(subject: Subject, content: Mapping[str, Any], laws: Sequence[str]) -> set[Cell]:
+    """The cells that one scenario, as plain data, lies in."""
+    options = {**getattr(subject, "implied", {}), **content["options"]}
+    cells = {("law", law) for law in laws}
+    cells |= {
+        ("subject", subject.name),
+        ("save point", content["save_point"]),
+        ("medium", content["medium"]),
+        ("cycles", str(content["cycles"])),
+    }
+    if content["cycles"] > 1:
+        cells.add(("between cycles", "more steps" if content["gap"] else "no steps"))
+    return cells | {(name, _word(options[name])) for name in _choices(subject)}
+
+
+def cells_to_fill(subjects: Iterable[Subject], laws: Sequence[str]) -> list[Cell]:
+    """Every cell that a campaign over these subjects can reach, in order."""
+    cells: dict[Cell, None] = {}
+    for subject in subjects:
+        cells[("subject", subject.name)] = None
+        for name, values in _choices(subject).items():
+            cells |= {(name, _word(value)): None for value in values}
+        cells |= {("medium", medium): None for medium in media(subject)}
+    cells |= {("save point", point): None for point in SAVE_POINTS}
+    cells |= {("cycles", str(count)): None for count in range(1, MOST_CYCLES + 1)}
+    cells |= {("between cycles", word): None for word in ("no steps", "more steps")}
+    cells |= {("law", law): None for law in laws}
+    return list(cells)
+
+
+def count(hits: Iterable[Iterable[Cell]]) -> Counter[Cell]:
+    """How many scenarios hit each cell."""
+    return Counter(cell for cells in hits for cell in cells)
+
+
+def table(expected: Sequence[Cell], hits: Mapping[Cell, int]) -> Iterator[str]:
+    """One line an axis; what was never reached says EMPTY."""
+    axes = list(dict.fromkeys(axis for axis, _ in expected))
+    width = max(map(len, axes))
+    for axis in axes:
+        values = [(value, hits.get((axis, value), 0)) for name, value in expected if name == axis]
+        words = [f"{value} {number or 'EMPTY'}" for value, number in values]
+        yield f"{axis:<{width}}  " + ", ".join(words)
+
+
+def empty(expected: Sequence[Cell], hits: Mapping[Cell, int]) -> list[Cell]:
+    """The cells that no scenario hit."""
+    return [cell for cell in expected if not hits.get(cell)]
+
+
+def shape_of(name: str, content: Mapping[str, Any]) -> str:
+    """What two scenarios have in common that differ in nothing but the seed."""
+    return json.dumps([name, {k: v for k, v in content.items() if k != "seed"}], sort_keys=True)
+
+
+def _choices(subject: Subject) -> Mapping[str, Sequence[Any]]:
+    choices: Mapping[str, Sequence[Any]] = getattr(subject, "choices", {})
+    return choices
+
+
+def _word(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, dict) else str(value)

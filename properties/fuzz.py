@@ -1,0 +1,176 @@
+"""A campaign: generated lives of all our subjects under all laws, for as long as you say.
+
+usage: python -m properties.fuzz [--minutes N] [--jobs N] [--seed N] [--records FILE]
+
+A failure does not stop it: it is shrunk, stored as JSON and listed at the end. Where CKPT_EXAMPLES
+names a folder, all campaigns that are given the same one share what Hypothesis found. Exit status:
+1 for a failure, or for a cell of the coverage table that five minutes left empty.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+from typing import Any, TextIO, final
+
+from harness.checks import CHECKS
+from harness.targets import resolve
+from properties.campaign import Failure, Outcome, Stretch, run_stretch
+from properties.components import LENIENT
+from properties.coverage import cells_of, cells_to_fill, count, empty, shape_of, table
+from properties.gate import pin_bits
+
+OURS = "properties.space:OURS"
+COMPONENTS = tuple(
+    f"properties.components:{name}"
+    for name in ("ADAPTIVE_UPGD", "UPGD_ALONE", "VGS", "KL_PENALTY", "NORMALIZER")
+)
+# these run arms of their own in every life: one of them at a time, beside all the others
+_COSTLY = ("order", "component", "fresh_process", "strictness")
+_CHEAP = tuple(law for law in CHECKS if law not in _COSTLY)
+_STRETCH_SECONDS, _SHRINK_SECONDS = 10.0, 60.0
+_MINUTES_TO_FILL = 5.0
+
+
+def stretches(targets: Sequence[str], seed: int, seconds: float) -> Iterator[Stretch]:
+    """What to do, without end: whole algorithms four times a turn, the costly laws in turn."""
+    names = {target: resolve(target, {}).name for target in targets}
+    turns = [t for t in targets if t not in COMPONENTS] * 4 + [
+        t for t in targets if t in COMPONENTS
+    ]
+    costly = cycle(_COSTLY)
+    for number, target in enumerate(cycle(turns)):
+        law = next(costly)
+        if law == "strictness" and names[target] in LENIENT:
+            law = next(costly)
+        yield Stretch(
+            target=target,
+            laws=(*_CHEAP, law),
+            seed=seed + number,
+            seconds=seconds,
+            shrink_seconds=_SHRINK_SECONDS,
+        )
+
+
+@final
+@dataclass(kw_only=True)
+class Campaign:
+    """What has been found so far, and where it is written."""
+
+    records: TextIO
+    start: float = field(default_factory=time.monotonic)
+    kept: list[dict[str, Any]] = field(default_factory=list)
+    failures: dict[str, Failure] = field(default_factory=dict)
+    shapes: set[str] = field(default_factory=set)
+    repeated: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Takes in what a stretch has shown."""
+        for data in outcome.records:
+            self.records.write(json.dumps(data, sort_keys=True) + "\n")
+            self.shapes.add(shape_of(data["subject"], data["scenario"]))
+        self.records.flush()
+        self.kept += outcome.records
+        self.repeated += outcome.repeated
+        for failure in outcome.failures:
+            self.failures.setdefault(failure.key, failure)
+
+    def progress(self) -> str:
+        """One line."""
+        minutes = max(time.monotonic() - self.start, 1e-9) / 60
+        return (
+            f"{minutes:5.1f} min  {len(self.kept)} scenarios  {len(self.shapes)} shapes  "
+            f"{len(self.failures)} failures  {len(self.kept) / minutes:.0f} scenarios/min"
+        )
+
+
+def run_campaign(campaign: Campaign, tasks: Iterator[Stretch], jobs: int, seconds: float) -> None:
+    """Keeps every worker busy until the time is up, and takes in what they found."""
+    until = campaign.start + seconds
+    context = multiprocessing.get_context("spawn")
+    running: set[Future[Outcome]] = set()
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=pin_bits) as pool:
+        while True:
+            while len(running) < jobs and time.monotonic() < until:
+                running.add(pool.submit(run_stretch, _informed(next(tasks), campaign)))
+            if not running:
+                return
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                campaign.add(future.result())
+            print(campaign.progress(), flush=True)
+
+
+def _informed(stretch: Stretch, campaign: Campaign) -> Stretch:
+    import dataclasses
+
+    return dataclasses.replace(stretch, known=frozenset(campaign.failures))
+
+
+def summary(campaign: Campaign, targets: Sequence[str]) -> tuple[list[str], int]:
+    """The lines at the end, and how many cells of the table are empty."""
+    subjects = {target: resolve(target, {}) for target in targets}
+    expected = cells_to_fill(subjects.values(), list(CHECKS))
+    hits = count(
+        cells_of(subjects[data["target"]], data["scenario"], data["laws"]) for data in campaign.kept
+    )
+    verdicts = Counter(data["verdict"] for data in campaign.kept)
+    vacuous = sum(data["vacuous"] for data in campaign.kept)
+    measured = [data for data in campaign.kept if "bare_seconds" in data]
+    cost = sum(data["seconds"] for data in measured)
+    bare = sum(data["bare_seconds"] for data in measured)
+    lines = [
+        *table(expected, hits),
+        campaign.progress(),
+        f"verdicts: {', '.join(f'{word} {n}' for word, n in sorted(verdicts.items()))}; "
+        f"{vacuous} of them vacuous",
+    ]
+    if bare:
+        lines.append(
+            f"cost: {cost / bare:.1f} times bare training of the same lengths ({cost:.1f} s "
+            f"against {bare:.1f} s in {len(measured)} scenarios)"
+        )
+    return lines, len(empty(expected, hits))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments."""
+    made = argparse.ArgumentParser(prog="fuzz", description=__doc__)
+    made.add_argument("--minutes", type=float, default=5.0, help="how long to draw")
+    made.add_argument("--jobs", type=int, default=2, help="worker processes")
+    made.add_argument("--seed", type=int, default=None, help="otherwise the time of day")
+    made.add_argument("--records", type=Path, default=Path("reports/fuzz.jsonl"))
+    made.add_argument("--target", action="append", help="module:name of a subject; ours if none")
+    return made
+
+
+def main() -> int:
+    """Runs a campaign; the exit status."""
+    arguments = parser().parse_args()
+    targets = tuple(arguments.target or (OURS, *COMPONENTS))
+    seed = int(time.time()) if arguments.seed is None else arguments.seed
+    seconds = 60 * arguments.minutes
+    arguments.records.parent.mkdir(parents=True, exist_ok=True)
+    with arguments.records.open("w") as records:
+        campaign = Campaign(records=records)
+        tasks = stretches(targets, seed, min(_STRETCH_SECONDS, seconds))
+        run_campaign(campaign, tasks, arguments.jobs, seconds)
+    lines, lacking = summary(campaign, targets)
+    print("\n".join(lines))
+    print(f"seed {seed}; one record for each scenario in {arguments.records}")
+    for failure in campaign.failures.values():
+        print(f"\n{failure.text}\n  stored: {failure.path or 'not: the harness raised'}")
+    return int(bool(campaign.failures) or (lacking and arguments.minutes >= _MINUTES_TO_FILL) > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
