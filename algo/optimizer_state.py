@@ -74,8 +74,12 @@ def prepare_optimizer(model: Any, state: dict[str, Any]) -> Callable[[], None]:
     for name, values in state["states"].items():
         require_keys(f"policy.optimizer.states[{name!r}]", values, state["entries"][name])
     _require_shapes(parameters, state["states"])
-    if state["own"]:
+    # asked of the optimizer, not of the state: an empty one would pass for "has nothing of its own"
+    keeps_own = hasattr(optimizer, "check_own_state")
+    if keeps_own:
         optimizer.check_own_state(state["own"])
+    else:
+        require_keys("policy.optimizer.own", state["own"], ())
 
     def apply() -> None:
         for group, index in zip(optimizer.param_groups, order, strict=True):
@@ -84,7 +88,7 @@ def prepare_optimizer(model: Any, state: dict[str, Any]) -> Callable[[], None]:
         optimizer.state.clear()
         for name, values in state["states"].items():
             optimizer.state[parameters[name]] = _placed(values, parameters[name])
-        if state["own"]:
+        if keeps_own:
             optimizer.load_own_state(copy.deepcopy(state["own"]))
 
     return apply

@@ -1,0 +1,22 @@
+"""Lives that failed once: each is lived again under the law it broke, for ever after."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.runner import run
+from harness.stored import Stored, read
+from harness.verdict import Verdict
+
+STORED = list(read(Path(__file__).parent / "scenarios"))
+
+
+@pytest.mark.parametrize("stored", STORED, ids=lambda stored: f"{stored.law}-{stored.path.stem}")
+def test_life_that_failed_once_is_exact(stored: Stored) -> None:
+    """The law that it broke holds in it, and so do the others that every gate checks."""
+    subject = stored.case.subject()
+    laws = dict.fromkeys((stored.law, "roundtrip", "resume"))
+    record = run(subject, stored.case.scenario, tuple(laws))
+    assert record.verdict is Verdict.EXACT, str(record.findings)
