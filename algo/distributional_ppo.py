@@ -78,6 +78,15 @@ class DistributionalPPO(Persistent, PPO):  # type: ignore[misc]
         "CnnPolicy": DistributionalActorCriticCnnPolicy,
         "MultiInputPolicy": DistributionalMultiInputActorCriticPolicy,
     }
+    checkpoint_exclusions: ClassVar[dict[str, str]] = {
+        "model._loop.callbacks": "callbacks belong to the caller of learn(), who passes them "
+        "again; their state is in the checkpoint and returns to them there",
+        "model._loop.callback_states": "the saved states of callbacks on their way from the file "
+        "to learn(callback=...)",
+        "model._loop.transition": "what callbacks see of the current step; saved only while one "
+        "has not been called",
+        "model._loop.log": "values on their way from the file to the logger that learn() makes",
+    }
     policy: DistributionalActorCriticPolicy
 
     def __init__(

@@ -1,9 +1,9 @@
 """What is knowingly left out, always with a reason, and never left behind unused."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 from harness.errors import InvalidExclusion, UnusedExclusion
 from harness.keypath import covers
@@ -48,6 +48,25 @@ class Exclusion:
         """
         name, rest = re.match(r"([^.\[*]*)(.*)", self.pattern, re.DOTALL).groups()  # type: ignore[union-attr]
         return Exclusion(pattern=f"{root}[{name!r}]{rest}", reason=self.reason) if name else self
+
+
+def declared(cls: Any) -> tuple[Exclusion, ...]:
+    """What a class says of itself, in an attribute `checkpoint_exclusions`: pattern -> reason.
+
+    It is plain data, so that the class need not know the instrument; without it there are none.
+
+    Raises:
+        InvalidExclusion: the attribute is no mapping of texts to texts.
+    """
+    stated = getattr(cls, "checkpoint_exclusions", {})
+    if not isinstance(stated, Mapping) or not all(
+        isinstance(text, str) for pair in stated.items() for text in pair
+    ):
+        raise InvalidExclusion(
+            f"expected {cls.__name__}.checkpoint_exclusions to map KeyPath patterns to reasons, "
+            f"got {stated!r}: write {{'model.cache': 'computed anew in every step'}}"
+        )
+    return tuple(Exclusion(pattern=pattern, reason=why) for pattern, why in stated.items())
 
 
 def require_used(exclusions: Iterable[Exclusion], used: Iterable[Exclusion]) -> None:

@@ -6,28 +6,10 @@ from typing import Any
 
 from algo import DistributionalPPO
 from algo.schedules import Linear
-from harness.exclusions import Exclusion
+from harness.exclusions import declared
 from harness.subjects.sb3 import Sb3Subject, sb3
 
-EXCLUSIONS = (
-    Exclusion(
-        pattern="model._loop.callbacks",
-        reason="callbacks belong to the caller of learn(), who passes them again; their state is "
-        "in the checkpoint and returns to them there",
-    ),
-    Exclusion(
-        pattern="model._loop.callback_states",
-        reason="the saved states of callbacks on their way from the file to learn(callback=...)",
-    ),
-    Exclusion(
-        pattern="model._loop.transition",
-        reason="what callbacks see of the current step; saved only while one has not been called",
-    ),
-    Exclusion(
-        pattern="model._loop.log",
-        reason="values on their way from the file to the logger that learn() makes",
-    ),
-)
+EXCLUSIONS = declared(DistributionalPPO)
 
 SMALL: dict[str, Any] = {
     "normalize_returns": False,
@@ -79,7 +61,6 @@ def subjects() -> dict[str, Sb3Subject]:
             DistributionalPPO,
             env=environment,
             max_episode_steps=13,  # resets and time limits in every run, however short
-            exclusions=EXCLUSIONS,
             strict=True,
             **{**SMALL, **options},
         )

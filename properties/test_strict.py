@@ -12,6 +12,12 @@ from harness.verdict import Verdict
 from properties.combinations import EXCLUSIONS, OPTIONS, subjects
 
 
+def test_declared_exclusions_are_all_of_them() -> None:
+    """What the class says of itself reaches every subject built on it, and nothing is added."""
+    assert len(EXCLUSIONS) == 4
+    assert all(subject.own_exclusions == EXCLUSIONS for subject in subjects().values())
+
+
 @pytest.mark.parametrize("combination", OPTIONS)
 @pytest.mark.parametrize("save_at", [16, 40])
 def test_every_check_holds_on_every_combination(combination: str, save_at: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.errors import InvalidSubject
-from harness.exclusions import Exclusion
+from harness.exclusions import Exclusion, declared
 from harness.randomness import preserved_streams
 from harness.subjects.calls import built, require_arity
 from harness.subjects.loop import LoopSubject
@@ -36,7 +36,8 @@ def component(
         load: as for `loop`; `part.load_state_dict(state)` if neither it nor `save` is given.
         observe: `observe(part)` gives the objects that are its state, by name.
         name: how reports call it; otherwise its class.
-        exclusions: what is not compared, each with its reason.
+        exclusions: what is not compared, each with its reason, on top of what its class declares
+            as `checkpoint_exclusions`, a mapping of pattern -> reason.
         strict: whether every difference fails, not only those that change the future.
         copies: "pickle" and "deepcopy", where a copy of the part is to be as good as a checkpoint.
 
@@ -56,7 +57,7 @@ def component(
         observe=observe,
         name=name or f"component:{kind.__name__}",
         root="component",
-        exclusions=tuple(exclusions),
+        exclusions=(*declared(kind), *exclusions),
         strict=strict,
         copies=tuple(copies),
         keeps_streams=True,

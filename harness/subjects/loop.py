@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, final
 
 from harness.errors import InvalidSubject, StepFailed
-from harness.exclusions import Exclusion
+from harness.exclusions import Exclusion, declared
 from harness.randomness import Streams, poison, seed_all
 from harness.scenario import Scenario
 from harness.subjects import Visits, container
@@ -44,7 +44,8 @@ def loop(
         observe: `observe(live)` gives the objects that are the run's state, by name; without it
             all that hangs on the run.
         name: how reports call it; otherwise the name of what `make` or `step` belongs to.
-        exclusions: what is not compared, each with its reason.
+        exclusions: what is not compared, each with its reason, on top of what a class given as
+            `make` declares as `checkpoint_exclusions`, a mapping of pattern -> reason.
         strict: whether every difference fails, not only those that change the future.
 
     Raises:
@@ -60,7 +61,7 @@ def loop(
         load_run=require_arity("load", load, (1, 2), "write load(live, source) or load(source)"),
         observe=observe,
         name=name or f"loop:{_called(make, step)}",
-        exclusions=tuple(exclusions),
+        exclusions=(*(declared(make) if isinstance(make, type) else ()), *exclusions),
         strict=strict,
     )
 

@@ -18,7 +18,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
-from harness.exclusions import Exclusion
+from harness.exclusions import Exclusion, declared
 from harness.scenario import Scenario
 from harness.subjects import Visits
 
@@ -63,7 +63,8 @@ def sb3(
     Args:
         algorithm: the class.
         env: a registered environment's name, or a function that makes a vectorised environment.
-        exclusions: what is not compared, on top of the wall-clock fields.
+        exclusions: what is not compared, on top of the wall-clock fields and of what the class
+            declares as `checkpoint_exclusions`, a mapping of KeyPath pattern -> reason.
         save_extras: whether to save replay buffer and `VecNormalize` to files of their own;
             otherwise decided by the class.
         strict: whether every difference fails, not only those that change the future.
@@ -77,12 +78,14 @@ def sb3(
     stock = algorithm.save.__module__.partition(".")[0] in ("stable_baselines3", "sb3_contrib")
     extras = stock if save_extras is None else save_extras
     named = {axis: tuple(values) for axis, values in (variants or {}).items()}
+    own = tuple(dict.fromkeys((*declared(algorithm), *exclusions)))
     return Sb3Subject(
         algorithm=algorithm,
         options={"env": env, **options},
         choices={**_offered(algorithm, {"env": env, **options}), **(choices or {}), **named},
         variants=variants or {},
-        exclusions=(*WALL_CLOCK, OUTPUT, *exclusions),
+        exclusions=(*WALL_CLOCK, OUTPUT, *own),
+        own_exclusions=own,
         save_extras=extras,
         between_calls=stock,
         strict=strict,
@@ -97,6 +100,7 @@ class Sb3Subject:
     algorithm: type[BaseAlgorithm]
     options: Mapping[str, Any]
     exclusions: Sequence[Exclusion] = field(default=WALL_CLOCK)
+    own_exclusions: Sequence[Exclusion] = ()
     save_extras: bool = False
     between_calls: bool = False
     strict: bool = False

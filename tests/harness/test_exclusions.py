@@ -1,11 +1,12 @@
 """Exclusions: a reason each, and none left over."""
 
 import pickle
+from typing import ClassVar
 
 import pytest
 
 from harness.errors import InvalidExclusion, UncapturableLeaf, UnusedExclusion
-from harness.exclusions import Exclusion, require_used
+from harness.exclusions import Exclusion, declared, require_used
 from harness.keypath import KeyPath
 
 CLOCK = Exclusion(pattern="start_time", reason="wall clock")
@@ -46,3 +47,25 @@ def test_errors_travel_between_processes(error):
 def test_used_exclusions_pass():
     """Nothing is raised when each exclusion covered something somewhere."""
     require_used([CLOCK, OTHER], used={OTHER, CLOCK})
+
+
+def test_class_declares_its_exclusions_as_plain_data():
+    """Pattern and reason of each, inherited by subclasses; a class that says nothing has none."""
+
+    class Trainer:
+        checkpoint_exclusions: ClassVar = {"run.cache": "computed anew in every step"}
+
+    class Extended(Trainer):
+        pass
+
+    expected = (Exclusion(pattern="run.cache", reason="computed anew in every step"),)
+    assert declared(Trainer) == declared(Extended) == expected
+    assert declared(int) == ()
+
+
+@pytest.mark.parametrize("stated", [["run.cache"], {"run.cache": None}, "run.cache"])
+def test_declaration_of_another_form_is_refused(stated):
+    """The message names the class, shows the value and what to write."""
+    wrong = type("Wrong", (), {"checkpoint_exclusions": stated})
+    with pytest.raises(InvalidExclusion, match=r"Wrong\.checkpoint_exclusions to map .*: write"):
+        declared(wrong)
