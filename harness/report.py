@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 RecordData: TypeAlias = Mapping[str, Any]
 
 _SHOWN = 8
+_SHOWN_OF_OWNER = 3
+_SHOWN_LOST = 4
 _INAPPLICABLE = " does not apply: "
 _NEXT = {
     "purity": "make save() read only: it must change neither the run nor a random stream",
@@ -78,12 +80,39 @@ def next_step(record: RecordData, finding: Mapping[str, Any] | None) -> str:
     if finding is None or finding["check"] in _NEXT:
         return _NEXT[finding["check"] if finding else "ERROR"]
     lost = [keypath_of(line) for line in causes(record)]
+    if len(lost) > _SHOWN_LOST:
+        return f"save and restore {', '.join(_by_owner(record))}"
     return f"save and restore {_listed(lost or _candidates(record, finding))}"
 
 
 def causes(record: RecordData) -> list[str]:
     """The mismatches whose loss explains the difference, where attribution has found them."""
     return list((record.get("attribution") or {}).get("causes", ()))
+
+
+def _by_owner(record: RecordData) -> dict[str, list[str]]:
+    """The causes by the object that holds them: `model.env`, `streams.torch`."""
+    listed = causes(record)
+    grouped: dict[str, list[str]] = {}
+    stated = record["attribution"].get("owners") or map(keypath_of, listed)
+    for owner, line in zip(stated, listed, strict=True):
+        grouped.setdefault(owner, []).append(line)
+    return grouped
+
+
+def _causes(record: RecordData, flag: str) -> list[str]:
+    listed = causes(record)
+    if len(listed) <= _SHOWN_LOST:
+        return listed
+    most = _SHOWN if len(listed) <= _SHOWN else _SHOWN_OF_OWNER
+    lines = []
+    for owner, owned in _by_owner(record).items():
+        if len(owned) == 1:
+            lines += owned
+            continue
+        lines.append(f"{owner}: {len(owned)} leaves")
+        lines += [f"  {line}" for line in _cut(owned, flag, most)]
+    return lines
 
 
 def _candidates(record: RecordData, finding: Mapping[str, Any]) -> list[str]:
@@ -114,7 +143,8 @@ def _findings(record: RecordData, finding: Mapping[str, Any], flag: str) -> list
     if attribution:
         when += f"; {_explanation(attribution)}"
     others = [other for other in record["findings"] if other is not finding]
-    lines = [when, *_cut(causes(record) or finding["mismatches"], flag)]
+    shown = _causes(record, flag) if causes(record) else _cut(finding["mismatches"], flag)
+    lines = [when, *shown]
     lines += _inert(attribution.get("inert", ()), flag) if causes(record) else []
     lines += [f"not reached: {path}: {reason}" for path, reason in _unreached(attribution)]
     return lines + [f"also: {o['check']} at step {o['step']}: {_count(o)}" for o in others]
@@ -131,10 +161,10 @@ def _unreached(attribution: Mapping[str, Any]) -> Sequence[Sequence[str]]:
     return () if attribution.get("complete", True) else attribution["unreachable"]
 
 
-def _cut(lines: Sequence[str], flag: str) -> list[str]:
-    if not flag or len(lines) <= _SHOWN:
+def _cut(lines: Sequence[str], flag: str, most: int = _SHOWN) -> list[str]:
+    if not flag or len(lines) <= most:
         return list(lines)
-    return [*lines[:_SHOWN], f"({len(lines) - _SHOWN} more, see {flag})"]
+    return [*lines[:most], f"({len(lines) - most} more, see {flag})"]
 
 
 def _inert(inert: Sequence[str], flag: str) -> list[str]:
@@ -152,8 +182,8 @@ def _count(finding: Mapping[str, Any]) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     shown = list(dict.fromkeys(names))
-    tail = f" and {len(shown) - 4} more" if len(shown) > 4 else ""
-    return ", ".join(shown[:4]) + tail
+    tail = f" and {len(shown) - _SHOWN_LOST} more" if len(shown) > _SHOWN_LOST else ""
+    return ", ".join(shown[:_SHOWN_LOST]) + tail
 
 
 def matrix(records: Sequence[RecordData]) -> list[str]:

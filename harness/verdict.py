@@ -70,8 +70,12 @@ class Attribution:
     @property
     def groups(self) -> tuple[str, ...]:
         """The owners of the causes: `model._last_obs`, `model.env`, `streams.torch`."""
-        owners = [str(KeyPath(*mismatch.keypath.segments[:2])) for mismatch in self.causes]
-        return tuple(dict.fromkeys(owners))
+        return tuple(dict.fromkeys(self.owners))
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """The owner of each cause, in the order of the causes."""
+        return tuple(str(KeyPath(*mismatch.keypath.segments[:2])) for mismatch in self.causes)
 
     def __str__(self) -> str:
         count = len(self.candidates)
@@ -156,6 +160,7 @@ def _as_plain(attribution: Attribution | None) -> dict[str, Any] | None:
     return {
         "summary": str(attribution),
         "causes": [str(mismatch) for mismatch in attribution.causes],
+        "owners": list(attribution.owners),
         "inert": [str(mismatch.keypath) for mismatch in attribution.inert],
         "unreachable": [list(pair) for pair in attribution.unreachable],
         "complete": attribution.complete,

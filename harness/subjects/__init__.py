@@ -18,7 +18,8 @@ For generated lives a subject may offer more; what it lacks has a plain answer:
 | `media` | those of `harness.scenario.MEDIA` that can carry its state |
 | `stride(scenario)` | steps between two moments at which it can be visited; otherwise 1 |
 | `warm_up(scenario)` | steps before anything is learned; otherwise the first boundary |
-| `natural_length` | steps that show all it does; otherwise a few boundaries |
+| `natural_length` | steps that show all it does; None or nothing for a few boundaries |
+| `fitted(scenario)` | option -> value that the life's length decided; the command line says so |
 """
 
 from __future__ import annotations

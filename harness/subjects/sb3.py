@@ -25,6 +25,8 @@ from harness.subjects import Visits
 # options that build the environment; all others go to the algorithm
 _OF_ENV = ("env", "n_envs", "max_episode_steps", "normalize")
 _OF_NAMED_ENV = {"n_envs": 1, "max_episode_steps": None, "normalize": False}
+# the steps of a short life before an off-policy algorithm learns; SB3 waits for 100 or more
+_STARTS = 16
 _CLOCK = "wall clock: seconds since a start that differs from run to run"
 
 OUTPUT = Exclusion(
@@ -73,7 +75,8 @@ def sb3(
         variants: further choices, of several options at once: what a life calls it -> name of
             each value -> options. Without a word the first is in force.
         **options: `n_envs`, `max_episode_steps` and `normalize` (VecNormalize) for a named
-            environment; all others are the algorithm's own.
+            environment; all others are the algorithm's own. Without a word `buffer_size` is the
+            length of the life and `learning_starts` 16: a million steps would show no more.
     """
     stock = algorithm.save.__module__.partition(".")[0] in ("stable_baselines3", "sb3_contrib")
     extras = stock if save_extras is None else save_extras
@@ -123,6 +126,18 @@ class Sb3Subject:
     def media(self) -> tuple[str, ...]:
         """Files of their own for what SB3 saves apart; `set_parameters` always."""
         return ("file", "parameters") if self.save_extras else ("file", "memory", "parameters")
+
+    @property
+    def natural_length(self) -> int | None:
+        """Past the warm-up of an off-policy algorithm and as long again; None for others."""
+        starts = self._option("learning_starts", Scenario(length=1, save_at=0))
+        return None if starts is None else max(3 * _STARTS, 2 * int(starts))
+
+    def fitted(self, scenario: Scenario) -> Mapping[str, Any]:
+        """What the length of a life decides where nobody else has, instead of SB3's defaults."""
+        known = inspect.signature(self.algorithm.__init__).parameters
+        fitting = {"buffer_size": scenario.length, "learning_starts": _STARTS}
+        return {k: v for k, v in fitting.items() if k in known and k not in self._given(scenario)}
 
     def stride(self, scenario: Scenario) -> int:
         """Every environment takes a step at once."""
@@ -197,6 +212,9 @@ class Sb3Subject:
         return range(every, scenario.length + 1, every)
 
     def _laid(self, scenario: Scenario) -> dict[str, Any]:
+        return {**self.fitted(scenario), **self._given(scenario)}
+
+    def _given(self, scenario: Scenario) -> dict[str, Any]:
         """The subject's options, the variants in force over them, the scenario's own on top."""
         laid = dict(self.options)
         for axis, values in sorted(self.variants.items()):

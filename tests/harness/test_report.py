@@ -45,6 +45,29 @@ def test_explained_failure_reads_in_the_order_of_what_one_asks():
     )
 
 
+def test_many_causes_are_grouped_by_their_owner():
+    """An owner of several shows three of them and its number; no owner is cut from the list."""
+    owned = [("model.env", f"model.env.envs[0].f{i}") for i in range(8)]
+    owned = [("model._last_obs", "model._last_obs"), *owned, ("streams.torch", "streams.torch")]
+    found = attribution(
+        causes=[f"VALUE      {path}  int  expected 1, got 0" for _, path in owned],
+        owners=[owner for owner, _ in owned],
+    )
+    text = report.failure(record(attribution=found))
+    assert "; explained by 10 of 12 differing leaves\n" in text
+    assert (
+        "  VALUE      model._last_obs  int  expected 1, got 0\n"
+        "  model.env: 8 leaves\n"
+        "    VALUE      model.env.envs[0].f0  int  expected 1, got 0\n"
+        "    VALUE      model.env.envs[0].f1  int  expected 1, got 0\n"
+        "    VALUE      model.env.envs[0].f2  int  expected 1, got 0\n"
+        "    (5 more, see --ckpt-verbose)\n"
+        "  VALUE      streams.torch  int  expected 1, got 0\n"
+    ) in text
+    assert text.endswith("next: save and restore model._last_obs, model.env, streams.torch")
+    assert "model.env.envs[0].f7" in report.failure(record(attribution=found), verbose=True)
+
+
 def test_verbose_names_what_is_inert():
     """With the flag the inert leaves are listed."""
     text = report.failure(record(attribution=attribution()), verbose=True)

@@ -5,6 +5,7 @@ import sb3_contrib
 import stable_baselines3 as sb
 
 from harness.attribution import attribute
+from harness.lives import lives
 from harness.runner import run
 from harness.scenario import Scenario
 from harness.subjects.sb3 import sb3
@@ -55,6 +56,54 @@ def test_stock_algorithms_lose_exactly_these(name):
     assert found.complete
     assert set(found.groups) == CAUSES[name]
     assert len(found.inert) > len(found.causes)
+
+
+SHORT_PPO = {"n_steps": 16, "batch_size": 16, "n_epochs": 2}
+OF_COMMANDS = {
+    "PPO": (
+        sb3(sb.PPO, env="CartPole-v1", **SHORT_PPO),
+        ("model._last_obs", "model.env", "streams.numpy", "streams.torch"),
+        ("model._last_obs", "model.env", "streams.numpy", "streams.torch"),
+    ),
+    "DQN": (
+        sb3(sb.DQN, env="CartPole-v1"),
+        ("model._last_obs", "model.action_space", "model.env", "streams.numpy"),
+        ("model._last_obs", "model.action_space", "model.env"),
+    ),
+    "SAC": (
+        sb3(sb.SAC, env="Pendulum-v1"),
+        ("model._last_obs", "model.env", "streams.numpy", "streams.torch"),
+        ("model._last_obs", "model.action_space", "model.env"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OF_COMMANDS)
+def test_lives_of_the_command_line_name_these_groups(name):
+    """With default networks: what is lost past the middle, and what in the warm-up.
+
+    A replay buffer saved as SB3 documents it is no cause; the space's stream is one while actions
+    are samples of it, and those of numpy and torch once batches and noise are drawn.
+    """
+    subject, late, early = OF_COMMANDS[name]
+    found = [attribute(Trial(subject, scenario)) for scenario in lives(subject)]
+    assert [(each.complete, each.groups) for each in found] == [(True, late), (True, early)]
+    assert all(len(each.inert) > len(each.causes) for each in found)
+
+
+def test_what_nobody_states_is_fitted_to_the_life():
+    """Buffer and warm-up of a short life, unless given; on-policy algorithms have neither."""
+    life = Scenario(length=48, save_at=28)
+    fitted = {"buffer_size": 48, "learning_starts": 16}
+    plain = sb3(sb.DQN, env="CartPole-v1")
+    assert plain.fitted(life) == fitted
+    model = plain.build(life)
+    assert {name: getattr(model, name) for name in fitted} == fitted
+    assert sb3(sb.DQN, **DQN).fitted(life) == {}
+    assert sb3(sb.PPO, **PPO).fitted(life) == {}
+    assert plain.natural_length == 48
+    assert sb3(sb.DQN, env="CartPole-v1", learning_starts=100).natural_length == 200
+    assert sb3(sb.PPO, **PPO).natural_length is None
 
 
 def test_the_action_space_stream_is_a_cause_while_actions_are_drawn_from_it():
