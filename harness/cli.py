@@ -1,6 +1,6 @@
 """The command line: check, diff, replay, list.
 
-Exit status: 0 when all is EXACT, 1 when something differs, 2 when the command is wrong.
+What the exit status means is in `EXIT_STATUS`, which `--help` shows.
 """
 
 from __future__ import annotations
@@ -26,6 +26,17 @@ _SUBJECTS = """\
 """
 
 
+EXIT_STATUS = """\
+exit status:
+  0  all is EXACT, or equal
+  1  something differs: DIFFERS or LOST_WORK
+  2  the command, the subject or a file cannot be used; the message says what to write
+  3  no answer: the subject raised (ERROR), does not repeat itself (FLAKY), or cannot be checked
+     (UNSUPPORTED)
+"""
+_DIFFER = ("DIFFERS", "LOST_WORK")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit status."""
     threads.pin()
@@ -41,7 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """The commands and their arguments."""
     top = argparse.ArgumentParser(
-        prog="resumeproof", description="Finds the state your RL checkpoint forgot."
+        prog="resumeproof",
+        description="Finds the state your RL checkpoint forgot.",
+        epilog=EXIT_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(dest="name", required=True, metavar="COMMAND")
     _add_check(commands.add_parser("check", help="run the checks on a subject"))
@@ -145,22 +159,31 @@ def run_replay(parsed: argparse.Namespace) -> int:
 
 def _run(parsed: argparse.Namespace, cases: Sequence[tuple[Any, tuple[str, ...]]]) -> int:
     from harness import report
+    from harness.meaningful import require_meaningful
     from harness.runner import run
 
-    records = []
+    lines, shown = [], {}
     for number, (case, names) in enumerate(cases, start=1):
         length = case.scenario.length
         sys.stderr.write(f"life {number} of {len(cases)}: {length} steps, {len(names)} checks\n")
         subject = case.subject()
-        content = json.loads(run(subject, case.scenario, names).to_json())
-        content["notes"] += _fitted(subject, case.scenario)
-        records.append({**content, **case.to_dict()})
-        sys.stdout.write(_told(records[-1], report, parsed) + "\n")
+        record = run(subject, case.scenario, names)
+        shown.setdefault(case.subject_key, (subject, [], names))[1].append(record)
+        line = {**json.loads(record.to_json()), **case.to_dict()}
+        line["notes"] += _fitted(subject, case.scenario)
+        lines.append(line)
+        sys.stdout.write(_told(line, report, parsed) + "\n")
         sys.stdout.flush()  # the next life may take a minute
     if parsed.json:
-        parsed.json.write_text("".join(f"{json.dumps(r, sort_keys=True)}\n" for r in records))
-    sys.stdout.write(report.totals(records) + "\n")
-    return int(any(record["verdict"] != "EXACT" for record in records))
+        parsed.json.write_text("".join(f"{json.dumps(r, sort_keys=True)}\n" for r in lines))
+    sys.stdout.write(report.totals(lines) + "\n")
+    for subject, records, names in shown.values():
+        require_meaningful(subject, records, names)
+    return _status({line["verdict"] for line in lines})
+
+
+def _status(verdicts: set[str]) -> int:
+    return 1 if verdicts & {*_DIFFER} else 3 if verdicts - {"EXACT"} else 0
 
 
 def _fitted(subject: Any, scenario: Any) -> list[str]:

@@ -1,7 +1,7 @@
 """Every error the instrument itself raises; each says when you see it and what to do."""
 
-from collections.abc import Sequence
-from typing import Self, final
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, final
 
 from harness.keypath import KeyPath
 
@@ -42,16 +42,22 @@ class UnusedExclusion(HarnessError):
     was written for hides the next loss.
     """
 
-    def __init__(self, patterns: Sequence[str]) -> None:
+    def __init__(
+        self, patterns: Sequence[str], nearest: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         self.patterns = tuple(patterns)
+        self.nearest = {pattern: tuple(near) for pattern, near in (nearest or {}).items()}
         listed = ", ".join(repr(pattern) for pattern in patterns)
+        near = [
+            f"; nearest to {p!r}: {', '.join(near)}" for p, near in self.nearest.items() if near
+        ]
         super().__init__(
             f"expected every exclusion to cover something, got {len(patterns)} that cover "
-            f"nothing: {listed}; delete them, or correct the patterns"
+            f"nothing: {listed}; delete them, or correct the patterns{''.join(near)}"
         )
 
-    def __reduce__(self) -> tuple[type[Self], tuple[tuple[str, ...]]]:
-        return type(self), (self.patterns,)
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
+        return type(self), (self.patterns, self.nearest)
 
 
 @final

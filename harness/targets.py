@@ -42,6 +42,11 @@ class Case:
         """
         return resolve(self.target, self.options)
 
+    @property
+    def subject_key(self) -> str:
+        """The same text for cases of one subject."""
+        return json.dumps([self.target, dict(self.options)], sort_keys=True, default=repr)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data; `from_json` of its text gives an equal case."""
         scenario = json.loads(self.scenario.to_json())

@@ -14,10 +14,10 @@ from typing import Any, final
 
 from harness import report
 from harness.checks import CHECKS
-from harness.errors import UnknownCheck, VacuousLife
-from harness.exclusions import require_used
+from harness.errors import UnknownCheck
 from harness.keypath import KeyPath
 from harness.lives import plan
+from harness.meaningful import require_meaningful
 from harness.mismatch import Mismatch
 from harness.runner import run
 from harness.scenario import Scenario
@@ -65,18 +65,14 @@ def check_resume(
     Raises:
         CheckpointMismatch: a law does not hold; the text says which, where and what to do.
         UnknownCheck: a name is not that of a check; lists the valid ones.
-        UnusedExclusion: an exclusion of the subject's own covered nothing.
+        UnusedExclusion: an exclusion of the subject's own covered nothing; with near KeyPaths.
         VacuousLife: no scenario moved anything, so that no loss could have shown.
     """
     __tracebackhide__ = True
     names = require_checks("checks=", CHECKS if checks is None else checks)
     planned = plan(subject, names) if scenarios is None else [(s, names) for s in scenarios]
     records = passed(subject, planned)
-    if "resume" in names and all(record.vacuous for record in records):
-        raise VacuousLife(subject.name, [repr(record.scenario) for record in records])
-    own = tuple(getattr(subject, "own_exclusions", ()))
-    patterns = {pattern for record in records for pattern in record.used}
-    require_used(own, [exclusion for exclusion in own if exclusion.pattern in patterns])
+    require_meaningful(subject, records, names)
     return records
 
 

@@ -1,7 +1,10 @@
 """Checks as calls and as parameters: what passes, what raises, and how several bugs stay apart."""
 
+import re
+
 import example_loops as examples
 import pytest
+from stable_baselines3 import A2C
 
 from harness import (
     Exclusion,
@@ -11,6 +14,7 @@ from harness import (
     check_resume,
     component,
     parametrize_with_checks,
+    sb3,
 )
 from harness.checks import CHECKS
 from harness.errors import UnknownCheck, VacuousLife
@@ -69,17 +73,47 @@ def test_exclusion_that_covers_something_passes():
     assert check_resume(excluded, [LIFE], FUTURE)[0].used == {"component.forgets"}
 
 
-def test_exclusion_that_matches_nothing_is_refused():
-    """An exclusion that covered nothing is named: it hides the next loss."""
-    unused = component(
+UNUSED = {
+    "component": component(
         examples.Scaler,
         step=examples.drive,
-        exclusions=[Exclusion(pattern="component.nothing", reason="gone")],
+        exclusions=[Exclusion(pattern="component.grown", reason="gone")],
+    ),
+    "loop": examples.loop(
+        make=examples.Trainer,
+        step=examples.Trainer.step,
+        save=examples.Trainer.save,
+        load=examples.Trainer.load,
+        exclusions=[Exclusion(pattern="run.ordered", reason="gone")],
+    ),
+    "sb3": sb3(
+        A2C,
+        env="CartPole-v1",
+        n_steps=8,
+        exclusions=[Exclusion(pattern="model.policy_clas", reason="gone")],
+    ),
+}
+NEAREST = {"component": "component.growth", "loop": "run.order", "sb3": "model.policy_class"}
+
+
+@pytest.mark.parametrize("name", UNUSED)
+def test_exclusion_that_matches_nothing_is_refused(name):
+    """It is named, with the KeyPaths nearest to it: it hides the next loss."""
+    pattern = re.escape(repr(UNUSED[name].own_exclusions[0].pattern))
+    expected = rf"1 that cover nothing: {pattern}; delete .* to {pattern}: .*{NEAREST[name]}"
+    with pytest.raises(UnusedExclusion, match=expected):
+        check_resume(UNUSED[name], checks=["purity"])
+
+
+@pytest.mark.parametrize("check", sorted(CHECKS))
+def test_exclusion_that_matches_is_used_whatever_a_check_looks_at(check):
+    """A check that never captures the excluded leaf does not make the exclusion unused."""
+    excluded = component(
+        examples.Scaler,
+        step=examples.drive,
+        exclusions=[Exclusion(pattern="component.forgets", reason="a constant")],
     )
-    with pytest.raises(
-        UnusedExclusion, match=r"1 that cover nothing: 'component\.nothing'; delete"
-    ):
-        check_resume(unused, [LIFE], FUTURE)
+    assert check_resume(excluded, [LIFE], [check])[0].scenario == LIFE
 
 
 def test_unknown_check_is_refused_with_the_valid_ones():
