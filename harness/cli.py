@@ -162,7 +162,8 @@ def _run(parsed: argparse.Namespace, cases: Sequence[tuple[Any, tuple[str, ...]]
     from harness.meaningful import require_meaningful
     from harness.runner import run
 
-    lines, shown = [], {}
+    lines: list[dict[str, Any]] = []
+    shown: dict[str, tuple[Any, list[Any], tuple[str, ...]]] = {}
     for number, (case, names) in enumerate(cases, start=1):
         length = case.scenario.length
         sys.stderr.write(f"life {number} of {len(cases)}: {length} steps, {len(names)} checks\n")

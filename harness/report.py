@@ -205,9 +205,12 @@ def _cell(records: Sequence[RecordData], save_point: str) -> str:
 
 
 def totals(records: Sequence[RecordData]) -> str:
-    """How many are EXACT, and how many of those showed nothing."""
-    exact = sum(record["verdict"] == "EXACT" for record in records)
-    vacuous = sum(bool(record["vacuous"]) for record in records)
+    """How many are EXACT of those that could be checked, and how many of them showed nothing."""
+    judged = [record for record in records if record["verdict"] != "UNSUPPORTED"]
+    exact = sum(record["verdict"] == "EXACT" for record in judged)
+    vacuous = sum(bool(record["vacuous"]) for record in judged)
     seconds = sum(record["seconds"] for record in records)
     tail = f", {vacuous} of them vacuous (nothing had moved)" if vacuous else ""
-    return f"{exact} of {len(records)} scenarios EXACT{tail}; {seconds:.1f} s"
+    others = len(records) - len(judged)
+    tail += f"; {others} where the check does not apply" if others else ""
+    return f"{exact} of {len(judged)} scenarios EXACT{tail}; {seconds:.1f} s"

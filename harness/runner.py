@@ -188,11 +188,11 @@ class _Judgement:
             used=frozenset(trial.used),
         )
 
-    def movement(self) -> tuple[int, int]:
-        """How many leaves moved before the save point, and how many after it."""
+    def movement(self) -> tuple[int, int] | tuple[None, None]:
+        """How many leaves moved before the save point and after it; None where nobody looked."""
         trial = self.trial
         if "saving" not in vars(trial) or "uninterrupted" not in vars(trial):
-            return 0, 0
+            return None, None
         saved, reference = trial.saving[0].after, trial.uninterrupted
         before = trial.compare(reference.fresh, saved)
         later = trial.compare(saved, reference.at[max(reference.at)])

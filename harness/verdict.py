@@ -103,8 +103,9 @@ class Record:
         notes: what else is to be said: checks that do not apply, a `train` not re-entrant.
         attribution: which leaves explain a difference, where that was asked for.
         compared: rows of the object graph compared, all comparisons together.
-        moved: leaves that differ between the fresh build and the save point.
-        moved_later: leaves that differ between the save point and the end.
+        moved: leaves that differ between the fresh build and the save point; None where the
+            checks asked for no run that shows it.
+        moved_later: leaves that differ between the save point and the end, or None.
         seconds: what the whole scenario took.
         used: patterns of the exclusions that covered something.
     """
@@ -117,15 +118,15 @@ class Record:
     notes: tuple[str, ...] = ()
     attribution: Attribution | None = None
     compared: int = 0
-    moved: int = 0
-    moved_later: int = 0
+    moved: int | None = None
+    moved_later: int | None = None
     seconds: float = 0.0
     used: frozenset[str] = field(default=frozenset())
 
     @property
     def vacuous(self) -> bool:
         """Nothing had moved before the save, or nothing moved after it: no loss could show."""
-        return self.verdict is Verdict.EXACT and not (self.moved and self.moved_later)
+        return self.verdict is Verdict.EXACT and 0 in (self.moved, self.moved_later)
 
     def to_json(self) -> str:
         """One line; the only source of every report."""

@@ -82,6 +82,16 @@ def test_results_are_the_same_in_every_mode(run_suite, pytester):
     assert sorted(verdicts) == ["DIFFERS", "EXACT", "EXACT", "EXACT", "EXACT", "EXACT"]
 
 
+def test_summary_counts_what_was_really_checked(run_once):
+    """One check each of a right part: those that do not apply are counted apart, none vacuous."""
+    suite = SUITE.replace('if check.name in ("purity", "roundtrip"):\n            ', "")
+    result = run_once("-k", "component:Scaler- and not strictness", suite=suite)
+    outcomes = result.parseoutcomes()
+    expected = f"{outcomes['passed']} of {outcomes['passed']} scenarios EXACT; "
+    expected += f"{outcomes['skipped']} where the check does not apply; *"
+    result.stdout.fnmatch_lines([expected])
+
+
 def test_difference_that_a_test_expects_has_no_replay(run_once):
     """Only failed tests are to be run again, each once."""
     suite = (

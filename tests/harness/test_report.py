@@ -167,3 +167,11 @@ def test_matrix_has_a_word_in_each_cell_and_totals():
         "sb3:MyPPO     EXACT 2    EXACT",
         "3 of 4 scenarios EXACT, 1 of them vacuous (nothing had moved); 1.0 s",
     ]
+
+
+def test_totals_count_what_could_be_checked():
+    """A check that does not apply is no scenario that failed, and none that passed."""
+    exact = record(verdict="EXACT", findings=[])
+    unsupported = record(verdict="UNSUPPORTED", findings=[])
+    expected = "1 of 2 scenarios EXACT; 1 where the check does not apply; 0.8 s"
+    assert report.totals([exact, record(), unsupported]) == expected

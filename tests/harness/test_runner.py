@@ -154,6 +154,12 @@ def test_nothing_moved_is_vacuous():
     assert record.vacuous
 
 
+def test_life_that_nobody_looked_at_is_not_called_vacuous():
+    """A check that runs no arm of its own knows nothing of what moved."""
+    record = run(subject(), SCENARIO, ("idempotence",))
+    assert (record.moved, record.moved_later, record.vacuous) == (None, None, False)
+
+
 def test_many_scenarios_give_one_record_each_as_one_by_one():
     """Sharing runs changes no verdict."""
     scenarios = [Scenario(length=10, save_at=step) for step in (0, 4, 9)]
