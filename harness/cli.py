@@ -64,7 +64,14 @@ def parser() -> argparse.ArgumentParser:
     diff.add_argument("got", type=Path, metavar="B")
     diff.set_defaults(command=run_diff)
     replay = commands.add_parser("replay", help="run stored scenarios again")
-    replay.add_argument("file", type=Path, metavar="FILE", help="JSON that `check --json` wrote")
+    replay.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="JSON that `check --json`, `pytest --ckpt-report` or `Scenario.to_json` wrote",
+    )
+    replay.add_argument("--target", metavar="TARGET", help="for what pytest wrote: module:name")
+    _add_options(replay)
     replay.set_defaults(command=run_replay)
     _add_output(replay)
     commands.add_parser("list", help="checks, subjects and profiles").set_defaults(command=run_list)
@@ -73,10 +80,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_check(check: argparse.ArgumentParser) -> None:
     check.add_argument("target", metavar="TARGET", help="module:name, as stable_baselines3:PPO")
-    check.add_argument("--env", metavar="ID", help="a registered environment")
-    check.add_argument(
-        "-s", dest="options", action="append", default=[], metavar="KEY=VALUE", help="an option"
-    )
+    _add_options(check)
     check.add_argument("--length", type=int, metavar="N", help="steps of the whole run")
     check.add_argument("--save-at", type=int, metavar="N", help="steps done at the first save")
     check.add_argument("--seed", type=int, default=0, metavar="N")
@@ -85,6 +89,13 @@ def _add_check(check: argparse.ArgumentParser) -> None:
     check.add_argument("--medium", default="file", help="file or memory")
     check.set_defaults(command=run_check)
     _add_output(check)
+
+
+def _add_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--env", metavar="ID", help="a registered environment")
+    command.add_argument(
+        "-s", dest="options", action="append", default=[], metavar="KEY=VALUE", help="an option"
+    )
 
 
 def _add_output(command: argparse.ArgumentParser) -> None:
@@ -153,15 +164,18 @@ def run_replay(parsed: argparse.Namespace) -> int:
     from harness.targets import read_cases, search_here
 
     search_here()
-    checks = _checks(parsed)
-    return _run(parsed, [(case, checks) for case in read_cases(parsed.file)])
+    checks, cases = _checks(parsed), read_cases(parsed.file, parsed.target, _options(parsed))
+    return _run(parsed, [(case, checks) for case in cases])
 
 
 def _run(parsed: argparse.Namespace, cases: Sequence[tuple[Any, tuple[str, ...]]]) -> int:
     from harness import report
     from harness.meaningful import require_meaningful
     from harness.runner import run
+    from harness.targets import require_buildable
 
+    for case in {case.subject_key: case for case, _ in cases}.values():
+        require_buildable(case)
     lines: list[dict[str, Any]] = []
     shown: dict[str, tuple[Any, list[Any], tuple[str, ...]]] = {}
     for number, (case, names) in enumerate(cases, start=1):

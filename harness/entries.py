@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,16 +23,27 @@ from harness.capture import capture
 from harness.compare import Diff, compare
 from harness.errors import InvalidTarget
 
+_ZIP = b"PK\x03\x04"
+
 
 def read_entries(path: Path) -> dict[str, Any]:
     """The content of a file by entry; a file that is no archive is one entry.
 
     Raises:
-        InvalidTarget: no such file.
+        InvalidTarget: no such file, or an archive that is damaged.
     """
     if not path.is_file():
         raise InvalidTarget(f"expected a checkpoint file, got {str(path)!r}: no such file")
-    content = decoded(path.name, path.read_bytes())
+    stored = path.read_bytes()
+    try:
+        if stored.startswith(_ZIP) and not zipfile.is_zipfile(io.BytesIO(stored)):
+            raise zipfile.BadZipFile("it begins as a zip and has no end")
+        content = decoded(path.name, stored)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise InvalidTarget(
+            f"expected a whole checkpoint file, got {str(path)!r} of {len(stored)} bytes: {error}; "
+            "it is truncated or damaged, take another copy or save it again"
+        ) from error
     return content if isinstance(content, dict) else {path.name: content}
 
 
@@ -72,7 +84,7 @@ def compare_files(expected: Path, got: Path) -> Mapping[str, Diff]:
     """What differs, by entry, in the order of the names; equal entries have an empty Diff.
 
     Raises:
-        InvalidTarget: one of the files does not exist.
+        InvalidTarget: one of the files does not exist, or is a damaged archive.
     """
     sides = read_entries(expected), read_entries(got)
     if all(len(side) == 1 for side in sides):

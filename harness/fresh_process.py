@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.compare import Diff
+from harness.errors import InvalidSubject
 from harness.scenario import Scenario
 from harness.snapshot import Snapshot
 from harness.subjects import Subject
@@ -28,9 +29,14 @@ def fresh_process(trial: Trial, method: str = "forkserver") -> Diff:
     Args:
         trial: as for every check.
         method: "forkserver", which starts in a moment once torch is loaded there, or "spawn".
+
+    Raises:
+        InvalidSubject: the script that was started has no `if __name__ == "__main__":`.
+        NotApplicable: the subject cannot be sent to another process; says which part.
     """
     save, _ = trial.saving
     task = _pickled(trial, save.path)
+    _require_guard(trial.subject.name)
     answer, value = _run_elsewhere(task, method)
     if answer == "raised":
         raise value
@@ -39,13 +45,29 @@ def fresh_process(trial: Trial, method: str = "forkserver") -> Diff:
     return trial.compare(save.after, loaded) or trial.future(at)
 
 
+def _require_guard(name: str) -> None:
+    """Another process imports the script that was started: without a guard it starts it again.
+
+    Raises:
+        InvalidSubject: that script has no guard.
+    """
+    path = Path(getattr(sys.modules.get("__main__"), "__file__", None) or "")
+    if path.suffix == ".py" and path.is_file() and "__main__" not in path.read_text("utf-8"):
+        raise InvalidSubject(
+            f"expected a script that another process can import, got {str(path)!r}, which would "
+            f'run {name} again there: write its calls below `if __name__ == "__main__":`, or '
+            "leave out the check fresh_process"
+        )
+
+
 def _pickled(trial: Trial, path: Path) -> bytes:
     try:
         return pickle.dumps((trial.subject, trial.scenario, path, _torch_settings()))
     except Exception as error:  # functions may refuse in any way
         raise NotApplicable(
             f"{trial.subject.name} cannot be sent to another process ({error}): define its "
-            "functions and classes at the top of a module that can be imported, not as lambdas"
+            "functions and classes with `def` and `class` at the top of a module that can be "
+            "imported, not as lambdas or inside a function"
         ) from error
 
 

@@ -141,8 +141,20 @@ class _Judgement:
         self.notes.append(
             f"{len(found.inert)} leaves differ after the load and change nothing up to the end"
         )
-        self.findings = [finding for finding in self.findings if finding.check not in _OF_LOAD]
+        self.findings = [
+            finding
+            for finding in self.findings
+            if finding.check not in _OF_LOAD or self.only_elsewhere(finding)
+        ]
         self.verdict = Verdict.DIFFERS if self.findings else Verdict.EXACT
+
+    def only_elsewhere(self, finding: Finding) -> bool:
+        """Whether another process lost what no load of this one has lost: nothing excuses that."""
+        if finding.check != "fresh_process":
+            return False
+        load = self.trial.resumed.loads[0]
+        here = {m.keypath for m in self.trial.compare(load.saved, load.loaded).mismatches}
+        return any(mismatch.keypath not in here for mismatch in finding.diff.mismatches)
 
     def blame(self) -> Verdict:
         """Whether the subject repeats itself and had any chance, and what was lost."""

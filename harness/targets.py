@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import sys
 from collections.abc import Iterable, Mapping
@@ -10,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, final
 
-from harness.errors import InvalidTarget
+from harness.errors import HarnessError, InvalidTarget
+from harness.randomness import preserved_streams
 from harness.scenario import Scenario
-from harness.subjects import Subject
+from harness.subjects import Subject, is_subject
 
 FORMAT = 1
-_SUBJECT = ("build", "train", "save", "load", "roots", "boundaries")
 _LOOP = ("step", "save", "load")
 
 
@@ -54,45 +55,105 @@ class Case:
         return {"format": FORMAT, "target": self.target, "options": options, "scenario": scenario}
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
+    def from_json(
+        cls, text: str, target: str | None = None, options: Mapping[str, Any] | None = None
+    ) -> Self:
         """The case in one line of a report, or in a stored file; results in it are ignored.
+
+        Args:
+            text: a case; or, with a target, a line of pytest's report, or a scenario alone.
+            target: stands in for the one in the text, which pytest does not write.
+            options: for the subject, with a target.
 
         Raises:
             InvalidTarget: not JSON, another format version, or something is missing.
             InvalidScenario: the scenario in it cannot be run.
         """
-        try:
-            content = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise InvalidTarget(f"expected a case as JSON, got {text[:60]!r} ({error})") from error
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            found = content.get("format") if isinstance(content, dict) else content
-            raise InvalidTarget(f"expected a case of format {FORMAT}, got format={found!r}")
-        absent = {"target", "scenario"} - content.keys()
-        if absent:
-            raise InvalidTarget(
-                f"expected target, options and scenario, got {sorted(content)} without "
-                f"{sorted(absent)}: write the case with `check TARGET --json FILE`"
-            )
-        scenario = Scenario.from_json(json.dumps(content["scenario"]))
-        options = content.get("options", {})
-        return cls(target=content["target"], options=options, scenario=scenario)
+        content = _content(text)
+        found = target or content.get("target")
+        if found is None:
+            raise InvalidTarget(_without_target(content))
+        scenario = Scenario.from_json(json.dumps(content.get("scenario", content)))
+        stored = content.get("options", {}) if "target" in content else {}
+        return cls(target=found, options={**stored, **(options or {})}, scenario=scenario)
 
 
-def read_cases(path: Path) -> tuple[Case, ...]:
-    """The cases of a file: one JSON document, or one in every line.
+def _content(text: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InvalidTarget(f"expected a case as JSON, got {text[:60]!r} ({error})") from error
+    if not isinstance(content, dict):
+        raise InvalidTarget(f"expected a case as a JSON object, got {text[:60]!r}")
+    version = content.get("format", FORMAT if "scenario" in content else None)
+    if version != FORMAT:
+        raise InvalidTarget(
+            f"expected a case of format {FORMAT}, got format={version!r}: write it anew with "
+            "`check TARGET --json FILE`, or replay it with the version that wrote it"
+        )
+    if not {"scenario", "length"} & content.keys():
+        raise InvalidTarget(
+            f"expected target, options and scenario, got {sorted(content)} without "
+            "['scenario']: write the case with `check TARGET --json FILE`"
+        )
+    return content
+
+
+def _without_target(content: Mapping[str, Any]) -> str:
+    told = f"expected a case with its target, got {sorted(content)} without ['target']: "
+    if "test" in content:
+        told += f'run `python -m pytest "{content["test"]}"`, or '
+    return f"{told}name the subject: replay FILE --target module:name"
+
+
+def read_cases(
+    path: Path, target: str | None = None, options: Mapping[str, Any] | None = None
+) -> tuple[Case, ...]:
+    """The cases of a file: one JSON document, or one in every line; see `Case.from_json`.
 
     Raises:
         InvalidTarget: no such file, or what is in it is no case.
     """
     if not path.is_file():
-        raise InvalidTarget(f"expected a file of stored cases, got {str(path)!r}: no such file")
+        raise InvalidTarget(
+            f"expected a file of stored cases, got {str(path)!r}: no such file; write one with "
+            "`check TARGET --json FILE`"
+        )
     text = path.read_text()
     try:
         json.loads(text)
+        listed = [text]
     except json.JSONDecodeError:
-        return tuple(Case.from_json(line) for line in text.splitlines() if line.strip())
-    return (Case.from_json(text),)
+        listed = [line for line in text.splitlines() if line.strip()]
+    if not listed:
+        raise InvalidTarget(f"expected cases in {str(path)!r}, got an empty file")
+    return tuple(Case.from_json(line, target, options) for line in listed)
+
+
+def require_buildable(case: Case) -> None:
+    """The subject can be built with the options that were given for it.
+
+    Raises:
+        InvalidTarget: building raised; shows the options, the error and what is taken.
+    """
+    with preserved_streams():
+        try:
+            case.subject().build(case.scenario)
+        except HarnessError:
+            raise
+        except Exception as error:  # whatever a foreign constructor raises
+            raise InvalidTarget(
+                f"expected {case.target} to be built with options={dict(case.options)!r}, got "
+                f"{type(error).__name__}: {error}; correct --env or -s: {_taken(case.target)}"
+            ) from error
+
+
+def _taken(target: str) -> str:
+    try:
+        names = [*inspect.signature(load_object(target)).parameters]
+    except (TypeError, ValueError):
+        return "the keywords are those of its make= or factory="
+    return f"{target} takes {', '.join(names) or 'no options'}"
 
 
 def resolve(target: str, options: Mapping[str, Any]) -> Subject:
@@ -102,7 +163,7 @@ def resolve(target: str, options: Mapping[str, Any]) -> Subject:
         InvalidTarget: shows the target, what was expected and what to write.
     """
     found = load_object(target)
-    if all(hasattr(found, name) for name in _SUBJECT) and not isinstance(found, type):
+    if is_subject(found):
         ready: Subject = found
         return ready
     if is_sb3(found):
@@ -132,10 +193,17 @@ def load_object(target: str) -> Any:
         )
     try:
         found: Any = importlib.import_module(module_name)
+    except HarnessError:
+        raise
     except ImportError as error:
         raise InvalidTarget(
             f"expected a module that can be imported, got {module_name!r} ({error}): run from the "
             "folder it lies in, or install it"
+        ) from error
+    except Exception as error:  # whatever a foreign module raises
+        raise InvalidTarget(
+            f"expected a module that can be imported, got {module_name!r}, which raised "
+            f"{type(error).__name__}: {error}; correct it: `python -c 'import {module_name}'`"
         ) from error
     for part in name.split("."):
         if not hasattr(found, part):

@@ -21,7 +21,7 @@ from harness.meaningful import require_meaningful
 from harness.mismatch import Mismatch
 from harness.runner import run
 from harness.scenario import Scenario
-from harness.subjects import Subject
+from harness.subjects import Subject, require_subject
 from harness.verdict import Record, Verdict
 
 _SINK: ContextVar[Callable[[str], None] | None] = ContextVar("_SINK", default=None)
@@ -64,11 +64,13 @@ def check_resume(
 
     Raises:
         CheckpointMismatch: a law does not hold; the text says which, where and what to do.
+        InvalidSubject: it is no subject, or cannot be built, saved or loaded.
         UnknownCheck: a name is not that of a check; lists the valid ones.
         UnusedExclusion: an exclusion of the subject's own covered nothing; with near KeyPaths.
         VacuousLife: no scenario moved anything, so that no loss could have shown.
     """
     __tracebackhide__ = True
+    require_subject(subject)
     names = require_checks("checks=", CHECKS if checks is None else checks)
     planned = plan(subject, names) if scenarios is None else [(s, names) for s in scenarios]
     records = passed(subject, planned)
@@ -185,7 +187,7 @@ def _identified(subjects: Sequence[Subject]) -> dict[str, Subject]:
     """Subjects by name; the second of one name is called `name#2`."""
     seen: Counter[str] = Counter()
     named = {}
-    for subject in subjects:
+    for subject in map(require_subject, subjects):
         seen[subject.name] += 1
         count = seen[subject.name]
         named[subject.name if count == 1 else f"{subject.name}#{count}"] = subject

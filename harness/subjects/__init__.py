@@ -27,8 +27,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from harness.errors import InvalidSubject
 from harness.exclusions import Exclusion
 from harness.scenario import Scenario
+
+MEMBERS = ("build", "train", "save", "load", "roots", "boundaries")
+"""The methods that make a subject."""
 
 Visits = Mapping[int, Callable[[Any], None]]
 
@@ -61,3 +65,26 @@ class Subject(Protocol):
 
     def boundaries(self, scenario: Scenario) -> Sequence[int]:
         """The steps at which two runs are compared."""
+
+
+def is_subject(found: object) -> bool:
+    """Whether it has every method of a subject, and is no class of one."""
+    return not isinstance(found, type) and all(hasattr(found, name) for name in MEMBERS)
+
+
+def require_subject(found: Any) -> Subject:
+    """The same, if it is a subject.
+
+    Raises:
+        InvalidSubject: it lacks a method; says which, and how a subject is made.
+    """
+    if is_subject(found):
+        subject: Subject = found
+        return subject
+    absent = [name for name in MEMBERS if not hasattr(found, name)]
+    lacking = f" without {', '.join(absent)}" if absent else ", a class"
+    raise InvalidSubject(
+        f"expected a subject, got {found!r} ({type(found).__name__}){lacking}: write "
+        "loop(make=Trainer, step=Trainer.step, save=Trainer.save, load=Trainer.load), "
+        "component(factory, step=...) or sb3(Algorithm, env=...)"
+    )

@@ -130,6 +130,37 @@ def test_subject_misused_is_an_error_and_no_mismatch():
         check_resume(subject, [LIFE], FUTURE)
 
 
+@pytest.mark.parametrize("found", [examples.Trainer, examples.Trainer(), None, "loop"])
+def test_what_is_no_subject_is_refused(found):
+    """A class, an object of one, or nothing: shown, with how a subject is made."""
+    expected = r"expected a subject, got .* without build, .*: write loop\(make=Trainer, step="
+    with pytest.raises(InvalidSubject, match=expected):
+        check_resume(found)
+    with pytest.raises(InvalidSubject, match=expected):
+        parametrize_with_checks([found])
+
+
+def no_save(run):
+    """Returns nothing to load."""
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ({"save": None}, r"can be saved, got save=None: write save=Trainer\.save"),
+        ({"make": lambda: None}, r"got None from make=.*: end it with a `return`"),
+        ({"make": 3}, r"make= to be callable, got 3 \(int\): write make=Trainer"),
+        ({"save": no_save}, r"to return the checkpoint, got None: end it with `return state`"),
+    ],
+)
+def test_loop_that_cannot_be_used_is_refused(parts, message):
+    """Without save, with a factory that returns None or is none, with a save that makes nothing."""
+    kind = examples.Trainer
+    right = {"make": kind, "step": kind.step, "save": kind.save, "load": kind.load}
+    with pytest.raises(InvalidSubject, match=message):
+        check_resume(examples.loop(**{**right, **parts}), [LIFE], FUTURE)
+
+
 def params(**options):
     """The parameters that a decorator would give to pytest, by id."""
     subjects = [examples.scaler, examples.right, examples.scaler]

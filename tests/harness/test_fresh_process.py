@@ -1,0 +1,90 @@
+"""Loads in another process: what only they find, and what cannot be sent there."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import example_globals
+import pytest
+
+import harness
+from harness import Scenario, loop
+from harness.fresh_process import fresh_process
+from harness.runner import run
+from harness.trial import Trial
+from harness.verdict import Verdict
+
+LIFE = Scenario(length=12, save_at=6)
+IN_PROCESS = ("purity", "roundtrip", "idempotence", "isolation", "resume", "completeness")
+ROOT = Path(harness.__file__).parents[1]
+SCRIPT = """
+from harness import Scenario, check_resume
+from example_globals import {name} as subject
+
+{guard}check_resume(subject, [Scenario(length=12, save_at=6)], ["resume", "fresh_process"])
+"""
+
+
+def test_no_check_in_this_process_finds_what_a_load_takes_from_it():
+    """A total that stays in a dict of the module is there for every load of this process."""
+    record = run(example_globals.leaning, LIFE, IN_PROCESS)
+    assert (record.verdict, record.findings, record.error) == (Verdict.EXACT, (), "")
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_another_process_finds_it(method):
+    """There the total is as after no step; the right run comes back by the same way."""
+    diff = fresh_process(Trial(example_globals.leaning, LIFE), method)
+    assert [str(mismatch.keypath) for mismatch in diff.mismatches] == ["component.total"]
+    assert diff.mismatches[0].got == "0.0"
+    assert not fresh_process(Trial(example_globals.right, LIFE), method)
+
+
+def test_loads_of_this_process_do_not_excuse_what_another_one_loses():
+    """Right here and lost there is a difference, though nothing here changes the future."""
+    record = run(example_globals.leaning, LIFE, (*IN_PROCESS, "fresh_process"))
+    assert record.verdict is Verdict.DIFFERS
+    assert [finding.check for finding in record.findings] == ["fresh_process"]
+
+
+def run_script(folder, **parts):
+    """What a script of a user's prints to its errors, and its status."""
+    path = folder / "script.py"
+    path.write_text(SCRIPT.format(**parts))
+    folders = os.pathsep.join([str(ROOT), str(Path(example_globals.__file__).parent)])
+    done = subprocess.run(
+        [sys.executable, str(path)],
+        env={**os.environ, "PYTHONPATH": folders},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.returncode, done.stderr
+
+
+def test_script_without_a_guard_is_told_to_write_one(tmp_path):
+    """Another process would run it again from its first line; with the guard it passes."""
+    status, errors = run_script(tmp_path, name="right", guard="")
+    assert status == 1
+    assert "InvalidSubject: expected a script that another process can import, got" in errors
+    assert 'write its calls below `if __name__ == "__main__":`' in errors
+    assert run_script(tmp_path, name="right", guard='if __name__ == "__main__": ') == (0, "")
+
+
+def test_script_with_a_guard_hears_what_is_lost(tmp_path):
+    """The mismatch arrives from the other process."""
+    status, errors = run_script(tmp_path, name="leaning", guard='if __name__ == "__main__": ')
+    assert status == 1
+    assert "checkpoint mismatch: fresh_process on component:LeansOnProcess" in errors
+
+
+def test_lambda_cannot_be_sent_and_is_named():
+    """The check does not apply, and says which function and what to write instead."""
+    kind = example_globals.Sum
+    subject = loop(make=lambda: kind(3), step=kind.step, save=kind.save, load=kind.load)
+    record = run(subject, LIFE, ("fresh_process",))
+    assert record.verdict is Verdict.UNSUPPORTED
+    assert "loop:Sum cannot be sent to another process" in record.notes[0]
+    assert "lambda" in record.notes[0]
+    assert "with `def` and `class` at the top of a module" in record.notes[0]
