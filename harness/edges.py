@@ -89,9 +89,12 @@ class Edges:
         """Takes a member out of its owner.
 
         Raises:
-            Unreachable: the owner cannot lose it, or would give its place to the next one.
+            Unreachable: the owner cannot lose it, or would give its place to the next one; or it
+                is a global stream.
         """
         owner_place, segment = self.rows[place][:2]
+        if self.rows[owner_place][:2] == (0, "streams"):
+            raise Unreachable("a global stream belongs to the process")
         owner = self.object(owner_place) if owner_place else None
         if isinstance(owner, dict) and isinstance(segment, tuple):
             del owner[self.key(owner_place, segment)]

@@ -1,0 +1,215 @@
+"""Which mutants which checks kill: what a harness is worth, counted.
+
+A mutant is killed by a check that shows, beside what the unmutated load already shows, at least
+one more difference, or raises. Everything else is a survivor, and a survivor is a finding.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+from harness.arms import Shared
+from harness.checks import CHECKS
+from harness.keypath import KeyPath
+from harness.mutants import SHARED, Mutant, Mutated, NoMutation, Unreachable, mutants_of
+from harness.randomness import preserved_streams
+from harness.runner import require_checks
+from harness.scenario import Scenario
+from harness.subjects import Subject
+from harness.transplant import Graph
+from harness.trial import NotApplicable, Trial
+
+KILLED, SURVIVED = "killed", "survived"
+UNCHANGED, UNREACHABLE, LOST_ANYWAY = "no change", "unreachable", "not in the checkpoint"
+_OF_FUTURE = frozenset(CHECKS) - {"roundtrip", "completeness", "isolation"}
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one check made of one mutant.
+
+    Attributes:
+        mutant: what was broken.
+        check: who looked; "" where nothing was broken.
+        result: killed or survived; or why there was no mutant to kill.
+        named: whether a difference at, above or below the broken place was reported.
+        reason: the error, or why nothing was seen.
+    """
+
+    mutant: Mutant
+    check: str
+    result: str
+    named: bool = False
+    reason: str = ""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class KillMatrix:
+    """Every outcome on one subject."""
+
+    subject: str
+    outcomes: tuple[Outcome, ...]
+
+    def count(self, result: str, check: str | None = None, kind: str | None = None) -> int:
+        """How many outcomes are such."""
+        return sum(
+            o.result == result
+            and check in (None, o.check)
+            and kind in (None, o.mutant.kind)
+            for o in self.outcomes
+        )  # fmt: skip
+
+    def survivors(self, *checks: str) -> tuple[Outcome, ...]:
+        """What these checks did not see; of all checks if none is named."""
+        return tuple(
+            o
+            for o in self.outcomes
+            if o.result == SURVIVED and (not checks or o.check in checks)
+        )  # fmt: skip
+
+    def table(self) -> dict[str, dict[str, tuple[int, int]]]:
+        """Kind -> check -> (killed, tried)."""
+        cells: dict[str, dict[str, tuple[int, int]]] = {}
+        for o in self.outcomes:
+            if o.result in (KILLED, SURVIVED):
+                row = cells.setdefault(o.mutant.kind, {})
+                killed, tried = row.get(o.check, (0, 0))
+                row[o.check] = killed + (o.result == KILLED), tried + 1
+        return cells
+
+    def to_plain(self) -> dict[str, Any]:
+        """As data for one line of JSON: the counts, the survivors and their reasons."""
+        table = {kind: {c: list(n) for c, n in row.items()} for kind, row in self.table().items()}
+        skipped = [o for o in self.outcomes if o.result not in (KILLED, SURVIVED)]
+        return {
+            "mutants_of": self.subject,
+            "matrix": table,
+            "not_mutants": dict(Counter(f"{o.result}: {o.reason}" for o in skipped)),
+            "survivors": [f"{o.check}: {o.mutant}: {o.reason}" for o in self.survivors()],
+        }
+
+
+def mutate(
+    subject: Subject, scenario: Scenario, checks: Sequence[str] = ("roundtrip",), *, stride: int = 1
+) -> KillMatrix:
+    """Breaks one thing after another in what is loaded, and asks the checks each time.
+
+    Args:
+        subject: what is loaded; if not `strict`, only what its checkpoint brings back is broken.
+        scenario: the life; saved after training has moved something.
+        checks: names of `harness.checks.CHECKS`.
+        stride: every how many of the mutants of a kind is tried.
+
+    Raises:
+        HarnessError: a check does not exist.
+    """
+    require_checks(checks)
+    if not _OF_FUTURE & {*checks}:  # nobody looks at the future: it is not run
+        scenario = dataclasses.replace(scenario, length=scenario.save_at)
+    campaign = _Campaign(subject, scenario, checks)
+    seen: Counter[str] = Counter()
+    outcomes: list[Outcome] = []
+    for mutant in campaign.mutants():
+        seen[mutant.kind] += 1
+        if (seen[mutant.kind] - 1) % stride == 0:
+            outcomes += campaign.outcomes(mutant)
+    return KillMatrix(subject=subject.name, outcomes=tuple(outcomes))
+
+
+@final
+class _Campaign:
+    """All mutants of one subject in one life: what they share is run once."""
+
+    def __init__(self, subject: Subject, scenario: Scenario, checks: Sequence[str]) -> None:
+        self.subject = subject
+        self.scenario = scenario
+        self.checks = checks
+        self.shared = Shared([scenario])
+        self.donors: dict[str, Graph] = {}
+        self.lost: tuple[KeyPath, ...] = ()
+        self.known: dict[str, set[str]] = {}
+
+    def trial(self, mutant: Mutant | None) -> Trial:
+        """A life whose loads break this one thing."""
+        return Trial(Mutated(self.subject, mutant, self.donors), self.scenario, self.shared)
+
+    def mutants(self) -> list[Mutant]:
+        """All that are to be tried; first what the load as it is already shows."""
+        trial = self.trial(None)
+        if not getattr(self.subject, "strict", False):
+            lost = CHECKS["roundtrip"](self.trial(None)).mismatches
+            self.lost = tuple(m.keypath for m in lost)
+        for check in self.checks:
+            try:
+                self.known[check] = {str(m) for m in CHECKS[check](trial).mismatches}
+            except NotApplicable:
+                continue
+        with preserved_streams():
+            self.donors = self._donors(trial)
+            mutated: Mutated = trial.subject  # type: ignore[assignment]
+            return list(mutants_of(mutated.graph(trial.load(trial.saving[0].path)), self.donors))
+
+    def _donors(self, trial: Trial) -> dict[str, Graph]:
+        mutated: Mutated = trial.subject  # type: ignore[assignment]
+        found = {"fresh": mutated.graph(trial.build())}
+        if earlier := max((b for b in trial.boundaries if b < self.scenario.save_at), default=0):
+            live = trial.build()
+            trial.advance(live, 0, earlier)
+            found["stale"] = mutated.graph(live)
+        return found
+
+    def outcomes(self, mutant: Mutant) -> list[Outcome]:
+        """What every check that can see such a mutant made of it."""
+        if any(_related(keypath, lost) for keypath in _places(mutant) for lost in self.lost):
+            return [Outcome(mutant=mutant, check="", result=LOST_ANYWAY, reason="lost unmutated")]
+        trial = self.trial(mutant)
+        # what lies in shared memory has the right value until one of the two trains on
+        names = [c for c in self.known if (c == "isolation") == (mutant.kind == SHARED)]
+        found = []
+        for check in names:
+            outcome = self.outcome(trial, mutant, check)
+            found.append(outcome)
+            if outcome.result in (UNCHANGED, UNREACHABLE):
+                break
+        return found
+
+    def outcome(self, trial: Trial, mutant: Mutant, check: str) -> Outcome:
+        """What one check made of it."""
+        trial.step = self.scenario.save_at
+        try:
+            diff = CHECKS[check](trial)
+        except NoMutation as why:
+            return Outcome(mutant=mutant, check="", result=UNCHANGED, reason=str(why))
+        except Unreachable as why:
+            return Outcome(mutant=mutant, check="", result=UNREACHABLE, reason=str(why))
+        except Exception as error:  # a loud failure, in whatever words
+            reason = f"{type(error).__name__}: {error}"
+            return Outcome(mutant=mutant, check=check, result=KILLED, reason=reason)
+        new = [m for m in diff.mismatches if str(m) not in self.known[check]]
+        if not new:
+            return Outcome(mutant=mutant, check=check, result=SURVIVED, reason=_why(check))
+        named = any(_related(m.keypath, place) for m in new for place in _places(mutant))
+        return Outcome(mutant=mutant, check=check, result=KILLED, named=named)
+
+
+def _why(check: str) -> str:
+    """Why a check saw nothing more; a law of the future has then seen every bit agree."""
+    if check == "resume":
+        return "set anew before it was used: every later boundary agrees bit for bit"
+    if check == "completeness":
+        return "not as in a fresh build, or as it was saved"
+    return "no difference shown"
+
+
+def _places(mutant: Mutant) -> tuple[KeyPath, ...]:
+    return (mutant.keypath,) if mutant.other is None else (mutant.keypath, mutant.other)
+
+
+def _related(one: KeyPath, other: KeyPath) -> bool:
+    return one.startswith(other) or other.startswith(one)

@@ -1,0 +1,148 @@
+"""Mutants: what a checkpoint can lose, broken on purpose, and whether the checks see it."""
+
+import copy
+
+import pytest
+import torch
+
+import harness.kill_matrix as kill_matrix
+from harness.errors import HarnessError
+from harness.kill_matrix import KILLED, UNCHANGED, mutate
+from harness.mismatch import Diff
+from harness.scenario import Scenario
+from harness.subjects.loop import loop
+
+LIFE = Scenario(length=9, save_at=6)
+
+
+class Run:
+    """A small run whose checkpoint is whole: an optimizer, a stream, a list and an alias."""
+
+    def __init__(self, seed=0):
+        torch.manual_seed(seed)
+        self.net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.Linear(3, 3))
+        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=0.1)
+        self.losses = []
+        self.scratch = 0.0
+
+    def step(self):
+        """One update; the scratch value is overwritten before it is read."""
+        loss = self.net(torch.randn(4, 3)).square().mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.scratch = loss.item()
+        self.losses = [*self.losses[-2:], self.scratch]
+
+    def save(self, path):
+        """All of it: weights, gradients, moments, losses, stream."""
+        grads = [p.grad for p in self.net.parameters()]
+        state = [self.net.state_dict(), grads, self.optimizer.state_dict()]
+        state += [self.losses, self.scratch, torch.get_rng_state()]
+        torch.save(copy.deepcopy(state), path)
+
+    def load(self, path):
+        """All of it."""
+        net, grads, optimizer, self.losses, self.scratch, stream = torch.load(path)
+        self.net.load_state_dict(net)
+        for parameter, grad in zip(self.net.parameters(), grads, strict=True):
+            parameter.grad = grad
+        self.optimizer.load_state_dict(optimizer)
+        torch.set_rng_state(stream)
+
+
+def subject():
+    """The run, under test."""
+    return loop(make=Run, step=Run.step, save=Run.save, load=Run.load)
+
+
+@pytest.fixture(scope="module")
+def matrix():
+    """All mutants of the run, under two laws."""
+    return mutate(subject(), LIFE, ("roundtrip", "resume"))
+
+
+def outcome_of(matrix, kind, tail):
+    """The outcomes under `roundtrip` of one kind at KeyPaths that end so."""
+    return [
+        o
+        for o in matrix.outcomes
+        if o.mutant.kind == kind
+        and o.check == "roundtrip"
+        and (str(o.mutant.keypath).endswith(tail) or str(o.mutant.other).endswith(tail))
+    ]
+
+
+def test_roundtrip_kills_every_mutant_of_a_whole_checkpoint(matrix):
+    """Every loss that changed anything shows, and there are many."""
+    assert matrix.survivors("roundtrip") == ()
+    assert matrix.count(KILLED, "roundtrip") > 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "tail"),
+    [
+        ("fresh", ".exp_avg"),
+        ("every element one ulp", ".exp_avg_sq"),
+        ("one ulp", ".exp_avg_sq"),
+        ("through bf16", ".exp_avg"),
+        ("swapped", ".exp_avg"),
+        ("stale", ".exp_avg"),
+        ("layout", ".exp_avg"),
+        ("dtype", ".step"),
+        ("container", ".losses"),
+        ("half stream", "streams.torch"),
+        ("stream shifted", "streams.torch"),
+        ("off by one", ".step"),
+    ],
+)
+def test_the_blind_spots_of_the_field_are_killed_by_name(matrix, kind, tail):
+    """Each is tried at the place that other tests miss, killed, and the place is named."""
+    found = outcome_of(matrix, kind, tail)
+    if not found:  # the optimizer counts in a float
+        found = outcome_of(matrix, "one ulp", tail)
+    assert found
+    assert all(o.result == KILLED and o.named for o in found)
+
+
+def test_resume_does_not_see_what_is_set_anew_and_says_so(matrix):
+    """The scratch value matters to no future: a survivor of `resume`, with its reason."""
+    hidden = [o for o in matrix.survivors("resume") if str(o.mutant.keypath).endswith(".scratch")]
+    assert hidden
+    assert {o.reason for o in hidden} == {
+        "set anew before it was used: every later boundary agrees bit for bit"
+    }
+
+
+def test_an_edit_that_changes_nothing_is_no_mutant(matrix):
+    """What would stay as it is counts neither as killed nor as survived."""
+    assert matrix.count(UNCHANGED) > 0
+    assert all(o.check == "" for o in matrix.outcomes if o.result == UNCHANGED)
+
+
+def test_an_unknown_check_is_refused():
+    """With the names there are."""
+    with pytest.raises(HarnessError, match="no check is called"):
+        mutate(subject(), LIFE, ("roundtripp",))
+
+
+def without(*kinds):
+    """`roundtrip` that is blind to these kinds of differences."""
+    original = kill_matrix.CHECKS["roundtrip"]
+
+    def weak(trial):
+        found = original(trial).mismatches
+        return Diff(mismatches=tuple(m for m in found if m.kind.value not in kinds))
+
+    return weak
+
+
+@pytest.mark.parametrize(
+    ("blind", "kind"), [("LAYOUT", "layout"), ("VALUE", "one ulp"), ("TYPE", "container")]
+)
+def test_a_weakened_comparison_lets_mutants_survive(monkeypatch, blind, kind):
+    """The campaign bites: a comparison that ignores one thing has survivors of that kind."""
+    checks = {**kill_matrix.CHECKS, "roundtrip": without(blind)}
+    monkeypatch.setattr(kill_matrix, "CHECKS", checks)
+    found = mutate(subject(), LIFE).survivors()
+    assert kind in {o.mutant.kind for o in found}
