@@ -17,11 +17,17 @@ from harness.exclusions import Exclusion
 from harness.keypath import KeyPath
 from harness.randomness import preserved_streams
 
+REPLAY = {"buffer_size": 200, "learning_starts": 16}
 SUBJECTS = {
     "ppo": (sb3.PPO, "CartPole-v1", {"n_steps": 32, "batch_size": 16, "n_epochs": 2}),
-    "dqn": (sb3.DQN, "CartPole-v1", {"buffer_size": 200, "learning_starts": 16}),
-    "sac": (sb3.SAC, "Pendulum-v1", {"buffer_size": 200, "learning_starts": 16}),
+    "a2c": (sb3.A2C, "CartPole-v1", {"n_steps": 32}),
+    "dqn": (sb3.DQN, "CartPole-v1", REPLAY),
+    "sac": (sb3.SAC, "Pendulum-v1", REPLAY),
+    "td3": (sb3.TD3, "Pendulum-v1", REPLAY),
+    "ddpg": (sb3.DDPG, "Pendulum-v1", REPLAY),
 }
+ON_POLICY = ("ppo", "a2c")
+WITH_ACTOR = ("sac", "td3", "ddpg")
 CLOCK = "wall clock: says when, not what"
 WALL_CLOCK = tuple(
     Exclusion(pattern=pattern, reason=CLOCK)
@@ -83,8 +89,8 @@ def test_one_more_step_is_a_difference(name):
     """The comparison is not blind: weights, moments, buffers and environment all moved."""
     diff = compare(capture(trained(name)), capture(trained(name, steps=128)), WALL_CLOCK)
     roots = {mismatch.keypath.segments[0] for mismatch in diff.mismatches}
-    buffer = "rollout_buffer" if name == "ppo" else "replay_buffer"
-    network = "actor" if name == "sac" else "policy"  # named by the shortest way to it
+    buffer = "rollout_buffer" if name in ON_POLICY else "replay_buffer"
+    network = "actor" if name in WITH_ACTOR else "policy"  # named by the shortest way to it
     assert roots >= {"num_timesteps", network, "env", "_last_obs", buffer}
 
 
