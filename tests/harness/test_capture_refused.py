@@ -1,0 +1,105 @@
+"""What capture refuses, how an exclusion and a reader of one's own make it go on."""
+
+import itertools
+import multiprocessing
+import pathlib
+import sys
+import threading
+import weakref
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from harness.capture import capture
+from harness.errors import InvalidReader, UncapturableLeaf
+from harness.exclusions import Exclusion
+from harness.keypath import KeyPath
+from harness.leaves import _REGISTRY, reader_for, reading, register_leaf
+
+
+class Plain:
+    """An object that can be hashed and weakly referenced."""
+
+
+def generator():
+    """Code that stops half-way."""
+    yield 1
+
+
+REFUSED = {
+    "generator": generator,
+    "counter": itertools.count,
+    "lock": threading.Lock,
+    "thread": threading.Thread,
+    "chain": lambda: itertools.chain([1]),
+    "map": lambda: map(int, "1"),
+    "binary file": lambda: pathlib.Path(__file__).open("rb"),  # noqa: SIM115
+    "text file": lambda: pathlib.Path(__file__).open(),  # noqa: SIM115
+    "quantized": lambda: torch.quantize_per_tensor(torch.ones(1), 0.1, 0, torch.qint8),
+    "process": multiprocessing.Process,
+    "pipe": lambda: multiprocessing.Pipe()[0],
+    "weak proxy": lambda: weakref.proxy(REFUSED_TARGET),
+    "compiled": lambda: sys._getframe(),
+    "twins in a set": lambda: {Plain(), Plain()},
+}
+
+
+REFUSED_TARGET = Plain()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*quantiz.*:UserWarning")
+@pytest.mark.parametrize("make", REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_read_is_refused_by_name(make):
+    """Nothing is skipped: the error names the KeyPath and what to write."""
+    live = SimpleNamespace(parts=[make()])
+    with pytest.raises(UncapturableLeaf, match=r"(?s)^cannot capture parts\[0\]: .*register_leaf"):
+        capture(live)
+
+
+def test_an_exclusion_cuts_the_walk_and_shows():
+    """What an exclusion covers is not walked, and the snapshot says so."""
+    live = SimpleNamespace(lock=threading.Lock(), x=1)
+    lock = Exclusion(pattern="lock", reason="held by nobody between steps")
+    snapshot = capture(live, exclusions=[lock])
+    assert snapshot.excluded == ((KeyPath("lock"), "lock"),)
+    assert snapshot[KeyPath("x")].value == 1
+    with pytest.raises(UncapturableLeaf, match=r"Exclusion\(pattern='lock', reason=\.\.\.\)"):
+        capture(live)
+
+
+@pytest.fixture
+def registry():
+    """Undo what a test registers."""
+    before = dict(_REGISTRY)
+    yield
+    _REGISTRY.clear()
+    _REGISTRY.update(before)
+    reader_for.cache_clear()
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_registered_reader_is_used_for_subclasses_too():
+    """A reader of one's own makes a type state, or says that it is none."""
+    register_leaf(
+        threading.Thread, lambda it: reading("thread", it.name, children=[("a", it._args)])
+    )
+    live = SimpleNamespace(thread=threading.Thread(name="t", args=([1],)))
+    assert capture(live)[KeyPath("thread")].facts == ("t",)
+    assert capture(live)[KeyPath("thread", "a", 0, 0)].value == 1
+    timer = SimpleNamespace(thread=threading.Timer(1, print))
+    assert capture(timer)[KeyPath("thread")].type_name == "threading.Timer"
+
+
+def test_a_reader_must_be_a_function_of_a_class():
+    """A wrong registration is refused with both values."""
+    with pytest.raises(InvalidReader, match=r"got cls='Thread' \(str\)"):
+        register_leaf("Thread", print)
+
+
+def test_facts_must_be_plain_values():
+    """An object among the facts is refused: it would be compared by its own idea of equality."""
+    with pytest.raises(InvalidReader, match="plain values as facts of kind 'x', got ndarray"):
+        reading("x", np.ones(1))
