@@ -7,8 +7,8 @@ from typing import Any
 from algo import DistributionalPPO
 from algo.vgs import VarianceGradientScaler
 from harness.subjects.sb3 import sb3
-from properties.combinations import EXCLUSIONS, SMALL
-from properties.space import CHOICES, VARIANTS
+from properties.combinations import EXCLUSIONS
+from properties.space import CHOICES, PLAINEST, VARIANTS
 
 
 class Forgetful(DistributionalPPO):
@@ -26,11 +26,9 @@ class Forgetful(DistributionalPPO):
 
 FORGETFUL = sb3(
     Forgetful,
-    env="CartPole-v1",
-    max_episode_steps=13,
     exclusions=EXCLUSIONS,
     strict=True,
     choices=CHOICES,
     variants=VARIANTS,
-    **{k: v for k, v in SMALL.items() if k != "vgs_kwargs"},
+    **PLAINEST,
 )

@@ -37,7 +37,7 @@ INSIDE = {
     1: ((0, "rollout_start"), (23, "step"), (32, "rollout_end"), (70, "step")),
 }
 _MUTABLE = ("tensor", "array", "list", "dict", "set", "deque", "object", "module_object", "rng")
-_OF_MEMBERS = [
+OF_MEMBERS = [
     Exclusion(pattern=f"population.members[*].{item.pattern}", reason=item.reason)
     if item.pattern.startswith("model")
     else item
@@ -65,7 +65,7 @@ def make_population(size: int = 3, **settings: Any) -> Population:
 
 def picture(population: Population) -> Snapshot:
     """Every leaf of the population, but for wall clocks, loggers and callbacks."""
-    return capture(population, name="population", exclusions=_OF_MEMBERS)
+    return capture(population, name="population", exclusions=OF_MEMBERS)
 
 
 def learned(member: Member) -> dict[str, Any]:
@@ -178,7 +178,7 @@ def test_load_gives_back_every_leaf(tmp_path: Path) -> None:
     for member in population.intervals(TOTAL):
         population.save(tmp_path / "population")
         loaded = Population.load(tmp_path / "population", make_used)
-        diff = compare(picture(population), picture(loaded), _OF_MEMBERS)
+        diff = compare(picture(population), picture(loaded), OF_MEMBERS)
         assert diff.mismatches == (), member
 
 

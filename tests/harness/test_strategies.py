@@ -220,3 +220,26 @@ def test_every_generated_life_can_be_stored(data):
     """What is drawn is plain data: it survives JSON."""
     drawn = data.draw(strategies.scenarios(examples.right))
     assert Scenario.from_json(drawn.to_json()) == drawn
+
+
+def test_examples_are_shared_through_a_folder(monkeypatch, tmp_path):
+    """With CKPT_EXAMPLES, what one profile saves another finds; ckpt-ci draws its own."""
+    monkeypatch.setenv("CKPT_EXAMPLES", str(tmp_path))
+    strategies.profile("ckpt-dev").database.save(b"key", b"found")
+    assert list(tmp_path.iterdir())
+    nightly = strategies.profile("ckpt-nightly").database
+    assert b"found" in set(nightly.fetch(b"key"))
+    assert strategies.profile("ckpt-ci").database is None
+
+
+def test_failing_life_shrinks_to_the_shortest_and_fails_again_when_pasted():
+    """No options, the earliest save, one cycle: and the printed life, pasted, fails too."""
+    chosen = settings(strategies.profile("ckpt-ci"), max_examples=20, phases=PHASES)
+    with pytest.raises(CheckpointMismatch) as caught:
+        strategies.lives_in(examples.forgetful_scaler, chosen, 8, ("roundtrip",))
+    (line,) = (each for each in str(caught.value).splitlines() if "scenario: " in each)
+    pasted = eval(line.partition("scenario: ")[2], {"Scenario": Scenario})
+    assert (pasted.options, pasted.save_at, pasted.cycles, pasted.gap) == ({}, 0, 1, 0)
+    assert (pasted.medium, pasted.seed) == ("file", 0)
+    with pytest.raises(CheckpointMismatch):
+        strategies.passed(examples.forgetful_scaler, [(pasted, ("roundtrip",))])

@@ -1,0 +1,51 @@
+"""A campaign finds, shrinks, stores and names what is planted, and nothing where nothing is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.runner import run
+from harness.stored import read
+from harness.verdict import Verdict
+from properties.campaign import Stretch, run_stretch
+
+
+def test_campaign_finds_shrinks_stores_and_names_a_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A scaler that starts afresh: one short life with no options, which fails again."""
+    monkeypatch.setenv("CKPT_SCENARIOS", str(tmp_path))
+    stretch = Stretch(
+        target="properties.forgetful:FORGETFUL",
+        laws=("roundtrip",),
+        seed=1,
+        seconds=30.0,
+        shrink_seconds=30.0,
+    )
+    (failure,) = run_stretch(stretch).failures
+    assert "model.vgs" in failure.text
+    (stored,) = read(tmp_path)
+    assert (str(stored.path), stored.law) == (failure.path, "roundtrip")
+    scenario = stored.case.scenario
+    assert (scenario.options, scenario.cycles, scenario.gap, scenario.seed) == ({}, 1, 0, 0)
+    assert f"scenario: {scenario!r}" in failure.text
+    again = run(stored.case.subject(), scenario, (stored.law,))
+    assert again.verdict is Verdict.DIFFERS
+
+
+def test_campaign_finds_nothing_in_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Lives are drawn and kept, none fails and nothing is stored."""
+    monkeypatch.setenv("CKPT_SCENARIOS", str(tmp_path))
+    stretch = Stretch(
+        target="properties.space:OURS",
+        laws=("purity", "roundtrip"),
+        seed=1,
+        seconds=6.0,
+        shrink_seconds=10.0,
+    )
+    outcome = run_stretch(stretch)
+    assert outcome.records
+    assert outcome.failures == []
+    assert list(tmp_path.iterdir()) == []
