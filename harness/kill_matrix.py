@@ -24,7 +24,8 @@ from harness.transplant import Graph
 from harness.trial import NotApplicable, Trial
 
 KILLED, SURVIVED = "killed", "survived"
-UNCHANGED, UNREACHABLE, LOST_ANYWAY = "no change", "unreachable", "not in the checkpoint"
+UNCHANGED, UNREACHABLE = "no change", "unreachable"
+LOST_ANYWAY, EXCLUDED = "not in the checkpoint", "excluded"
 _OF_FUTURE = frozenset(CHECKS) - {"roundtrip", "completeness", "isolation"}
 
 
@@ -168,6 +169,9 @@ class _Campaign:
         """What every check that can see such a mutant made of it."""
         if any(_related(keypath, lost) for keypath in _places(mutant) for lost in self.lost):
             return [Outcome(mutant=mutant, check="", result=LOST_ANYWAY, reason="lost unmutated")]
+        for item in self.subject.exclusions:
+            if item.covers(str(mutant.keypath)):
+                return [Outcome(mutant=mutant, check="", result=EXCLUDED, reason=item.reason)]
         trial = self.trial(mutant)
         # what lies in shared memory has the right value until one of the two trains on
         names = [c for c in self.known if (c == "isolation") == (mutant.kind == SHARED)]
@@ -201,7 +205,7 @@ class _Campaign:
 def _why(check: str) -> str:
     """Why a check saw nothing more; a law of the future has then seen every bit agree."""
     if check == "resume":
-        return "set anew before it was used: every later boundary agrees bit for bit"
+        return "set anew before it was used, every later boundary agrees bit for bit"
     if check == "completeness":
         return "not as in a fresh build, or as it was saved"
     return "no difference shown"

@@ -33,6 +33,16 @@ UNLISTED = "not in the snapshot"
 KINDS = (*DONORS, *GROUPS, *LOCAL, *PAIRS, *OF_NAMES, *OF_OWNERS, UNLISTED, SHARED)
 _WHOLE = (MismatchKind.UNEXPECTED, MismatchKind.TYPE)
 _TWINS = ("tensor", "array", "dict")
+_PLAIN = ("int", "bool", "str", "bytes", "NoneType", "dict", "list", "tuple")
+# where an edit would only find that it does not apply; each try costs a load
+_BARRED = {
+    **dict.fromkeys(("stream shifted", "half stream"), (*_PLAIN, "float", "tensor", "array")),
+    **dict.fromkeys(("layout", "every element one ulp", "NaN payload"), (*_PLAIN, "float")),
+    **dict.fromkeys(
+        ("signed zero", "one ulp", "through bf16", "through f16", "through f32"), _PLAIN
+    ),
+    "one bit": ("int", "bool", "float", "tensor", "array", "NoneType"),
+}
 _HELD_APART = ("_parameters", "_buffers", "_modules")
 
 
@@ -212,7 +222,8 @@ def mutants_of(target: Graph, donors: Mapping[str, Graph]) -> Iterator[Mutant]:
         yield from _of_owner(snapshot, owner, moved)
     for place in moved:
         for kind in LOCAL:
-            yield Mutant(kind=kind, keypath=snapshot.keypath(place))
+            if kind_at(snapshot, place) not in _BARRED.get(kind, ()):
+                yield Mutant(kind=kind, keypath=snapshot.keypath(place))
         if kind_at(snapshot, place) in ("tensor", "array"):
             yield Mutant(kind=SHARED, keypath=snapshot.keypath(place))
     yield from _twins(snapshot, moved)

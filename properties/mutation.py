@@ -1,0 +1,164 @@
+"""The mutants of the gate: which subjects, in which life, and how the matrix is shown.
+
+usage: python -m properties.mutation [--stride N] [--jobs N] [--records FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from stable_baselines3 import DQN, PPO
+
+from harness.kill_matrix import mutate
+from harness.scenario import Scenario
+from harness.subjects import Subject
+from harness.subjects.sb3 import sb3
+from properties.bits import pin_bits
+from properties.combinations import ENVIRONMENTS, OPTIONS, subjects
+
+RESUME_STRIDE = 10
+_NET = {"policy_kwargs": {"net_arch": [8]}}
+STOCK = {
+    "stock PPO": (PPO, {"n_steps": 16, "batch_size": 16, "n_epochs": 2}),
+    "stock DQN": (DQN, {"learning_starts": 8, "buffer_size": 64, "train_freq": 4}),
+}
+Task = tuple[str, tuple[str, ...], int]
+
+
+def ours() -> tuple[str, ...]:
+    """Every combination once, on the two environments in turns."""
+    return tuple(f"{ENVIRONMENTS[i % 2]}: {name}" for i, name in enumerate(OPTIONS))
+
+
+def subject_of(name: str) -> tuple[Subject, Scenario]:
+    """The subject, and a life that is saved where all of its parts have moved."""
+    if name in STOCK:
+        made, options = STOCK[name]
+        return sb3(made, env="CartPole-v1", **_NET, **options), Scenario(length=48, save_at=32)
+    options = {"n_envs": 1, "normalize": False}
+    return subjects()[name], Scenario(options=options, length=48, save_at=40)
+
+
+def tasks(stride: int) -> list[Task]:
+    """`roundtrip` over every stride-th mutant; `resume`, which trains, over a sample."""
+    return [
+        *((name, ("roundtrip",), stride) for name in (*ours(), *STOCK)),
+        *((name, ("resume",), stride * RESUME_STRIDE) for name in ours()),
+    ]
+
+
+def run_one(task: Task) -> dict[str, Any]:
+    """One matrix as data, in a worker process."""
+    name, checks, stride = task
+    subject, scenario = subject_of(name)
+    plain = mutate(subject, scenario, checks, stride=stride).to_plain()
+    return {**plain, "mutants_of": name, "checks": list(checks), "stride": stride}
+
+
+def run_all(stride: int, jobs: int) -> list[dict[str, Any]]:
+    """Every matrix of the gate, on all cores."""
+    with multiprocessing.get_context("spawn").Pool(jobs, pin_bits) as pool:
+        return list(pool.imap(run_one, tasks(stride), chunksize=1))
+
+
+def survivors(found: Sequence[dict[str, Any]]) -> list[str]:
+    """What `roundtrip` let pass: each is a failure of the gate."""
+    return [
+        f"{matrix['mutants_of']}: {line}"
+        for matrix in found
+        for line in matrix["survivors"]
+        if line.startswith("roundtrip: ")
+    ]
+
+
+def print_matrix(console: Console, found: Sequence[dict[str, Any]]) -> None:
+    """Kinds by checks, killed of tried; then the same by subject, and who survived."""
+    for title, cells in (("kind", by_kind(found)), ("subject", by_subject(found))):
+        table = Table(title=f"mutants killed, of those tried, by {title}")
+        for column in (title, "roundtrip", "resume (sample)"):
+            table.add_column(column)
+        for name, row in cells.items():
+            counts = (row.get(check) for check in ("roundtrip", "resume"))
+            table.add_row(name, *(f"{c[0]} of {c[1]}" if c else "-" for c in counts))
+        console.print(table)
+    for reason, count in reasons(found).most_common():
+        console.print(f"resume does not see {count}: {reason}", markup=False)
+    for reason, count in not_mutants(found).most_common():
+        console.print(f"no mutant, {count} times: {reason}", markup=False)
+    for line in survivors(found):
+        console.print(f"SURVIVED  {line}", markup=False)
+
+
+def by_kind(found: Sequence[dict[str, Any]]) -> dict[str, dict[str, list[int]]]:
+    """Kind -> check -> [killed, tried], over all subjects."""
+    return _summed((kind, row) for matrix in found for kind, row in matrix["matrix"].items())
+
+
+def by_subject(found: Sequence[dict[str, Any]]) -> dict[str, dict[str, list[int]]]:
+    """Subject -> check -> [killed, tried], over all kinds."""
+    return _summed((m["mutants_of"], row) for m in found for row in m["matrix"].values())
+
+
+def reasons(found: Sequence[dict[str, Any]]) -> Counter[str]:
+    """Why `resume` lets mutants pass, which `roundtrip` kills."""
+    lines = (line for matrix in found for line in matrix["survivors"])
+    return Counter(line.rpartition(": ")[2] for line in lines if line.startswith("resume: "))
+
+
+def not_mutants(found: Sequence[dict[str, Any]]) -> Counter[str]:
+    """What there was nothing to kill for, other than edits that changed no bit."""
+    counts: Counter[str] = Counter()
+    for matrix in found:
+        counts.update({k: n for k, n in matrix["not_mutants"].items() if "no change" not in k})
+    return counts
+
+
+def _summed(rows: Any) -> dict[str, dict[str, list[int]]]:
+    cells: dict[str, dict[str, list[int]]] = {}
+    for name, row in rows:
+        for check, (killed, tried) in row.items():
+            cell = cells.setdefault(name, {}).setdefault(check, [0, 0])
+            cell[0] += killed
+            cell[1] += tried
+    return cells
+
+
+def judge(console: Console, stride: int, jobs: int, path: Path) -> int:
+    """Tries all mutants, shows the matrix and adds it to the records; 1 if any survived."""
+    found = run_all(stride, jobs)
+    with path.open("a") as records:
+        records.writelines(json.dumps(matrix, sort_keys=True) + "\n" for matrix in found)
+    print_matrix(console, found)
+    tried = sum(row["roundtrip"][1] for row in by_kind(found).values() if "roundtrip" in row)
+    lived = survivors(found)
+    console.print(
+        f"roundtrip kills {tried - len(lived)} of {tried} mutants tried, every {stride}. of a kind "
+        f"(resume: every {stride * RESUME_STRIDE}.); matrix in {path}"
+    )
+    return int(bool(lived) or not tried)
+
+
+def main() -> int:
+    """Runs the mutants alone."""
+    parser = argparse.ArgumentParser(prog="mutation", description=__doc__)
+    parser.add_argument("--stride", type=int, default=1, help="every how many mutants of a kind")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--records", type=Path, default=Path("reports/mutants.jsonl"))
+    arguments = parser.parse_args()
+    arguments.records.parent.mkdir(parents=True, exist_ok=True)
+    arguments.records.write_text("")
+    return judge(Console(width=140), arguments.stride, arguments.jobs, arguments.records)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
