@@ -19,7 +19,6 @@ from stable_baselines3 import PPO
 from algo import DistributionalPPO
 from harness.capture import capture
 from harness.compare import compare
-from harness.exclusions import Exclusion
 from harness.randomness import preserved_streams
 from harness.runner import run, run_many
 from harness.scenario import Scenario
@@ -29,17 +28,6 @@ from harness.verdict import Record, Verdict
 
 _MEMCMP = ctypes.CDLL(None).memcmp
 _MEMCMP.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
-# as in the gate: what belongs to the caller of learn(), and output
-NOT_STATE = tuple(
-    Exclusion(pattern=f"model.{name}", reason="belongs to the caller of learn(), or is output")
-    for name in (
-        "_loop.callbacks",
-        "_loop.callback_states",
-        "_loop.transition",
-        "_loop.log",
-        "_logger",
-    )
-)
 SMALL = {"n_steps": 16, "batch_size": 16, "n_epochs": 1}
 
 
@@ -148,15 +136,13 @@ def compare_live(rounds: int) -> None:
     )
 
 
-def subject() -> Sb3Subject:
+def subject(**options: Any) -> Sb3Subject:
     """Our algorithm, with which every arm is run and every comparison is strict."""
-    options = {**SMALL, "env": "CartPole-v1", "policy_kwargs": {"net_arch": [8]}}
-    return sb3(DistributionalPPO, exclusions=NOT_STATE, strict=True, **options)
+    return sb3(DistributionalPPO, env="CartPole-v1", strict=True, **options)
 
 
-def bare(lengths: list[int]) -> None:
+def bare(under_test: Sb3Subject, lengths: list[int]) -> None:
     """Training alone: runs of these lengths, one after another."""
-    under_test = subject()
     for length in lengths:
         scenario = Scenario(length=length, save_at=0)
         under_test.train(under_test.build(scenario), until=length, visits={})
@@ -169,29 +155,27 @@ def exact(records: Iterable[Record]) -> None:
             raise AssertionError(f"{record.verdict}: {record.error or record.findings}")
 
 
-def scenarios(rounds: int) -> None:
+def scenarios(what: str, under_test: Sb3Subject, length: int, rounds: int) -> None:
     """Whole scenarios with strict comparison against the training in them.
 
     A scenario trains three times: uninterrupted, saving, and from the save point to the end.
     """
-    length = 128
-    under_test = subject()
-    points = list(range(8, length, 16))
+    points = list(range(length // 16, length, length // 8))
     many = [Scenario(length=length, save_at=point) for point in points]
     tails = [length - point for point in points]
     one = many[len(many) // 2]
     times = in_turns(
         rounds,
-        lambda: bare([length, length, length - one.save_at]),
+        lambda: bare(under_test, [length, length, length - one.save_at]),
         lambda: exact([run(under_test, one)]),
-        lambda: bare([length, *tails]),
+        lambda: bare(under_test, [length, *tails]),
         lambda: exact(run_many(under_test, many)),
         lambda: exact(run(under_test, item) for item in many),
     )
-    show("one scenario, all arms / its bare training", times[1] / times[0], "goal 1.05x")
     count = len(points)
-    show(f"{count} save points, shared / 1 run + {count} tails", times[3] / times[2], "goal 1.05x")
-    show(f"{count} save points, shared / not shared", times[3] / times[4], "-")
+    show(f"{what}: one scenario / its bare training", times[1] / times[0], "goal 1.05x")
+    show(f"{what}: {count} save points / 1 run + {count} tails", times[3] / times[2], "goal 1.05x")
+    show(f"{what}: {count} save points, shared / not shared", times[3] / times[4], "-")
 
 
 def main() -> None:
@@ -200,7 +184,9 @@ def main() -> None:
     compare_trees(100, 9)
     compare_trees(1000, 5)
     compare_live(30)
-    scenarios(3)
+    scenarios("8 units, 128 steps", subject(**SMALL, policy_kwargs={"net_arch": [8]}), 128, 3)
+    usual = {"n_steps": 256, "batch_size": 64, "n_epochs": 10}
+    scenarios("64x64 units, 1,024 steps", subject(**usual), 1024, 3)
 
 
 if __name__ == "__main__":

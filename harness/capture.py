@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.errors import UncapturableLeaf
 from harness.exclusions import Exclusion
-from harness.keypath import PARAMETER, KeyPath, Segment, compiled, extend, render
+from harness.keypath import PARAMETER, KeyPath, Segment, last_texts, may_end
 from harness.leaves import reader_for
 from harness.leaves.reading import Child, Late, Memory, Unreadable
 from harness.snapshot import MemoryGroup, Row, Snapshot, keypath_of
@@ -102,6 +102,7 @@ class _Walk:
 
     def __init__(self, exclusions: Sequence[Exclusion]) -> None:
         self.exclusions = exclusions
+        self.ends = last_texts(*(item.pattern for item in exclusions))
         self.rows: list[Row] = [(-1, "", "roots", ("roots",), 0)]
         self.seen: dict[int, int] = {}
         self.alive: list[object] = []
@@ -159,17 +160,15 @@ class _Walk:
 
     def kept(self, parent: int, children: Iterable[Child]) -> Iterator[Child]:
         """The children that no exclusion covers; the others leave a row that says which did."""
-        covered = compiled(*(item.pattern for item in self.exclusions)).match
-        segments = self.keypath(parent).segments
-        text = render(segments) if segments else ""
-        previous = segments[-1] if segments else ""
+        ends, previous = self.ends, self.rows[parent][1]
         for segment, child in children:
-            rendered = extend(text, segment, previous)
-            if covered(rendered) is None:
-                yield segment, child
-            else:
-                cover = next(item for item in self.exclusions if item.covers(rendered))
-                self.rows.append((parent, segment, "", ("excluded", cover.pattern), 0))
+            if may_end(ends, segment, previous):
+                path = self.keypath(parent).child(segment)
+                cover = next((item for item in self.exclusions if path.matches(item.pattern)), None)
+                if cover is not None:
+                    self.rows.append((parent, segment, "", ("excluded", cover.pattern), 0))
+                    continue
+            yield segment, child
 
     def uncapturable(
         self, parent: int, segment: Segment, name: str, reason: Unreadable

@@ -112,6 +112,27 @@ def covers(pattern: str, rendered: str) -> bool:
     return compiled(pattern).match(rendered) is not None
 
 
+_LAST = re.compile(r"(?:^|\.)([^.\[\]*]+)$|(\[[^.\[\]*]+\])$")
+
+
+def last_texts(*patterns: str) -> frozenset[str] | None:
+    """What the last segment of a covered path reads, without its dot; None if it may be anything.
+
+    A walk asks this of every edge, and for the whole path only where the last segment fits.
+    """
+    found = [_LAST.search(pattern) for pattern in patterns]
+    return frozenset(end[1] or end[2] for end in found if end) if all(found) else None
+
+
+def may_end(ends: frozenset[str] | None, segment: Segment, previous: Segment) -> bool:
+    """Whether a path with this last segment can be covered by patterns with these last texts."""
+    if ends is None:
+        return True
+    if type(segment) is str:
+        return segment in ends or "." in segment  # such a name reads as several segments
+    return extend("", segment, previous).lstrip(".") in ends
+
+
 _TOKEN = re.compile(r"\*\*|\[\*\]|\*|[^*\[]+|\[")
 _GLOBS = {"**": r".*", "[*]": r"\[(?:'[^']*'|\"[^\"]*\"|[^\]])*\]", "*": r"[^.\[\]]*"}
 

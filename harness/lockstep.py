@@ -5,8 +5,9 @@ capture met things, or attributes were set, therefore does not matter, while eve
 was cut or merged does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeAlias, final
 
 from harness.keypath import KeyPath, Segment
@@ -16,12 +17,19 @@ from harness.snapshot import ALIAS, ATOM, MemoryGroup, Row, Snapshot, same_bits
 from harness.statistics import describe
 from harness.texts import bytes_texts, key_text, layout_texts, shorten, text, type_name
 
+_Words: TypeAlias = Callable[[], Sequence[str]]
+"""What was expected, what was found and, of arrays, the statistics: made only where read."""
 _Path: TypeAlias = tuple[Any, Segment] | None  # (path of the parent, segment): cheap to extend
 
 
 def differences(expected: Snapshot, got: Snapshot) -> list[Mismatch]:
     """Every difference, in the order of the expected graph; shared memory comes last."""
     return _Lockstep(expected, got).run()
+
+
+def changed(expected: Snapshot, got: Snapshot) -> list[KeyPath]:
+    """Where they differ, without a word on how: the words cost most of `differences`."""
+    return [found.keypath for found in _Lockstep(expected, got, worded=False).run()]
 
 
 @final
@@ -31,6 +39,7 @@ class _Lockstep:
 
     expected: Snapshot
     got: Snapshot
+    worded: bool = True
     found: list[Mismatch] = field(default_factory=list)
     forward: dict[int, int] = field(default_factory=dict)
     backward: dict[int, int] = field(default_factory=dict)
@@ -69,13 +78,22 @@ class _Lockstep:
             for table in (wanted, found)
         ]
         if orders[0] != orders[1]:
-            texts = [shorten("keys " + ", ".join(map(key_text, keys))) for keys in orders]
-            self.report(MismatchKind.VALUE, path, row[2], texts)
+            self.report(
+                MismatchKind.VALUE,
+                path,
+                row[2],
+                lambda: [shorten("keys " + ", ".join(map(key_text, keys))) for keys in orders],
+            )
 
     def absent(self, kind: MismatchKind, side: Snapshot, place: int, path: _Path) -> None:
         row = _resolved(side, place)[1]
-        texts = (text(row), "nothing") if kind is MismatchKind.MISSING else ("nothing", text(row))
-        self.report(kind, path, type_name(row), texts)
+        there = kind is MismatchKind.MISSING
+        self.report(
+            kind,
+            path,
+            type_name(row),
+            lambda: (text(row), "nothing") if there else ("nothing", text(row)),
+        )
 
     def edge(self, place: int, other: int, path: _Path) -> None:
         place, wanted = _resolved(self.expected, place)
@@ -83,8 +101,7 @@ class _Lockstep:
         if len(wanted) == ATOM and len(found) == ATOM:
             self.values(wanted, found, path)
         elif len(wanted) != len(found):
-            texts = f"{type_name(wanted)} {text(wanted)}", f"{type_name(found)} {text(found)}"
-            self.report(MismatchKind.TYPE, path, type_name(wanted), texts)
+            self.report(MismatchKind.TYPE, path, type_name(wanted), lambda: _typed(wanted, found))
         elif (place, other) not in self.visited:
             self.visited.add((place, other))
             if wanted[3][0] not in VALUE_KINDS:
@@ -96,8 +113,12 @@ class _Lockstep:
             return
         alike = type(wanted[2]) is type(found[2])
         kind = MismatchKind.VALUE if alike else MismatchKind.TYPE
-        texts = [text(row) if alike else f"{type_name(row)} {text(row)}" for row in (wanted, found)]
-        self.report(kind, path, type_name(wanted), texts)
+        self.report(
+            kind,
+            path,
+            type_name(wanted),
+            lambda: (text(wanted), text(found)) if alike else _typed(wanted, found),
+        )
 
     def identity(self, place: int, other: int, path: _Path) -> None:
         """One object for one object: what is shared here must be shared there."""
@@ -107,10 +128,13 @@ class _Lockstep:
             self.paths[0][place] = self.paths[1][other] = path
             return
         shared = self.paths[0].get(place), self.paths[1].get(other)
-        texts = [
-            "an object of its own" if known is None else f"the same object as {_keypath(at)}"
-            for known, at in zip((image, source), shared, strict=True)
-        ]
+
+        def texts() -> list[str]:
+            return [
+                "an object of its own" if known is None else f"the same object as {_keypath(at)}"
+                for known, at in zip((image, source), shared, strict=True)
+            ]
+
         partner = _keypath(shared[0] if image is not None else shared[1])
         name = self.expected.rows[place][2]
         self.report(MismatchKind.ALIASING, path, name, texts, other=partner)
@@ -121,11 +145,15 @@ class _Lockstep:
         # the console of a test run and of a shell are of two classes, and both just that
         one_class = wanted[2] == found[2] or kind == "stream"
         if kind != found[3][0]:
-            names = [f"{row[2]} ({row[3][0]})" for row in (wanted, found)]
-            self.report(MismatchKind.TYPE, path, wanted[2], names)
+            self.report(
+                MismatchKind.TYPE,
+                path,
+                wanted[2],
+                lambda: [f"{row[2]} ({row[3][0]})" for row in (wanted, found)],
+            )
             return
         if not one_class:
-            self.report(MismatchKind.TYPE, path, wanted[2], (wanted[2], found[2]))
+            self.report(MismatchKind.TYPE, path, wanted[2], lambda: (wanted[2], found[2]))
         if kind in ("tensor", "array"):
             self.arrays(place, other, path)
         elif one_class:  # facts of two classes have nothing in common
@@ -135,11 +163,11 @@ class _Lockstep:
     def facts(self, place: int, other: int, path: _Path) -> None:
         wanted, found = self.expected.rows[place], self.got.rows[other]
         if wanted[3] is not found[3] and not same_bits(wanted[3], found[3]):
-            self.report(MismatchKind.VALUE, path, wanted[2], (text(wanted), text(found)))
+            self.report(MismatchKind.VALUE, path, wanted[2], lambda: (text(wanted), text(found)))
         elif wanted[4] or found[4]:
             bits = self.expected.payload(place), self.got.payload(other)
             if bits[0] != bits[1]:
-                self.report(MismatchKind.VALUE, path, wanted[2], bytes_texts(*bits))
+                self.report(MismatchKind.VALUE, path, wanted[2], lambda: bytes_texts(*bits))
 
     def arrays(self, place: int, other: int, path: _Path) -> None:
         wanted, found = self.expected.rows[place], self.got.rows[other]
@@ -148,16 +176,16 @@ class _Lockstep:
             (MismatchKind.DTYPE, MismatchKind.SHAPE), wanted[3][1:3], found[3][1:3], strict=True
         ):
             if want != have:
-                self.report(kind, path, wanted[2], (str(want), str(have)))
+                self.report(kind, path, wanted[2], partial(_strings, want, have))
         if found[3][1:3] != (dtype, shape):
             return
         if (layout, flags) != found[3][3:]:
-            texts = layout_texts(wanted[3], found[3])
-            self.report(MismatchKind.LAYOUT, path, wanted[2], texts)
+            self.report(
+                MismatchKind.LAYOUT, path, wanted[2], lambda: layout_texts(wanted[3], found[3])
+            )
         bits = self.expected.payload(place), self.got.payload(other)
         if bits[0] != bits[1]:
-            want, have, stats = describe(dtype, shape, *bits)
-            self.report(MismatchKind.VALUE, path, wanted[2], (want, have), stats)
+            self.report(MismatchKind.VALUE, path, wanted[2], lambda: describe(dtype, shape, *bits))
 
     def memory(self) -> None:
         """What shares memory there must share it here, at the same distance, and only that."""
@@ -188,25 +216,31 @@ class _Lockstep:
                 texts = (joined, f"{joined} at another offset" if moved else apart)
                 texts = texts if is_cut else (apart, joined)
                 name = self.expected.rows[place][2]
-                self.report(MismatchKind.ALIASING, self.paths[0][place], name, texts, other=at)
+                self.report(
+                    MismatchKind.ALIASING,
+                    self.paths[0][place],
+                    name,
+                    partial(_strings, *texts),
+                    other=at,
+                )
 
     def report(
         self,
         kind: MismatchKind,
         path: _Path,
         type_name: str,
-        texts: Sequence[str],
-        stats: str = "",
+        words: _Words,
         other: KeyPath | None = None,
     ) -> None:
+        said = [*(words() if self.worded else ("", "")), ""]
         self.found.append(
             Mismatch(
                 keypath=_keypath(path),
                 kind=kind,
                 type_name=type_name,
-                expected=texts[0],
-                got=texts[1],
-                stats=stats,
+                expected=said[0],
+                got=said[1],
+                stats=said[2],
                 other=other,
             )
         )
@@ -224,6 +258,15 @@ def _partners(groups: tuple[MemoryGroup, ...]) -> dict[int, set[tuple[int, int]]
 def _resolved(side: Snapshot, place: int) -> tuple[int, Row]:
     row = side.rows[place]
     return (row[2], side.rows[row[2]]) if len(row) == ALIAS else (place, row)
+
+
+def _typed(wanted: Row, found: Row) -> tuple[str, str]:
+    first, second = (f"{type_name(row)} {text(row)}" for row in (wanted, found))
+    return first, second
+
+
+def _strings(*values: object) -> tuple[str, ...]:
+    return tuple(map(str, values))
 
 
 def _keypath(path: _Path) -> KeyPath:

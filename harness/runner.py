@@ -206,6 +206,5 @@ class _Judgement:
         if "saving" not in vars(trial) or "uninterrupted" not in vars(trial):
             return None, None
         saved, reference = trial.saving[0].after, trial.uninterrupted
-        before = trial.compare(reference.fresh, saved)
-        later = trial.compare(saved, reference.at[max(reference.at)])
-        return len(before.mismatches), len(later.mismatches)
+        later = reference.at[max(reference.at)]
+        return trial.count_moved(reference.fresh, saved), trial.count_moved(saved, later)

@@ -40,6 +40,8 @@ from harness.arms import (
 from harness.capture import capture_roots, global_streams
 from harness.compare import Diff, compare
 from harness.errors import HarnessError, InvalidScenario
+from harness.keypath import compiled
+from harness.lockstep import changed
 from harness.randomness import poison, preserved_streams, seed_all
 from harness.scenario import Scenario
 from harness.snapshot import Snapshot
@@ -74,6 +76,7 @@ class Trial:
         self.between_calls = bool(getattr(subject, "between_calls", False))
         self.boundaries = frozenset(subject.boundaries(scenario))
         self.step = scenario.save_at
+        self.excluded = compiled(*(item.pattern for item in subject.exclusions)).match
         self.used: set[str] = set()
         self.compared = 0
         self._require_save_points()
@@ -268,12 +271,13 @@ class Trial:
     def compare(self, expected: Snapshot, got: Snapshot) -> Diff:
         """The differences between two snapshots."""
         self.compared += len(expected.rows)
-        covers = [item.covers for item in self.subject.exclusions]
         # an edge that is cut where it was met may still show where only one of the two has it
         found = compare(expected, got).mismatches
-        return Diff(
-            mismatches=tuple(m for m in found if not any(c(str(m.keypath)) for c in covers))
-        )
+        return Diff(mismatches=tuple(m for m in found if not self.excluded(str(m.keypath))))
+
+    def count_moved(self, before: Snapshot, after: Snapshot) -> int:
+        """How many leaves differ between two states of a run."""
+        return sum(not self.excluded(str(keypath)) for keypath in changed(before, after))
 
     def first_difference(
         self, expected: Mapping[int, Snapshot], got: Mapping[int, Snapshot]

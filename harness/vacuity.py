@@ -11,5 +11,5 @@ def moves(subject: Subject, scenario: Scenario) -> bool:
     """Whether the states as built, as saved and at the end all differ."""
     trial = Trial(subject, scenario)
     course, saved = trial.uninterrupted, trial.saving[0].after
-    before = trial.compare(course.fresh, saved)
-    return bool(before) and bool(trial.compare(saved, course.at[max(course.at)]))
+    later = course.at[max(course.at)]
+    return bool(trial.count_moved(course.fresh, saved) and trial.count_moved(saved, later))

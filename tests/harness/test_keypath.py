@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from harness.keypath import PARAMETER, KeyPath
+from harness.keypath import PARAMETER, KeyPath, last_texts, may_end
 
 RENDERED = [
     ((), "<root>"),
@@ -57,6 +57,35 @@ def test_pattern_covers_the_path_and_what_lies_below(pattern, path, covered):
     """A pattern covers whole segments, and everything under them."""
     segments = KeyPath(path)  # one segment with the rendered text: only text is matched
     assert segments.matches(pattern) is covered
+
+
+@pytest.mark.parametrize(
+    ("segments", "pattern"),
+    [
+        (("model", "_logger"), "model._logger"),
+        (("clock", ("t",)), "**['t']"),
+        (("state", ("parameter", "'pi.weight'"), ("exp_avg",)), "state[*].exp_avg"),
+        (("model", "a.b"), "model.a.b"),
+        (("rows", 3), "rows[*]"),
+        (("rows", 3), "rows[3]"),
+        (("model", "step_count"), "model.step_*"),
+        (("table", ("a.b",)), "table['a.b']"),
+        (("table", ("a]b",)), "table['a]b']"),
+        (("table", ("type", "<x>")), "table[<x>]"),
+        (("deep", "below"), "**"),
+    ],
+)
+def test_quick_look_at_the_last_segment_lets_nothing_covered_pass(segments, pattern):
+    """Whatever a pattern covers, its last segment alone does not rule out."""
+    assert KeyPath(*segments).matches(pattern)
+    assert may_end(last_texts(pattern), segments[-1], segments[-2])
+
+
+def test_quick_look_at_the_last_segment_rules_most_out():
+    """Or it would be of no use."""
+    ends = last_texts("model._logger", "**['t']", "**.t_start")
+    assert not any(may_end(ends, segment, "") for segment in ("policy", 3, ("r",), ("type", "t")))
+    assert last_texts("model._logger", "rows[*]") is None
 
 
 def test_keypath_is_equal_and_hashed_by_value():
