@@ -215,7 +215,8 @@ def _told(record: dict[str, Any], report: Any, parsed: argparse.Namespace) -> st
         f"{scenario['save_at']} ({scenario['save_point']}), {record['seconds']:.2f} s"
     )
     if record["verdict"] == "EXACT":
-        return f"{head}, {record['compared']} leaves compared"
+        exact = f"{head}, {record['compared']} leaves compared"
+        return "\n  ".join([exact, *report.notes(record["notes"], parsed.verbose)])
     again = f"python -m harness replay {parsed.json}" if parsed.json else command_of(record)
     again += f" --checks {parsed.checks}" if parsed.checks else ""
     text = report.failure(record, replay=again, verbose=parsed.verbose, flag="--verbose")

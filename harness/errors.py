@@ -141,6 +141,24 @@ class VacuousLife(HarnessError):
 
 
 @final
+class NothingApplies(HarnessError):
+    """You see it when not one of the checks asked for applies to the subject.
+
+    What to do: ask for others, or give the subject what the message says it lacks.
+    """
+
+    def __init__(self, subject: str, checks: Sequence[str], reasons: Sequence[str]) -> None:
+        self.arguments = (subject, tuple(checks), tuple(reasons))
+        super().__init__(
+            f"none of {', '.join(checks)} applies to {subject}, so that nothing was checked: "
+            f"{'; '.join(reasons)}"
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[str, ...], tuple[str, ...]]]:
+        return type(self), self.arguments
+
+
+@final
 class StepFailed(Exception):
     """You see it, as the verdict ERROR, when a step of the subject raised.
 

@@ -51,7 +51,7 @@ def failure(
     lines = [headline(record, finding)]
     body = [record["error"]] if record["error"] else []
     body += _findings(record, finding, "" if verbose else flag) if finding else []
-    body += _notes(record.get("notes", ()), verbose)
+    body += notes(record.get("notes", ()), verbose)
     body.append(f"next: {next_step(record, finding)}")
     body += [f"replay: {replay}"] if replay else []
     return "\n".join([*lines, *(f"  {line}" for line in body)])
@@ -126,12 +126,12 @@ def keypath_of(mismatch: str) -> str:
     return mismatch[10:].strip().partition("  ")[0]
 
 
-def _notes(notes: Sequence[str], verbose: bool) -> list[str]:
+def notes(told: Sequence[str], verbose: bool) -> list[str]:
     """What else is to be said; what does not apply in one line, with the reasons if verbose."""
-    inapplicable = [note.partition(_INAPPLICABLE)[0] for note in notes if _INAPPLICABLE in note]
+    inapplicable = [note.partition(_INAPPLICABLE)[0] for note in told if _INAPPLICABLE in note]
     if verbose or not inapplicable:
-        return list(notes)
-    others = [note for note in notes if _INAPPLICABLE not in note]
+        return list(told)
+    others = [note for note in told if _INAPPLICABLE not in note]
     return [*others, f"not applicable: {', '.join(inapplicable)}"]
 
 

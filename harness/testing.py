@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from typing import Any, final
 
 from harness import report
 from harness.checks import CHECKS
-from harness.errors import UnknownCheck
+from harness.errors import NothingApplies, UnknownCheck
 from harness.keypath import KeyPath
 from harness.lives import plan
 from harness.meaningful import require_meaningful
@@ -65,13 +65,26 @@ def check_resume(
     Raises:
         CheckpointMismatch: a law does not hold; the text says which, where and what to do.
         InvalidSubject: it is no subject, or cannot be built, saved or loaded.
+        NothingApplies: none of the checks applies to the subject; says why.
         UnknownCheck: a name is not that of a check; lists the valid ones.
         UnusedExclusion: an exclusion of the subject's own covered nothing; with near KeyPaths.
         VacuousLife: no scenario moved anything, so that no loss could have shown.
     """
     __tracebackhide__ = True
+    names = CHECKS if checks is None else checks
+    records = check(subject, scenarios, names)
+    if all(record.verdict is Verdict.UNSUPPORTED for record in records):
+        raise NothingApplies(subject.name, tuple(names), _reasons(records))
+    return records
+
+
+def check(
+    subject: Subject, scenarios: Sequence[Scenario] | None, checks: Iterable[str]
+) -> tuple[Record, ...]:
+    """As `check_resume`, but for records that are UNSUPPORTED: nothing applied to these."""
+    __tracebackhide__ = True
     require_subject(subject)
-    names = require_checks("checks=", CHECKS if checks is None else checks)
+    names = require_checks("checks=", checks)
     planned = plan(subject, names) if scenarios is None else [(s, names) for s in scenarios]
     records = passed(subject, planned)
     require_meaningful(subject, records, names)
@@ -144,11 +157,17 @@ class BoundCheck:
             CheckpointMismatch: the law does not hold.
         """
         __tracebackhide__ = True
-        records = check_resume(subject, self.scenarios, (self.name,))
+        records = check(subject, self.scenarios, (self.name,))
         if all(record.verdict is Verdict.UNSUPPORTED for record in records):
             import pytest
 
-            pytest.skip("; ".join(dict.fromkeys(n for r in records for n in (*r.notes, r.error))))
+            pytest.skip("; ".join(_reasons(records)))
+
+
+def _reasons(records: Sequence[Record]) -> tuple[str, ...]:
+    """Why nothing applied, each reason once."""
+    told = [reason for record in records for reason in (*record.notes, record.error)]
+    return tuple(dict.fromkeys(filter(None, told)))
 
 
 def parametrize_with_checks(

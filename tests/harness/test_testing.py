@@ -17,8 +17,15 @@ from harness import (
     sb3,
 )
 from harness.checks import CHECKS
-from harness.errors import UnknownCheck, VacuousLife
-from harness.testing import CheckpointMismatch, collecting, failure_class, require_checks
+from harness.errors import NothingApplies, UnknownCheck, VacuousLife
+from harness.testing import (
+    BoundCheck,
+    CheckpointMismatch,
+    check,
+    collecting,
+    failure_class,
+    require_checks,
+)
 from harness.verdict import Verdict
 
 FUTURE = ("purity", "roundtrip", "resume")
@@ -105,15 +112,15 @@ def test_exclusion_that_matches_nothing_is_refused(name):
         check_resume(UNUSED[name], checks=["purity"])
 
 
-@pytest.mark.parametrize("check", sorted(CHECKS))
-def test_exclusion_that_matches_is_used_whatever_a_check_looks_at(check):
+@pytest.mark.parametrize("name", sorted(CHECKS))
+def test_exclusion_that_matches_is_used_whatever_a_check_looks_at(name):
     """A check that never captures the excluded leaf does not make the exclusion unused."""
     excluded = component(
         examples.Scaler,
         step=examples.drive,
         exclusions=[Exclusion(pattern="component.forgets", reason="a constant")],
     )
-    assert check_resume(excluded, [LIFE], [check])[0].scenario == LIFE
+    assert check(excluded, [LIFE], [name])[0].scenario == LIFE
 
 
 def test_unknown_check_is_refused_with_the_valid_ones():
@@ -208,3 +215,14 @@ def test_records_are_published_to_who_collects():
 def test_names_of_checks_pass_through():
     """Valid names come back in their order."""
     assert require_checks("checks=", ["resume", "purity"]) == ("resume", "purity")
+
+
+def test_checks_none_of_which_applies_are_no_success():
+    """A call that checked nothing raises and says why; as a pytest parameter it is a skip."""
+    subject = component(lambda: examples.Scaler(), step=lambda scaler, i: scaler.update(i % 5 == 4))
+    with pytest.raises(
+        NothingApplies, match=r"none of fresh_process applies to component:.*lambda"
+    ):
+        check_resume(subject, checks=["fresh_process"])
+    with pytest.raises(pytest.skip.Exception, match="lambda"):
+        BoundCheck(name="fresh_process")(subject)
