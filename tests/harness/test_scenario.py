@@ -94,7 +94,7 @@ def test_file_holds_one_case_or_one_a_line(tmp_path):
     ("change", "message"),
     [
         ({"format": 2}, "expected a case of format 1, got format=2"),
-        ({"target": None}, r"expected target, options and scenario, got .* without \['target'\]"),
+        ({"target": None}, r"expected a case with its target, .* without \['target'\]: .*--target"),
     ],
 )
 def test_foreign_case_is_refused(change, message):
