@@ -1,0 +1,57 @@
+"""What every module here shares: a subject for a faulty class, one life, and the generic checks.
+
+Nothing in this file knows a bug. A planted fault is our algorithm with one thing broken, offered as
+a subject with the whole space of options; the same life and the same checks are for all of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+from typing import Any
+
+from algo import DistributionalPPO
+from harness.checks import CHECKS
+from harness.runner import run
+from harness.scenario import Scenario
+from harness.subjects.sb3 import Sb3Subject
+from harness.verdict import Record
+from properties.space import OURS
+
+# in this process: the starts of interpreters would be most of the time
+IN_PROCESS = tuple(name for name in CHECKS if name != "fresh_process")
+
+# every component is on, training has passed its warm-up, and the save lies inside a rollout
+EVERYTHING: dict[str, Any] = {
+    "critics": "quantile",
+    "scaler": "on",
+    "kl_penalty": True,
+    "normalize_returns": True,
+}
+LIFE = Scenario(options=EVERYTHING, length=64, save_at=40, save_point="mid-rollout")
+AT_START = Scenario(options=EVERYTHING, length=64, save_at=0, save_point="start")
+
+
+def ours(algorithm: type[DistributionalPPO]) -> Sb3Subject:
+    """The subject of our own laws, with another class in place of ours."""
+    return dataclasses.replace(OURS, algorithm=algorithm)
+
+
+def lived(algorithm: type[DistributionalPPO], scenario: Scenario = LIFE) -> Record:
+    """What the generic checks say of a class; each life is lived once."""
+    return _lived(algorithm, scenario.to_json())
+
+
+@cache
+def _lived(algorithm: type[DistributionalPPO], scenario: str) -> Record:
+    return run(ours(algorithm), Scenario.from_json(scenario), IN_PROCESS)
+
+
+def places(record: Record, check: str) -> list[str]:
+    """What a check named: kind and KeyPath of each difference, for an alias the other name too."""
+    return [
+        f"{mismatch.kind} {mismatch.keypath}" + (f" = {mismatch.other}" if mismatch.other else "")
+        for finding in record.findings
+        if finding.check == check
+        for mismatch in finding.diff.mismatches
+    ]

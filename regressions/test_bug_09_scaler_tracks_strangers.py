@@ -1,0 +1,59 @@
+"""Bug 9: after a load the scaler scaled nothing.
+
+It had pickled its list of parameters, so that what came back were copies: none of the tracked
+objects was the policy's. A restored flag said that set-up was done, and nothing was linked again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, final
+
+import pytest
+import torch
+
+from algo import DistributionalPPO
+from harness.scenario import Scenario
+from harness.verdict import Verdict
+from regressions.planted import AT_START, LIFE, lived, ours, places
+
+
+@final
+class Copies(DistributionalPPO):
+    """The list of parameters comes back as what it was in the file: copies."""
+
+    @classmethod
+    def load(cls, *args: Any, **kwargs: Any) -> Any:
+        """The model, its scaler over parameters of nobody."""
+        model = super().load(*args, **kwargs)
+        if model.vgs is not None:
+            model.vgs._tracked = {
+                name: torch.nn.Parameter(parameter.detach().clone())
+                for name, parameter in model.vgs.tracked.items()
+            }
+        return model
+
+
+PLANTED = {"#9 the scaler tracks copies after a load": Copies}
+
+
+@pytest.mark.parametrize("life", [LIFE, AT_START], ids=["trained", "at the start"])
+def test_planted_bug_is_found(life: Scenario) -> None:
+    """An alias of the graph that was saved is no alias in the one that was loaded: no training."""
+    record = lived(Copies, life)
+    assert record.verdict is Verdict.DIFFERS
+    assert "roundtrip" in {finding.check for finding in record.findings}
+
+
+def test_report_names_the_tracked_parameters() -> None:
+    """Each is one object under two names in the run that was saved, and two in the other."""
+    found = places(lived(Copies), "roundtrip")
+    policy = ours(Copies).build(LIFE).policy
+    for name, _ in policy.named_parameters():
+        assert any(f"model.vgs._tracked[{name!r}]" in place for place in found), name
+    assert all(place.startswith("ALIASING ") for place in found), found
+
+
+def test_shipped_code_links_by_identity() -> None:
+    """The same checks on the same lives; what is tracked are the very parameters."""
+    for life in (LIFE, AT_START):
+        assert lived(DistributionalPPO, life).verdict is Verdict.EXACT
