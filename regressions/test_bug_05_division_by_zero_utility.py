@@ -1,0 +1,125 @@
+"""Bug 5: one step with all-zero parameters made every parameter NaN.
+
+UPGD divided by the greatest utility, which was zero. It was fixed in one optimizer class; the
+others, the default too, went on giving NaN. What divides in Adam is planted as well.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, final
+from unittest.mock import patch
+
+import pytest
+import torch
+
+from algo import DistributionalPPO, upgd
+from harness.scenario import Scenario
+from regressions.laws import GRADIENTS, PARAMETERS, Case, Found, look
+from regressions.planted import EVERYTHING, ours
+
+
+def _peak(values: Any) -> float:
+    return max(filter(math.isfinite, values), default=0.0)
+
+
+def _gates(utilities: Any, scales: Any) -> Any:
+    return [torch.sigmoid(-u / scale) for u, scale in zip(utilities, scales, strict=True)]
+
+
+class _Unguarded:
+    """Divides by the greatest utility, whatever it is."""
+
+    def step(self, closure: Any = None) -> Any:
+        """One step, without the two guards that the kernels have."""
+        with patch.multiple(upgd, find_peak=_peak, open_gates=_gates):
+            return super().step(closure)  # type: ignore[misc]
+
+
+# final for those who extend them; here they are broken on purpose
+UnguardedUPGD = type("UnguardedUPGD", (_Unguarded, upgd.UPGD), {})
+UnguardedAdaptive = type("UnguardedAdaptiveUPGD", (_Unguarded, upgd.AdaptiveUPGD), {})
+
+
+class _BareAdam(torch.optim.Adam):
+    """Divides by the root of the second moment alone."""
+
+    def __init__(self, params: Any, lr: float, eps: float = 0.0) -> None:
+        super().__init__(params, lr, eps=0.0)
+
+
+class _Replaced(DistributionalPPO):
+    """Ours with one optimizer class replaced."""
+
+    replaced: type[torch.optim.Optimizer]
+    by: type[torch.optim.Optimizer]
+
+    def _policy_options(self) -> dict[str, Any]:
+        options = super()._policy_options()
+        if options["optimizer_class"] is self.replaced:
+            options["optimizer_class"] = self.by
+        return options
+
+
+@final
+class InUPGD(_Replaced):
+    """The bug in UPGD."""
+
+    replaced, by = upgd.UPGD, UnguardedUPGD
+
+
+@final
+class InAdaptiveUPGD(_Replaced):
+    """The bug in AdaptiveUPGD, the default."""
+
+    replaced, by = upgd.AdaptiveUPGD, UnguardedAdaptive
+
+
+@final
+class InAdam(_Replaced):
+    """The same cause in Adam."""
+
+    replaced, by = torch.optim.Adam, _BareAdam
+
+
+PLANTED = {
+    "#5 division by zero in UPGD": InUPGD,
+    "#5 division by zero in AdaptiveUPGD": InAdaptiveUPGD,
+    "#5 division by zero in Adam": InAdam,
+}
+OPTIMIZER = dict(zip(PLANTED, ("upgd", "adaptive_upgd", "adam"), strict=True))
+
+
+def stepped(
+    algorithm: type[DistributionalPPO], optimizer: str, parameters: str, gradients: str
+) -> tuple[Found, ...]:
+    """What the law of inputs shows of one class of optimizer."""
+    options = EVERYTHING | {"optimizer": optimizer}
+    life = Scenario(options=options, length=16, save_at=0)
+    case = Case(law="inputs", scenario=life, parameters=parameters, gradients=gradients)
+    return look(ours(algorithm), case)
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_planted_bug_is_found(name: str) -> None:
+    """In this class, and in no other one."""
+    for optimizer in OPTIMIZER.values():
+        found = stepped(PLANTED[name], optimizer, "zero", "zero")
+        assert bool(found) is (optimizer == OPTIMIZER[name])
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_report_names_every_parameter(name: str) -> None:
+    """Which of them are no longer finite, by name."""
+    found = stepped(PLANTED[name], OPTIMIZER[name], "zero", "zero")
+    model = ours(DistributionalPPO).build(Scenario(options=EVERYTHING, length=16, save_at=0))
+    named = [f"model.policy.{parameter}" for parameter, _ in model.policy.named_parameters()]
+    assert [each.place for each in found] == named
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZER.values())
+@pytest.mark.parametrize("parameters", PARAMETERS)
+@pytest.mark.parametrize("gradients", GRADIENTS)
+def test_shipped_code_stays_finite(optimizer: str, parameters: str, gradients: str) -> None:
+    """Every optimizer class on every degenerate input."""
+    assert not stepped(DistributionalPPO, optimizer, parameters, gradients)
