@@ -5,9 +5,11 @@ nothing but bytes. Objects met twice become aliases; objects that cannot be read
 The walk goes level by level, so that an object is named by its shortest KeyPath.
 """
 
+import gc
 import random
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import final
 
@@ -58,7 +60,8 @@ def capture_roots(roots: Mapping[str, object], exclusions: Sequence[Exclusion] =
     Raises:
         UncapturableLeaf: something cannot be read completely, and no exclusion covers it.
     """
-    return _Walk(exclusions).run(roots)
+    with _no_collection():
+        return _Walk(exclusions).run(roots)
 
 
 def walk_roots(
@@ -70,8 +73,21 @@ def walk_roots(
         UncapturableLeaf: something cannot be read completely, and no exclusion covers it.
     """
     walk = _Walk(exclusions)
-    snapshot = walk.run(roots)
-    return snapshot, {walk.seen[id(item)]: item for item in walk.alive}
+    with _no_collection():
+        snapshot = walk.run(roots)
+    return snapshot, {**{walk.seen[id(item)]: item for item in walk.alive}, **walk.again}
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage is collected in a walk: that may run finalizers, and the walk leaves none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 @final
@@ -106,6 +122,7 @@ class _Walk:
         self.rows: list[Row] = [(-1, "", "roots", ("roots",), 0)]
         self.seen: dict[int, int] = {}
         self.alive: list[object] = []
+        self.again: dict[int, object] = {}
         self.buffers: list[bytes | memoryview] = []
         self.memory: list[tuple[Memory | None, int]] = []
         self.late: list[tuple[int, Late]] = []
@@ -124,7 +141,7 @@ class _Walk:
     def drain(self, queue: list[tuple[int, Iterable[Child]]]) -> None:
         """Walk all that waits; what can be named only later is set aside."""
         # the hot loop, well under a microsecond a child: every name in it is local
-        rows, late, seen, alive = self.rows, self.late, self.seen, self.alive
+        rows, late, seen, alive, again = self.rows, self.late, self.seen, self.alive, self.again
         buffers, memory, cuts, atoms = self.buffers, self.memory, self.exclusions, _ATOMS
         for parent, children in queue:  # grows while it is walked
             for segment, child in self.kept(parent, children) if cuts else children:
@@ -135,9 +152,12 @@ class _Walk:
                 place = len(rows)
                 known = seen.setdefault(id(child), place)
                 if known != place:
-                    rows.append((parent, segment, known, None))
-                    continue
-                alive.append(child)
+                    if cls is not tuple or not atoms.issuperset(map(type, child)):  # type: ignore[arg-type]
+                        rows.append((parent, segment, known, None))
+                        continue
+                    again[place] = child  # a plain value, whoever else holds the very same one
+                else:
+                    alive.append(child)
                 name, read = reader_for(cls)  # type: ignore[arg-type]
                 try:
                     facts, below, data = read(child)

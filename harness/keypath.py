@@ -130,6 +130,8 @@ def may_end(ends: frozenset[str] | None, segment: Segment, previous: Segment) ->
         return True
     if type(segment) is str:
         return segment in ends or "." in segment  # such a name reads as several segments
+    if type(segment) is int:
+        return f"[{segment}]" in ends
     return extend("", segment, previous).lstrip(".") in ends
 
 

@@ -10,7 +10,7 @@ import torch
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.utils.hooks import RemovableHandle
 
-from harness.leaves.objects import dict_getter
+from harness.leaves.objects import attributes, dict_getter
 from harness.leaves.reading import (
     Child,
     Data,
@@ -155,14 +155,14 @@ def _ranked(own: dict[str, Any]) -> list[Child]:
     """
     filled = [value for value in own.values() if type(value) is OrderedDict and value]
     if not filled:
-        return list(own.items())
+        return attributes(own)
     ids = sorted({key for hooks in filled for key in hooks if type(key) is int})
     rank = {key: place for place, key in enumerate(ids)}
     return [
         (name, OrderedDict((rank.get(key, key), hook) for key, hook in value.items()))
         if type(value) is OrderedDict and value and "hooks" in name
         else (name, value)
-        for name, value in own.items()
+        for name, value in attributes(own)
     ]
 
 

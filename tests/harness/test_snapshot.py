@@ -1,5 +1,6 @@
 """Snapshots: immutable, cheap to compare, made for other processes too."""
 
+import gc
 import pickle
 import random
 
@@ -9,6 +10,7 @@ import pytest
 from harness.capture import capture
 from harness.compare import compare
 from harness.keypath import KeyPath
+from harness.leaves import reading, register_leaf
 from harness.snapshot import Snapshot, same_bits
 
 
@@ -57,19 +59,40 @@ def test_snapshot_survives_pickling():
 
 
 def test_equality_is_that_of_compare():
-    """`==` is true exactly if a comparison finds nothing, also after another order of walk."""
+    """`==` is true exactly if a comparison finds nothing, also where an immutable is shared."""
+    value = range(3)
+    one, two = capture([value, value]), capture([range(3), range(3)])
+    assert not one.same_bytes(two)
+    assert one == two
+    assert not compare(one, two)
+    assert capture(1) != capture(2)
+    assert capture(1) != 1
+
+
+def test_equal_objects_are_equal_bytes():
+    """In which order attributes were set, or who shares a plain tuple, needs no second look."""
 
     class Thing:
         def __init__(self, *names):
             for name in names:
                 setattr(self, name, [name])
 
-    one, two = capture(Thing("a", "b")), capture(Thing("b", "a"))
-    assert not one.same_bytes(two)
-    assert one == two
-    assert not compare(one, two)
-    assert capture(1) != capture(2)
-    assert capture(1) != 1
+    assert capture(Thing("a", "b")).same_bytes(capture(Thing("b", "a")))
+    shape = (2, 3)
+    assert capture([shape, shape]).same_bytes(capture([(2, 3), tuple([2, 3])]))
+
+
+def test_no_garbage_is_collected_in_a_walk():
+    """A finalizer that ran in the middle could change what is walked."""
+    collected = []
+    register_leaf(_Marker, lambda marker: collected.append(gc.isenabled()) or reading("marker"))
+    capture([_Marker()])
+    assert collected == [False]
+    assert gc.isenabled()
+
+
+class _Marker:
+    """Tells when it is read."""
 
 
 def test_snapshot_is_not_hashable():
