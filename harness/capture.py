@@ -152,7 +152,7 @@ class _Walk:
                 place = len(rows)
                 known = seen.setdefault(id(child), place)
                 if known != place:
-                    if cls is not tuple or not atoms.issuperset(map(type, child)):  # type: ignore[arg-type]
+                    if cls is not tuple or not atoms.issuperset(map(type, child)):  # type: ignore[call-overload]
                         rows.append((parent, segment, known, None))
                         continue
                     again[place] = child  # a plain value, whoever else holds the very same one

@@ -160,7 +160,7 @@ def _ranked(own: dict[str, Any]) -> list[Child]:
     rank = {key: place for place, key in enumerate(ids)}
     return [
         (name, OrderedDict((rank.get(key, key), hook) for key, hook in value.items()))
-        if type(value) is OrderedDict and value and "hooks" in name
+        if type(value) is OrderedDict and value and "hooks" in str(name)
         else (name, value)
         for name, value in attributes(own)
     ]

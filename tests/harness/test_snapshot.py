@@ -78,8 +78,9 @@ def test_equal_objects_are_equal_bytes():
                 setattr(self, name, [name])
 
     assert capture(Thing("a", "b")).same_bytes(capture(Thing("b", "a")))
-    shape = (2, 3)
-    assert capture([shape, shape]).same_bytes(capture([(2, 3), tuple([2, 3])]))
+    shape, twin = (tuple(map(int, "23")) for _ in range(2))
+    assert shape is not twin
+    assert capture([shape, shape]).same_bytes(capture([shape, twin]))
 
 
 def test_no_garbage_is_collected_in_a_walk():
