@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -113,18 +113,24 @@ def mutate(
     require_checks(checks)
     if not _OF_FUTURE & {*checks}:  # nobody looks at the future: it is not run
         scenario = dataclasses.replace(scenario, length=scenario.save_at)
-    campaign = _Campaign(subject, scenario, checks)
-    seen: Counter[str] = Counter()
+    campaign = Campaign(subject, scenario, checks)
     outcomes: list[Outcome] = []
-    for mutant in campaign.mutants():
-        seen[mutant.kind] += 1
-        if (seen[mutant.kind] - 1) % stride == 0:
-            outcomes += campaign.outcomes(mutant)
+    for mutant in every(stride, campaign.mutants()):
+        outcomes += campaign.outcomes(mutant)
     return KillMatrix(subject=subject.name, outcomes=tuple(outcomes))
 
 
+def every(stride: int, mutants: Iterable[Mutant]) -> Iterator[Mutant]:
+    """The first of each kind, and every stride-th of that kind after it."""
+    seen: Counter[str] = Counter()
+    for mutant in mutants:
+        seen[mutant.kind] += 1
+        if (seen[mutant.kind] - 1) % stride == 0:
+            yield mutant
+
+
 @final
-class _Campaign:
+class Campaign:
     """All mutants of one subject in one life: what they share is run once."""
 
     def __init__(self, subject: Subject, scenario: Scenario, checks: Sequence[str]) -> None:
@@ -167,11 +173,8 @@ class _Campaign:
 
     def outcomes(self, mutant: Mutant) -> list[Outcome]:
         """What every check that can see such a mutant made of it."""
-        if any(_related(keypath, lost) for keypath in _places(mutant) for lost in self.lost):
-            return [Outcome(mutant=mutant, check="", result=LOST_ANYWAY, reason="lost unmutated")]
-        for item in self.subject.exclusions:
-            if item.covers(str(mutant.keypath)):
-                return [Outcome(mutant=mutant, check="", result=EXCLUDED, reason=item.reason)]
+        if told := self.no_mutant(mutant):
+            return [told]
         trial = self.trial(mutant)
         # what lies in shared memory has the right value until one of the two trains on
         names = [c for c in self.known if (c == "isolation") == (mutant.kind == SHARED)]
@@ -182,6 +185,15 @@ class _Campaign:
             if outcome.result in (UNCHANGED, UNREACHABLE):
                 break
         return found
+
+    def no_mutant(self, mutant: Mutant) -> Outcome | None:
+        """Why there is nothing to lose: it is lost anyway, or left out with a reason."""
+        if any(_related(keypath, lost) for keypath in _places(mutant) for lost in self.lost):
+            return Outcome(mutant=mutant, check="", result=LOST_ANYWAY, reason="lost unmutated")
+        cover = next((e for e in self.subject.exclusions if e.covers(str(mutant.keypath))), None)
+        if cover is None:
+            return None
+        return Outcome(mutant=mutant, check="", result=EXCLUDED, reason=cover.reason)
 
     def outcome(self, trial: Trial, mutant: Mutant, check: str) -> Outcome:
         """What one check made of it."""

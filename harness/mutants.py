@@ -73,6 +73,9 @@ class Mutated:
         subject: what is loaded.
         mutant: what to break.
         donors: runs in other states, by the kind that takes its values from them.
+
+    Attributes:
+        broken: how many loads have lost it so far.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class Mutated:
         self.mutant = mutant
         self.donors = donors
         self.saved: Any = None
+        self.broken = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.subject, name)
@@ -101,6 +105,7 @@ class Mutated:
         live = self.subject.load(source, scenario)
         if self.mutant is not None:
             self._break(live, self.mutant)
+            self.broken += 1
         return live
 
     def graph(self, live: Any) -> Graph:

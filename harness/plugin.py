@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ import pytest
 
 RESULT = "ckpt.record"
 """Name of the user property that holds one record as JSON."""
+
+LOSSES = "ckpt.losses"
+"""Name of the user property that holds, as JSON, which losses a test would and would not see."""
 
 _PROFILES = ("ckpt-dev", "ckpt-ci", "ckpt-nightly")
 
@@ -37,6 +41,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--ckpt-verbose", action="store_true", default=False, help="list inert differences too"
+    )
+    group.addoption(
+        "--ckpt-mutate",
+        action="store_true",
+        default=False,
+        help="run every test that takes a subject again on loads that lose one thing each, and "
+        "tell which losses no test would see",
+    )
+    group.addoption(
+        "--ckpt-mutate-every",
+        type=int,
+        metavar="N",
+        default=1,
+        help="with --ckpt-mutate: try every N-th loss of a kind only",
     )
     parser.addini("ckpt_profile", "Hypothesis profile of fuzz cases", default="ckpt-dev")
 
@@ -110,13 +128,24 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     _pin()
     collected: list[str] = []
     testing = sys.modules.get("harness.testing")
-    if testing is None:
-        return (yield)
-    with testing.collecting(collected.append):
-        try:
-            return (yield)
-        finally:
-            item.user_properties += [(RESULT, _of_test(item, line)) for line in collected]
+    try:
+        with testing.collecting(collected.append) if testing else nullcontext():
+            result = yield
+    finally:
+        item.user_properties += [(RESULT, _of_test(item, line)) for line in collected]
+    if item.config.getoption("--ckpt-mutate"):
+        _try_losses(item)
+    return result
+
+
+def _try_losses(item: Any) -> None:
+    """Runs a test that has passed again, once for every loss; adds what it saw as a property."""
+    own_tests = import_module("harness.own_tests")
+    stride = item.config.getoption("--ckpt-mutate-every")
+    matrix = own_tests.losses_of(item.obj, getattr(item, "funcargs", {}), stride)
+    if matrix is not None:
+        line = json.dumps(own_tests.to_plain(matrix))
+        item.user_properties.append((LOSSES, _of_test(item, line)))
 
 
 def _of_test(item: pytest.Item, line: str) -> str:
@@ -125,37 +154,42 @@ def _of_test(item: pytest.Item, line: str) -> str:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """The matrix and a replay command per failure; writes the report. On the controller only."""
-    records = _records(terminalreporter)
-    if not records:
+    records, losses = (_reported(terminalreporter, name) for name in (RESULT, LOSSES))
+    if not records and not losses:
         return
+    failed = {report.nodeid for report in terminalreporter.stats.get("failed", ())}
     path = config.getoption("--ckpt-report")
     if path:
-        Path(path).write_text("".join(f"{json.dumps(r, sort_keys=True)}\n" for r in records))
+        lines = (json.dumps(item, sort_keys=True) for item in (*records, *losses))
+        Path(path).write_text("".join(f"{line}\n" for line in lines))
     terminalreporter.section("checkpoints")
-    for line in import_module("harness.report").matrix(records):
-        terminalreporter.write_line(line)
-    for line in _replays(terminalreporter, records):
+    for record in records:
+        # the test has passed, or is an expected failure: it is there to find this
+        record["expected"] = record["test"] not in failed
+    for line in _summary(records, losses):
         terminalreporter.write_line(line)
     if path:
         terminalreporter.write_line(f"one record per scenario: {path}")
 
 
-def _replays(terminalreporter: Any, records: list[dict[str, Any]]) -> list[str]:
-    """One command for each failed test; what a test expected to differ is none."""
-    failed = {report.nodeid for report in terminalreporter.stats.get("failed", ())}
-    worst = {r["test"]: r["verdict"] for r in records if r["verdict"] != "EXACT"}
-    tests = sorted(failed & worst.keys())
-    return [f'{worst[test]}  replay: python -m pytest "{test}"' for test in tests]
+def _summary(records: list[dict[str, Any]], losses: list[dict[str, Any]]) -> Iterator[str]:
+    if records:
+        yield from import_module("harness.report").matrix(records)
+    # one command for each failed test; what a test expected to differ is none
+    worst = {r["test"]: r["verdict"] for r in records if not r["expected"]}
+    yield from (f'{worst[test]}  replay: python -m pytest "{test}"' for test in sorted(worst))
+    if losses:
+        yield from import_module("harness.own_tests").told(losses)
 
 
-def _records(terminalreporter: Any) -> list[dict[str, Any]]:
+def _reported(terminalreporter: Any, wanted: str) -> list[dict[str, Any]]:
     """What the tests reported, in the order of their names, under xdist as without."""
     reports = (r for group in terminalreporter.stats.values() for r in group)
     lines = {
         (report.nodeid, value)
         for report in reports
         for name, value in getattr(report, "user_properties", ())
-        if name == RESULT
+        if name == wanted
     }
     return [json.loads(value) for _, value in sorted(lines)]
 

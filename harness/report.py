@@ -199,18 +199,29 @@ def matrix(records: Sequence[RecordData]) -> list[str]:
 
 
 def _cell(records: Sequence[RecordData], save_point: str) -> str:
-    here = [r["verdict"] for r in records if r["scenario"]["save_point"] == save_point]
+    here = [_word(r) for r in records if r["scenario"]["save_point"] == save_point]
     counts = {word: here.count(word) for word in sorted(set(here))}
     return ", ".join(f"{word} {n}" if n > 1 else word for word, n in counts.items()) or "-"
 
 
+def _word(record: RecordData) -> str:
+    """The verdict; of what a test is there to find, that it was found."""
+    return f"{record['verdict']} (expected)" if _expected(record) else str(record["verdict"])
+
+
+def _expected(record: RecordData) -> bool:
+    return bool(record.get("expected")) and record["verdict"] not in ("EXACT", "UNSUPPORTED")
+
+
 def totals(records: Sequence[RecordData]) -> str:
     """How many are EXACT of those that could be checked, and how many of them showed nothing."""
-    judged = [record for record in records if record["verdict"] != "UNSUPPORTED"]
-    exact = sum(record["verdict"] == "EXACT" for record in judged)
-    vacuous = sum(bool(record["vacuous"]) for record in judged)
+    expected = sum(map(_expected, records))
+    inapplicable = sum(record["verdict"] == "UNSUPPORTED" for record in records)
+    exact = [record for record in records if record["verdict"] == "EXACT"]
+    vacuous = sum(bool(record["vacuous"]) for record in exact)
     seconds = sum(record["seconds"] for record in records)
     tail = f", {vacuous} of them vacuous (nothing had moved)" if vacuous else ""
-    others = len(records) - len(judged)
-    tail += f"; {others} where the check does not apply" if others else ""
-    return f"{exact} of {len(judged)} scenarios EXACT{tail}; {seconds:.1f} s"
+    tail += f"; {inapplicable} where the check does not apply" if inapplicable else ""
+    tail += f"; {expected} that their tests expect to differ" if expected else ""
+    judged = len(records) - inapplicable - expected
+    return f"{len(exact)} of {judged} scenarios EXACT{tail}; {seconds:.1f} s"

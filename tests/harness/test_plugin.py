@@ -106,8 +106,53 @@ def test_difference_that_a_test_expects_has_no_replay(run_once):
     )
     result = run_once("-k", "expects_it", suite=suite)
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["component:Forgetful *DIFFERS*"])
+    result.stdout.fnmatch_lines(
+        [
+            "component:Forgetful *DIFFERS (expected)*",
+            "0 of 0 scenarios EXACT; 1 that their tests expect to differ; *",
+        ]
+    )
     result.stdout.no_fnmatch_line("*replay:*")
+
+
+def test_losses_that_no_test_would_see_are_told(run_suite, pytester):
+    """With `--ckpt-mutate` a test that reads one number is told what else can be lost."""
+    suite = (
+        SUITE
+        + """
+    LIFE = LIVES[0]
+
+    def test_of_the_day_after(ckpt_subject, tmp_path):
+        live = ckpt_subject.build(LIFE)
+        ckpt_subject.train(live, until=6, visits={{}})
+        ckpt_subject.save(live, tmp_path / "file")
+        loaded = ckpt_subject.load(tmp_path / "file", LIFE)
+        old, new = (ckpt_subject.roots(run)["component"] for run in (live, loaded))
+        assert (new.scale == old.scale).all()
+"""
+    )
+    pytester.makeconftest(
+        f"""
+        import sys
+        sys.path.insert(0, {str(EXAMPLES)!r})
+        import example_counters
+
+        def pytest_ckpt_subjects(config):
+            return [example_counters.scaler]
+        """
+    )
+    flags = ("-k", "day_after", "--ckpt-mutate", "--ckpt-report=losses.jsonl")
+    result = run_suite(*flags, suite=suite)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "component:Scaler: * losses tried, * seen, * that no test of yours would see",
+            "  * seen by test_suite.py::test_of_the_day_after*",
+            "  unseen  *component.*",
+        ]
+    )
+    (line,) = (pytester.path / "losses.jsonl").read_text().splitlines()
+    assert any("component" in mutant for mutant in json.loads(line)["survived"])
 
 
 def test_properties_reach_junit(run_suite, pytester):
