@@ -54,10 +54,28 @@ class Load:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Resumed:
-    """A run that came from a checkpoint: its loads, and its states as in `Course.at`."""
+    """A run that came from a checkpoint.
+
+    Attributes:
+        loads: every load, up to the one after which training on raised.
+        course: the states as in `Course.at`.
+        error: what training on raised; the loads before it may tell why.
+    """
 
     loads: tuple[Load, ...]
-    at: Mapping[int, Snapshot]
+    course: Mapping[int, Snapshot]
+    error: Exception | None = None
+
+    @property
+    def at(self) -> Mapping[int, Snapshot]:
+        """The states at every boundary after the last load, and at the end.
+
+        Raises:
+            Exception: what training on raised.
+        """
+        if self.error is not None:
+            raise self.error
+        return self.course
 
 
 @final

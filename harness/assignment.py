@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import types
-from collections import deque
-from collections.abc import Sequence
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
 from typing import Any, final
 
 from harness.keypath import Segment
@@ -70,6 +70,11 @@ def remove(owner: Any, segment: Segment, key: Any) -> None:
         object.__delattr__(owner, segment)
     else:
         raise Unreachable(f"{type(owner).__name__} cannot lose {segment!r}")
+
+
+def items_of(owner: dict[Any, Any]) -> Iterable[tuple[Any, Any]]:
+    """Keys and values as capture reads them: `move_to_end` changes an order of its own."""
+    return OrderedDict.items(owner) if isinstance(owner, OrderedDict) else dict.items(owner)
 
 
 def replace_content(target: Any, pairs: Sequence[tuple[Any, Any]]) -> None:

@@ -10,10 +10,10 @@ else, of a leaf that nothing moves, changes nothing.
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any, final
 
 from harness.arms import Course
@@ -26,6 +26,7 @@ from harness.trial import Stop, Trial
 from harness.verdict import Attribution
 
 _MAX_ROUNDS = 5
+_MAX_EVALUATIONS = 256
 # kinds that are about all that lies below, too
 _WHOLE = (MismatchKind.MISSING, MismatchKind.UNEXPECTED, MismatchKind.TYPE)
 
@@ -39,13 +40,19 @@ def attribute(trial: Trial) -> Attribution:
         HarnessError: the live state could not be captured.
     """
     start = time.perf_counter()
-    first = dataclasses.replace(trial.scenario, cycles=1, gap=0)
-    return _Search(Trial(trial.subject, first, trial.shared)).run(start)
+    for cycle in range(len(trial.resumed.loads)):
+        search = _Search(trial, cycle)
+        found = search.run(start)
+        if found.causes or not found.complete or harmless(trial):
+            break
+    return found
 
 
 def harmless(trial: Trial) -> bool:
     """Whether what the loads of all cycles lost changed nothing in the resumed run as it went."""
-    search = _Search(trial)
+    if trial.resumed.error is not None:
+        return False
+    search = _Search(trial, 0)
     loads, resumed = trial.resumed.loads, trial.resumed.at
     left = {m.keypath for load in loads for m in trial.compare(load.saved, load.loaded).mismatches}
     return not any(
@@ -57,10 +64,17 @@ def harmless(trial: Trial) -> bool:
 
 @final
 class _Search:
-    """One search: a donor that is the saved run, and as many resumed runs as it takes."""
+    """One search: a donor that is the saved run, and as many resumed runs as it takes.
 
-    def __init__(self, trial: Trial) -> None:
+    Args:
+        trial: the life.
+        cycle: which of its loads is to explain the difference; 0 is the first.
+    """
+
+    def __init__(self, trial: Trial, cycle: int) -> None:
         self.trial = trial
+        self.cycle = cycle
+        self.step = trial.scenario.save_points[cycle]
         self.evaluations = 0
         self.unreachable: dict[KeyPath, str] = {}
         self.remaining: tuple[int, tuple[Mismatch, ...]] = (0, ())
@@ -73,12 +87,14 @@ class _Search:
             causal = self.needed(candidates, lambda put: self.agrees(put)) if complete else []
         inert = [site for site in candidates if site not in causal] if complete else []
         return Attribution(
+            load=self.cycle + 1,
             causes=tuple(site.leaf for site in causal),
             inert=tuple(site.leaf for site in inert),
             candidates=tuple(site.leaf for site in candidates),
             unreachable=tuple((str(path), why) for path, why in self.unreachable.items()),
             complete=complete,
             remaining=remaining,
+            minimal=self.evaluations < _MAX_EVALUATIONS,
             evaluations=self.evaluations,
             seconds=time.perf_counter() - start,
         )
@@ -90,7 +106,7 @@ class _Search:
         self.trial.visit(
             self.trial.build(),
             0,
-            self.trial.scenario.save_at,
+            self.step,
             lambda live: taken.append(self.graph(live)),
         )
         return taken[0]
@@ -130,13 +146,13 @@ class _Search:
     @cached_property
     def moving(self) -> dict[int, tuple[Mismatch, ...]]:
         """By boundary, what the reference run has moved since the save point."""
-        saved = self.trial.saving[0].after
+        saved = self.donor.snapshot if self.cycle else self.trial.saving[0].before
         return {
             step: self.trial.compare(saved, at).mismatches for step, at in self.reference.at.items()
         }
 
     def load(self) -> Any:
-        return self.trial.load(self.trial.saving[0].path)
+        return next(islice(self.trial.loading(), self.cycle, None))[0]
 
     def graph(self, live: Any) -> Graph:
         return graph_of(self.trial.roots(live), tuple(self.trial.subject.exclusions))
@@ -189,11 +205,10 @@ class _Search:
 
             return act
 
-        scenario = self.trial.scenario
-        steps = [step for step in self.trial.boundaries if step > scenario.save_at]
-        visits = {step: look(step) for step in steps}
-        self.trial.subject.train(live, until=scenario.length, visits=visits)
-        look(scenario.length + 1)(live)
+        length = self.trial.scenario.length
+        visits = {step: look(step) for step in self.trial.boundaries if step > self.step}
+        self.trial.subject.train(live, until=length, visits=visits)
+        look(length + 1)(live)
 
     def counts(self, mismatch: Mismatch, left: set[KeyPath], moving: Sequence[Mismatch]) -> bool:
         """Whether a later difference is more than a loss that stays as it was."""
@@ -209,10 +224,14 @@ class _Search:
         )
 
     def needed(self, items: Sequence[Site], agrees: Callable[[list[Site]], bool]) -> list[Site]:
-        """The smallest part of the items that suffices: none of it can be left out.
+        """A part of the items that suffices, and none of which can be left out.
+
+        Each item costs about one run: past a number of runs what is left stays as it is.
 
         Source: Junker, QuickXplain (AAAI 2004), a divide and conquer form of delta debugging.
         """
+        if self.evaluations >= _MAX_EVALUATIONS:
+            return list(items)
         if agrees([]):
             return []
         if len(items) == 1:

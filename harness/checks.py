@@ -36,6 +36,8 @@ def roundtrip(trial: Trial) -> Diff:
         trial.step = load.step
         if diff := trial.compare(load.saved, load.loaded):
             return diff
+    if trial.resumed.error is not None and len(trial.resumed.loads) < trial.scenario.cycles:
+        raise trial.resumed.error
     return Diff()
 
 

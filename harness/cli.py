@@ -17,6 +17,7 @@ from typing import Any
 
 from harness import threads
 from harness.errors import HarnessError, InvalidTarget
+from harness.scenario import INTO, MEDIA
 
 _SUBJECTS = """\
   an SB3 algorithm     --env ID  -s n_envs=1 -s max_episode_steps=N -s normalize=True, and the
@@ -34,6 +35,7 @@ exit status:
   3  no answer: the subject raised (ERROR), does not repeat itself (FLAKY), or cannot be checked
      (UNSUPPORTED)
 """
+_OF_ONE_LIFE = ("save_at", "cycles", "gap", "medium", "into")
 _DIFFER = ("DIFFERS", "LOST_WORK")
 
 
@@ -84,9 +86,13 @@ def _add_check(check: argparse.ArgumentParser) -> None:
     check.add_argument("--length", type=int, metavar="N", help="steps of the whole run")
     check.add_argument("--save-at", type=int, metavar="N", help="steps done at the first save")
     check.add_argument("--seed", type=int, default=0, metavar="N")
-    check.add_argument("--cycles", type=int, default=1, metavar="N", help="saves and loads")
-    check.add_argument("--gap", type=int, default=0, metavar="N", help="steps between cycles")
-    check.add_argument("--medium", default="file", help="file or memory")
+    given = "; with --save-at"
+    check.add_argument("--cycles", type=int, metavar="N", help=f"saves and loads{given}")
+    check.add_argument("--gap", type=int, metavar="N", help=f"steps between cycles{given}")
+    check.add_argument("--medium", metavar="NAME", help=f"{' or '.join(MEDIA)}{given}")
+    check.add_argument(
+        "--into", metavar="NAME", help=f"what a load fills: {' or '.join(INTO)}{given}"
+    )
     check.set_defaults(command=run_check)
     _add_output(check)
 
@@ -116,7 +122,7 @@ def _checks(parsed: argparse.Namespace) -> tuple[str, ...]:
     from harness.checks import CHECKS
     from harness.testing import require_checks
 
-    return require_checks("--checks", parsed.checks.split(",") if parsed.checks else CHECKS)
+    return require_checks("--checks", CHECKS if parsed.checks is None else parsed.checks.split(","))
 
 
 def _cases(
@@ -130,16 +136,28 @@ def _cases(
 
     options = _options(parsed)
     subject = resolve(parsed.target, options)
-    if parsed.save_at is None:
-        chosen = plan(subject, checks, parsed.length, parsed.seed)
-    else:
-        life = {name: getattr(parsed, name) for name in ("save_at", "seed", "cycles", "gap")}
-        length = parsed.length or natural_length(subject)
-        chosen = ((Scenario(length=length, medium=parsed.medium, **life), checks),)
+    life = _of_one_life(parsed)
+    length = natural_length(subject) if parsed.length is None else parsed.length
+    chosen = plan(subject, checks, length, parsed.seed)
+    if life:
+        chosen = ((Scenario(length=length, seed=parsed.seed, **life), checks),)
     of_build = {} if is_sb3(load_object(parsed.target)) else options
     for scenario, names in chosen:
         laid = dataclasses.replace(scenario, options=of_build)
         yield Case(target=parsed.target, options=options, scenario=laid), names
+
+
+def _of_one_life(parsed: argparse.Namespace) -> dict[str, Any]:
+    """What the command says of one life; nothing, where two of the subject's own are run."""
+    found = {name: getattr(parsed, name) for name in _OF_ONE_LIFE}
+    said = {name: value for name, value in found.items() if value is not None}
+    if said and "save_at" not in said:
+        name, value = next(iter(said.items()))
+        raise InvalidTarget(
+            f"expected --save-at N with --{name}, got --{name} {value!r} alone: without it two "
+            "lives of the subject's own are run"
+        )
+    return said
 
 
 def _options(parsed: argparse.Namespace) -> dict[str, Any]:
@@ -228,7 +246,7 @@ def command_of(record: dict[str, Any]) -> str:
     words = ["python", "-m", "harness", "check", record["target"]]
     for key, value in record["options"].items():
         words += ["-s", f"{key}={value}"]
-    for name in ("length", "save_at", "seed", "cycles", "gap", "medium"):
+    for name in ("length", "seed", *_OF_ONE_LIFE):
         words += [f"--{name.replace('_', '-')}", str(record["scenario"][name])]
     return shlex.join(words)
 

@@ -6,7 +6,7 @@ import copy
 from collections import defaultdict
 from typing import Any, final
 
-from harness.assignment import Unreachable, assign
+from harness.assignment import Unreachable, assign, items_of
 from harness.keypath import Segment
 from harness.leaves.objects import dict_getter, slot_values, slots_of
 from harness.snapshot import ALIAS, ATOM
@@ -82,7 +82,9 @@ class Edges:
             return None
         table = self.graph.snapshot.children[owner_place]
         segments = [part for part in table if isinstance(part, tuple)]
-        keys: dict[Any, Any] = dict(zip(segments, dict.keys(owner), strict=False))
+        keys: dict[Any, Any] = dict(
+            zip(segments, (key for key, _ in items_of(owner)), strict=False)
+        )
         return keys[segment]
 
     def drop(self, place: int) -> None:

@@ -14,7 +14,9 @@ from typing import Any, final
 
 from harness.arms import Shared
 from harness.checks import CHECKS
+from harness.errors import InvalidScenario, InvalidSubject, InvalidTarget
 from harness.keypath import KeyPath
+from harness.mismatch import Mismatch, MismatchKind
 from harness.mutants import SHARED, Mutant, Mutated, NoMutation, Unreachable, mutants_of
 from harness.randomness import preserved_streams
 from harness.runner import require_checks
@@ -25,7 +27,7 @@ from harness.trial import NotApplicable, Trial
 
 KILLED, SURVIVED = "killed", "survived"
 UNCHANGED, UNREACHABLE = "no change", "unreachable"
-LOST_ANYWAY, EXCLUDED = "not in the checkpoint", "excluded"
+LOST_ANYWAY, EXCLUDED, UNASKED = "not in the checkpoint", "excluded", "no check looks"
 _OF_FUTURE = frozenset(CHECKS) - {"roundtrip", "completeness", "isolation"}
 
 
@@ -87,10 +89,12 @@ class KillMatrix:
     def to_plain(self) -> dict[str, Any]:
         """As data for one line of JSON: the counts, the survivors and their reasons."""
         table = {kind: {c: list(n) for c, n in row.items()} for kind, row in self.table().items()}
+        killed = [o for o in self.outcomes if o.result == KILLED and not o.reason]
         skipped = [o for o in self.outcomes if o.result not in (KILLED, SURVIVED)]
         return {
             "mutants_of": self.subject,
             "matrix": table,
+            "unnamed": [f"{o.check}: {o.mutant}" for o in killed if not o.named],
             "not_mutants": dict(Counter(f"{o.result}: {o.reason}" for o in skipped)),
             "survivors": [f"{o.check}: {o.mutant}: {o.reason}" for o in self.survivors()],
         }
@@ -139,7 +143,7 @@ class Campaign:
         self.checks = checks
         self.shared = Shared([scenario])
         self.donors: dict[str, Graph] = {}
-        self.lost: tuple[KeyPath, ...] = ()
+        self.lost: tuple[Mismatch, ...] = ()
         self.known: dict[str, set[str]] = {}
 
     def trial(self, mutant: Mutant | None) -> Trial:
@@ -150,8 +154,7 @@ class Campaign:
         """All that are to be tried; first what the load as it is already shows."""
         trial = self.trial(None)
         if not getattr(self.subject, "strict", False):
-            lost = CHECKS["roundtrip"](self.trial(None)).mismatches
-            self.lost = tuple(m.keypath for m in lost)
+            self.lost = CHECKS["roundtrip"](self.trial(None)).mismatches
         for check in self.checks:
             try:
                 self.known[check] = {str(m) for m in CHECKS[check](trial).mismatches}
@@ -178,6 +181,9 @@ class Campaign:
         trial = self.trial(mutant)
         # what lies in shared memory has the right value until one of the two trains on
         names = [c for c in self.known if (c == "isolation") == (mutant.kind == SHARED)]
+        if not names:
+            reason = f"none of {', '.join(self.checks)} is about {mutant.kind}"
+            return [Outcome(mutant=mutant, check="", result=UNASKED, reason=reason)]
         found = []
         for check in names:
             outcome = self.outcome(trial, mutant, check)
@@ -188,7 +194,7 @@ class Campaign:
 
     def no_mutant(self, mutant: Mutant) -> Outcome | None:
         """Why there is nothing to lose: it is lost anyway, or left out with a reason."""
-        if any(_related(keypath, lost) for keypath in _places(mutant) for lost in self.lost):
+        if any(_lost(place, lost) for place in _places(mutant) for lost in self.lost):
             return Outcome(mutant=mutant, check="", result=LOST_ANYWAY, reason="lost unmutated")
         cover = next((e for e in self.subject.exclusions if e.covers(str(mutant.keypath))), None)
         if cover is None:
@@ -204,20 +210,27 @@ class Campaign:
             return Outcome(mutant=mutant, check="", result=UNCHANGED, reason=str(why))
         except Unreachable as why:
             return Outcome(mutant=mutant, check="", result=UNREACHABLE, reason=str(why))
+        except (InvalidSubject, InvalidScenario, InvalidTarget):
+            raise  # no answer of the check: nothing was looked at
         except Exception as error:  # a loud failure, in whatever words
             reason = f"{type(error).__name__}: {error}"
             return Outcome(mutant=mutant, check=check, result=KILLED, reason=reason)
         new = [m for m in diff.mismatches if str(m) not in self.known[check]]
+        if not new and len(diff.mismatches) < len(self.known[check]):
+            reason = "it puts back what the load itself has lost"
+            return Outcome(mutant=mutant, check="", result=UNCHANGED, reason=reason)
         if not new:
             return Outcome(mutant=mutant, check=check, result=SURVIVED, reason=_why(check))
-        named = any(_related(m.keypath, place) for m in new for place in _places(mutant))
+        named = any(
+            _related(at, place) for m in new for at in _ends(m) for place in _places(mutant)
+        )
         return Outcome(mutant=mutant, check=check, result=KILLED, named=named)
 
 
 def _why(check: str) -> str:
     """Why a check saw nothing more; a law of the future has then seen every bit agree."""
     if check == "resume":
-        return "set anew before it was used, every later boundary agrees bit for bit"
+        return "every later boundary agrees bit for bit"
     if check == "completeness":
         return "not as in a fresh build, or as it was saved"
     return "no difference shown"
@@ -225,6 +238,23 @@ def _why(check: str) -> str:
 
 def _places(mutant: Mutant) -> tuple[KeyPath, ...]:
     return (mutant.keypath,) if mutant.other is None else (mutant.keypath, mutant.other)
+
+
+def _ends(mismatch: Mismatch) -> Iterator[KeyPath]:
+    """Both names of what is shared or no longer is; below the roots of a pair of runs."""
+    for keypath in (mismatch.keypath, mismatch.other):
+        if keypath is None:
+            continue
+        side, *rest = keypath.segments
+        if side in ("saved", "loaded") and rest and isinstance(rest[0], tuple):
+            keypath = KeyPath(rest[0][0], *rest[1:])
+        yield keypath
+
+
+def _lost(place: KeyPath, lost: Mismatch) -> bool:
+    """Whether a leaf does not come back anyway: itself, or with all that it lies in."""
+    whole = lost.kind in (MismatchKind.MISSING, MismatchKind.UNEXPECTED, MismatchKind.TYPE)
+    return place.startswith(lost.keypath) if whole else place == lost.keypath
 
 
 def _related(one: KeyPath, other: KeyPath) -> bool:

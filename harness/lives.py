@@ -88,8 +88,12 @@ def media(subject: Subject) -> tuple[str, ...]:
 
 
 def lives(subject: Subject, length: int | None = None, seed: int = 0) -> tuple[Scenario, ...]:
-    """One save past the middle to a file, and two early cycles, in memory where it can."""
-    length = length or natural_length(subject)
+    """One save past the middle to a file, and two early cycles, in memory where it can.
+
+    The first is loaded into a run that was used before, where what is forgotten has moved too far;
+    the second into a fresh one, where it has not moved at all.
+    """
+    length = natural_length(subject) if length is None else length
     period = period_of(subject, length)
     points = save_points(subject, length)
     # past the middle, and at no round number: what counts in tens is not at its start there
@@ -106,6 +110,7 @@ def lives(subject: Subject, length: int | None = None, seed: int = 0) -> tuple[S
             cycles=2,
             gap=gap if early + gap <= length else 0,
             medium="memory" if "memory" in media(subject) else "file",
+            into="fresh",
         ),
     )
 

@@ -15,6 +15,7 @@ from harness.assignment import Unreachable
 from harness.capture import global_streams
 from harness.compare import compare
 from harness.edges import Edges
+from harness.exclusions import Exclusion
 from harness.keypath import KeyPath
 from harness.leaves.objects import dict_getter
 from harness.leaves.reading import VALUE_KINDS
@@ -88,6 +89,8 @@ class Mutated:
         self.broken = 0
 
     def __getattr__(self, name: str) -> Any:
+        if name == "subject":  # not yet set, where another process unpickles this
+            raise AttributeError(name)
         return getattr(self.subject, name)
 
     def save(self, live: Any, target: Any) -> None:
@@ -127,7 +130,8 @@ class Mutated:
             require(self.saved is not None, "nothing was saved beside it")
             share(edges, place, self.graph(self.saved).object_at(mutant.keypath))
         elif mutant.other is not None:
-            pair(edges, mutant.kind, place, place_of(edges.graph.snapshot, mutant.other))
+            twin = place_of(edges.graph.snapshot, mutant.other)
+            pair(edges, mutant.kind, place, twin, self.subject.exclusions)
         else:
             {**LOCAL, **OF_OWNERS, **OF_NAMES}[mutant.kind](edges, place)
 
@@ -162,7 +166,7 @@ def is_counter(target: Graph, keypath: KeyPath, owner: KeyPath) -> bool:
     return place is not None and type(target.snapshot.rows[place][2]) is int
 
 
-def pair(edges: Edges, kind: str, place: int, twin: int) -> None:
+def pair(edges: Edges, kind: str, place: int, twin: int, exclusions: Sequence[Exclusion]) -> None:
     """Exchanges the content of two places of one kind, or makes them one."""
     mine, theirs = edges.value(place), edges.value(twin)
     if kind == "aliases merged":
@@ -175,9 +179,21 @@ def pair(edges: Edges, kind: str, place: int, twin: int) -> None:
         require(bool((ours != others).any()))
         ours[...], others[...] = others.copy(), ours.copy()
     else:
-        require(repr(mine) != repr(theirs))
+        keypath = edges.graph.snapshot.keypath(place)
+        require(_differ(mine, theirs, keypath, exclusions), "alike in all that is compared")
         edges.put(place, theirs)
         edges.put(twin, mine)
+
+
+def _differ(mine: Any, theirs: Any, at: KeyPath, exclusions: Sequence[Exclusion]) -> bool:
+    """Whether two values differ, or two dicts of the same keys in an item that is compared."""
+    if not isinstance(mine, dict):
+        return repr(mine) != repr(theirs)
+    compared = [k for k in mine if not any(e.covers(str(at.child((k,)))) for e in exclusions)]
+    return any(
+        mine[k] is not theirs[k] and (hasattr(mine[k], "dtype") or repr(mine[k]) != repr(theirs[k]))
+        for k in compared
+    )
 
 
 def share(edges: Edges, place: int, saved: Any) -> None:
@@ -219,11 +235,13 @@ def mutants_of(target: Graph, donors: Mapping[str, Graph]) -> Iterator[Mutant]:
     """
     snapshot = target.snapshot
     moved = moved_rows(donors["fresh"], target)
-    owners = sorted({snapshot.rows[place][0] for place in moved} - {0})
+    owners = {snapshot.rows[place][0] for place in moved} - {0}
+    # the namespace of the global streams is made anew by every look at them
+    owners -= {place for place in owners if snapshot.rows[place][:2] == (0, "streams")}
     for kind, donor in donors.items():
         for site in found_sites(donor, target):
             yield Mutant(kind=kind, keypath=site.keypath)
-    for owner in owners:
+    for owner in sorted(owners):
         yield from _of_owner(snapshot, owner, moved)
     for place in moved:
         for kind in LOCAL:

@@ -176,8 +176,10 @@ def _summary(records: list[dict[str, Any]], losses: list[dict[str, Any]]) -> Ite
     if records:
         yield from import_module("harness.report").matrix(records)
     # one command for each failed test; what a test expected to differ is none
-    worst = {r["test"]: r["verdict"] for r in records if not r["expected"]}
-    yield from (f'{worst[test]}  replay: python -m pytest "{test}"' for test in sorted(worst))
+    verdicts = {r["test"]: r["verdict"] for r in records if not r["expected"]}
+    for test, verdict in sorted(verdicts.items()):
+        if verdict not in ("EXACT", "UNSUPPORTED"):
+            yield f'{verdict}  replay: python -m pytest "{test}"'
     if losses:
         yield from import_module("harness.own_tests").told(losses)
 

@@ -36,6 +36,10 @@ _HEADLINES = {
 }
 
 
+# stands for a finding where the resumed run raised before any law could be judged
+_RAISED: Mapping[str, Any] = {"check": "resume", "mismatches": ()}
+
+
 def failure(
     record: RecordData, *, replay: str = "", verbose: bool = False, flag: str = "--ckpt-verbose"
 ) -> str:
@@ -50,7 +54,7 @@ def failure(
     finding = main_finding(record)
     lines = [headline(record, finding)]
     body = [record["error"]] if record["error"] else []
-    body += _findings(record, finding, "" if verbose else flag) if finding else []
+    body += _findings(record, finding or _RAISED, "" if verbose else flag)
     body += notes(record.get("notes", ()), verbose)
     body.append(f"next: {next_step(record, finding)}")
     body += [f"replay: {replay}"] if replay else []
@@ -67,19 +71,19 @@ def headline(record: RecordData, finding: Mapping[str, Any] | None) -> str:
 def main_finding(record: RecordData) -> Mapping[str, Any] | None:
     """The finding that says most: one about the future before one about the moment."""
     findings = record["findings"]
-    # a run that does not repeat itself shows it best where nothing was loaded
-    first = "purity" if record["verdict"] == "FLAKY" else "resume"
+    first = "repeat" if record["verdict"] == "FLAKY" else "resume"
     preferred = [finding for finding in findings if finding["check"] == first]
     return next(iter([*preferred, *findings]), None)
 
 
 def next_step(record: RecordData, finding: Mapping[str, Any] | None) -> str:
     """What to do about it, in one line."""
-    if record["verdict"] in _NEXT:
-        return _NEXT[record["verdict"]]
-    if finding is None or finding["check"] in _NEXT:
-        return _NEXT[finding["check"] if finding else "ERROR"]
     lost = [keypath_of(line) for line in causes(record)]
+    if record["verdict"] in _NEXT and not (lost and record["verdict"] == "ERROR"):
+        return _NEXT[record["verdict"]]
+    if not lost and (finding is None or finding["check"] in _NEXT):
+        return _NEXT[finding["check"] if finding else "ERROR"]
+    finding = finding or _RAISED
     if len(lost) > _SHOWN_LOST:
         return f"save and restore {', '.join(_by_owner(record))}"
     return f"save and restore {_listed(lost or _candidates(record, finding))}"
@@ -137,9 +141,12 @@ def notes(told: Sequence[str], verbose: bool) -> list[str]:
 
 def _findings(record: RecordData, finding: Mapping[str, Any], flag: str) -> list[str]:
     attribution = record.get("attribution") or {}
+    if finding is _RAISED and not attribution:
+        return []
     save_at = record["scenario"]["save_at"]
     verb = "diverges" if finding["check"] == "resume" else "seen"
-    when = f"{verb} at step {finding['step']}, saved at step {save_at}"
+    when = f"{verb} at step {finding['step']}, " if finding is not _RAISED else ""
+    when += f"saved at step {save_at}"
     if attribution:
         when += f"; {_explanation(attribution)}"
     others = [other for other in record["findings"] if other is not finding]
@@ -154,7 +161,13 @@ def _explanation(attribution: Mapping[str, Any]) -> str:
     if not attribution["complete"]:
         return str(attribution["summary"])
     number = len(attribution["causes"])
-    return f"explained by {number} of {number + len(attribution['inert'])} differing leaves"
+    of = number + len(attribution["inert"])
+    if not number:
+        return f"not explained by what one load lost ({of} differing leaves)"
+    load = attribution.get("load", 1)
+    where = f" of load {load}" if load > 1 else ""
+    most = "" if attribution.get("minimal", True) else "at most "
+    return f"explained by {most}{number} of {of} differing leaves{where}"
 
 
 def _unreached(attribution: Mapping[str, Any]) -> Sequence[Sequence[str]]:

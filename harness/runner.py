@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import final
 
 from harness.arms import Shared
 from harness.attribution import attribute, harmless
 from harness.checks import CHECKS
-from harness.errors import HarnessError
+from harness.compare import Diff
+from harness.errors import HarnessError, StepFailed
 from harness.randomness import preserved_streams
 from harness.scenario import Scenario
 from harness.subjects import Subject
@@ -19,6 +22,9 @@ from harness.verdict import Attribution, Finding, Record, Verdict
 DEFAULT_CHECKS = ("purity", "roundtrip", "resume")
 # differences that a load leaves behind, which may or may not change the future
 _OF_LOAD = ("roundtrip", "resume", "completeness", "fresh_process")
+_HERE = Path(__file__).parent
+# no law of a checkpoint, but what FLAKY rests on: the run that never stopped, once more
+REPEAT = "repeat"
 _NOT_REENTRANT = (
     "train() is not re-entrant: two calls differ from one without any checkpoint (first at step "
     "{step}: {mismatch}); the resumed run is compared with the run in two calls"
@@ -92,7 +98,7 @@ class _Judgement:
         self.trial = trial
         self.verdict = Verdict.EXACT
         self.findings: list[Finding] = []
-        self.error = ""
+        self.error = self.unsupported = ""
         self.notes: list[str] = []
         self.passed = 0
         self.strict = bool(getattr(trial.subject, "strict", False))
@@ -100,7 +106,7 @@ class _Judgement:
 
     def judge(self, check: str) -> None:
         """Runs one check, unless the subject has already raised."""
-        if self.verdict in (Verdict.ERROR, Verdict.UNSUPPORTED):
+        if self.verdict is Verdict.ERROR:
             return
         self.trial.step = self.trial.scenario.save_at
         try:
@@ -110,9 +116,13 @@ class _Judgement:
         except HarnessError:
             raise
         except Exception as error:  # whatever a foreign subject raises is a result
-            unsupported = str(error).startswith("UNSUPPORTED")
-            self.verdict = Verdict.UNSUPPORTED if unsupported else Verdict.ERROR
-            self.error = f"{check}: {type(error).__name__}: {error}"
+            told = f"{type(error).__name__}: {error}{_where(error)}"
+            if str(error).startswith("UNSUPPORTED"):  # as foreign code says it
+                self.unsupported = self.unsupported or f"{check}: {told}"
+                self.notes.append(f"{check} does not apply: {told}")
+                return
+            self.verdict = Verdict.ERROR
+            self.error = f"{check}: {told}"
         else:
             self.passed += 1
             if diff:
@@ -120,18 +130,24 @@ class _Judgement:
 
     def conclude(self, attribution: bool | None) -> None:
         """The verdict: who is to blame for a difference, if anyone is."""
-        if self.verdict is not Verdict.EXACT:
+        if self.verdict is Verdict.EXACT and not self.findings:
+            if self.unsupported or not self.passed:
+                self.verdict, self.error = Verdict.UNSUPPORTED, self.unsupported
             return
-        if not self.passed:
-            self.verdict = Verdict.UNSUPPORTED
-            return
-        if not self.findings:
-            return
-        self.verdict = self.blame()
+        raised = self.verdict is Verdict.ERROR
+        if not raised:
+            self.verdict = self.blame()
         of_load = any(finding.check in _OF_LOAD for finding in self.findings)
         wanted = not self.strict if attribution is None else attribution
-        if wanted and of_load and self.verdict is not Verdict.FLAKY:
+        if self.verdict is Verdict.FLAKY or not (of_load or self.raised_after_a_load()):
+            return
+        if wanted:
             self.attribute()
+
+    def raised_after_a_load(self) -> bool:
+        """Whether it was the resumed run that raised, so that what a load lost may tell why."""
+        resumed = vars(self.trial).get("resumed")
+        return resumed is not None and resumed.error is not None
 
     def attribute(self) -> None:
         """Traces the difference to its cause; where there is none, the future has decided."""
@@ -146,7 +162,10 @@ class _Judgement:
             for finding in self.findings
             if finding.check not in _OF_LOAD or self.only_elsewhere(finding)
         ]
-        self.verdict = Verdict.DIFFERS if self.findings else Verdict.EXACT
+        if self.verdict is not Verdict.ERROR:
+            self.verdict = Verdict.DIFFERS if self.findings else Verdict.EXACT
+        if not any(finding.check in _OF_LOAD for finding in self.findings):
+            self.attribution = None  # nothing is left that it could explain
 
     def only_elsewhere(self, finding: Finding) -> bool:
         """Whether another process lost what no load of this one has lost: nothing excuses that."""
@@ -159,7 +178,8 @@ class _Judgement:
     def blame(self) -> Verdict:
         """Whether the subject repeats itself and had any chance, and what was lost."""
         trial = self.trial
-        if trial.first_difference(trial.uninterrupted.at, trial.repeat.at):
+        if again := trial.first_difference(trial.uninterrupted.at, trial.repeat.at):
+            self.findings.insert(0, Finding(check=REPEAT, step=trial.step, diff=again))
             return Verdict.FLAKY
         if trial.between_calls:
             split = trial.first_difference(trial.uninterrupted.at, trial.segmented.at)
@@ -172,13 +192,16 @@ class _Judgement:
         """Whether what was loaded is an older state of the run: whole, but out of date."""
         if "resumed" not in vars(self.trial):
             return False
-        older = [self.trial.uninterrupted.fresh]
+        older = [(0, self.trial.uninterrupted.fresh)]
         for load in self.trial.resumed.loads:
-            for snapshot in older:
-                diff = self.trial.compare(snapshot, load.loaded)
-                if load.step and all(m.keypath.segments[0] == "streams" for m in diff.mismatches):
-                    return True
-            older.append(load.saved)
+            lost = self.trial.compare(load.saved, load.loaded)
+            if not _of_streams(lost) and any(
+                _of_streams(self.trial.compare(snapshot, load.loaded))
+                for step, snapshot in older
+                if step < load.step
+            ):
+                return True
+            older.append((load.step, load.saved))
         return False
 
     def record(self, seconds: float) -> Record:
@@ -208,3 +231,20 @@ class _Judgement:
         saved, reference = trial.saving[0].after, trial.uninterrupted
         later = reference.at[max(reference.at)]
         return trial.count_moved(reference.fresh, saved), trial.count_moved(saved, later)
+
+
+def _of_streams(diff: Diff) -> bool:
+    """Whether nothing but random streams differs."""
+    return all(mismatch.keypath.segments[0] == "streams" for mismatch in diff.mismatches)
+
+
+def _where(error: BaseException) -> str:
+    """The place in foreign code that raised; nothing where only the harness was running."""
+    raised = error.cause if isinstance(error, StepFailed) else error
+    frames = traceback.extract_tb(raised.__traceback__)
+    foreign = [frame for frame in frames if not Path(frame.filename).is_relative_to(_HERE)]
+    if not foreign:
+        return ""
+    own = [frame for frame in foreign if "site-packages" not in frame.filename]
+    last = (own or foreign)[-1]
+    return f" (in {last.name}, {last.filename}:{last.lineno})"

@@ -13,6 +13,7 @@ from harness.errors import InvalidScenario
 # new media and options leave the format as it is: a version that does not know them says so
 FORMAT = 1
 MEDIA = ("file", "memory", "parameters", "pickle", "deepcopy")
+INTO = ("used", "fresh")
 
 
 @final
@@ -31,6 +32,8 @@ class Scenario:
         medium: what takes the state from one run into another: a "file"; a stream in "memory";
             "parameters", where after the file a stranger's state, then the saved one, is put into
             the live run (`set_parameters`); "pickle" or "deepcopy" of the live run.
+        into: what a load finds to fill, of another seed: a run "used" before, its floats NaN, in
+            which nothing is as it was built; or a "fresh" one, in which nothing has happened yet.
 
     Raises:
         InvalidScenario: a value makes no sense; shows it and what was expected.
@@ -44,6 +47,7 @@ class Scenario:
     cycles: int = 1
     gap: int = 0
     medium: str = "file"
+    into: str = "used"
 
     def __post_init__(self) -> None:
         last = self.save_at + self.gap * (self.cycles - 1)
@@ -53,6 +57,7 @@ class Scenario:
             "cycles": (self.cycles >= 1, "at least 1"),
             "gap": (self.gap >= 0 and last <= self.length, "every cycle within the run's length"),
             "medium": (self.medium in MEDIA, f"one of {MEDIA}"),
+            "into": (self.into in INTO, f"one of {INTO}"),
         }
         for name, (holds, expected) in checks.items():
             if not holds:

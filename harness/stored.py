@@ -74,6 +74,13 @@ def read(where: Path) -> Iterator[Stored]:
         yield Stored(path=path, law=law, case=case)
 
 
+def law_of(record: Record) -> str:
+    """The law that broke first, or in which something was raised."""
+    if record.findings:
+        return record.findings[0].check
+    return record.error.partition(":")[0]
+
+
 def target_of(subject: Subject) -> str | None:
     """`module:name` of a subject that some loaded module holds; None if none does."""
     for module_name, module in sorted(sys.modules.items()):

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast, final
 
-from hypothesis import HealthCheck, Phase, event, given, reject, settings
+from hypothesis import HealthCheck, event, given, reject, settings
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase, MultiplexedDatabase
 
@@ -26,10 +26,10 @@ from harness.lives import (
     points_by_kind,
     stride_of,
 )
-from harness.scenario import Scenario
-from harness.stored import store
+from harness.scenario import INTO, Scenario
+from harness.stored import law_of, store
 from harness.subjects import Subject
-from harness.testing import CheckpointMismatch, passed
+from harness.testing import CheckpointMismatch, passed, require_checks
 from harness.vacuity import moves
 from harness.verdict import Verdict
 
@@ -131,6 +131,7 @@ def _scenario(
         cycles=cycles,
         gap=draw(st.sampled_from(gaps), label="gap") if cycles > 1 else 0,
         medium=draw(st.sampled_from(media(subject)), label="medium"),
+        into=draw(st.sampled_from(INTO), label="into"),
         seed=draw(st.integers(0, 2**16), label="seed"),
     )
 
@@ -162,31 +163,47 @@ def _stride(subject: Subject, _length: int, options: Mapping[str, Any]) -> int:
 def law_holds(law: str, subject: Subject, chosen: settings | None = None) -> None:
     """Draws lives of a subject, as many as the profile says, and checks one law in each.
 
-    A life that fails is shrunk, stored as JSON (`harness.stored`), and named in the message. A law
-    that applies in no life is skipped, as `unittest` and pytest understand it.
-
-    Args:
-        law: name of a check.
-        subject: what to test.
-        chosen: settings of Hypothesis; those of the profile in force if None.
-
-    Raises:
-        CheckpointMismatch: the law does not hold.
-        VacuousLife: nothing moved in any life, so that no loss could have shown.
-        unittest.SkipTest: the law does not apply.
+    Raises: as `laws_hold`.
     """
     __tracebackhide__ = True
-    lives_seen = Lives(subject=subject, law=law)
-    test = (chosen or profile())(given(scenarios(subject))(lives_seen.check))
+    laws_hold((law,), subject, chosen)
+
+
+def laws_hold(
+    laws: tuple[str, ...],
+    subject: Subject,
+    chosen: settings | None = None,
+    length: int | None = None,
+) -> None:
+    """Draws lives of a subject, as many as the profile says, and checks laws in each.
+
+    A life that fails is shrunk, stored as JSON (`harness.stored`), and named in the message. Laws
+    that apply in no life are skipped, as `unittest` and pytest understand it.
+
+    Args:
+        laws: names of checks.
+        subject: what to test.
+        chosen: settings of Hypothesis; those of the profile in force if None.
+        length: steps of a run; drawn around the subject's natural length if None.
+
+    Raises:
+        CheckpointMismatch: a law does not hold.
+        UnknownCheck: there is no such law; lists those there are.
+        VacuousLife: nothing moved in any life, so that no loss could have shown.
+        unittest.SkipTest: none of the laws applies.
+    """
+    __tracebackhide__ = True
+    lives_seen = Lives(subject=subject, laws=require_checks("checks=", laws))
+    test = (chosen or profile())(given(scenarios(subject, length=length))(lives_seen.check))
     try:
         cast(Any, test)()
     except CheckpointMismatch as error:
-        _remember(subject, law, error)
+        _remember(subject, error)
         raise
     except BaseExceptionGroup as errors:
         for each in errors.exceptions:
             if isinstance(each, CheckpointMismatch):
-                _remember(subject, law, each)
+                _remember(subject, each)
         raise
     lives_seen.conclude()
 
@@ -194,26 +211,26 @@ def law_holds(law: str, subject: Subject, chosen: settings | None = None) -> Non
 @final
 @dataclass(kw_only=True)
 class Lives:
-    """What the lives of one law have shown so far.
+    """What the lives of some laws have shown so far.
 
     Attributes:
         subject: whose lives.
-        law: name of the check.
+        laws: names of the checks.
         lively: whether in one of them something moved both before the save and after it.
-        reasons: why the law did not apply, where it did not; None once it did.
+        reasons: why no law applied, where none did; None once one did.
         seen: a life to look at again if none was lively.
     """
 
     subject: Subject
-    law: str
+    laws: tuple[str, ...]
     lively: bool = False
     reasons: tuple[str, ...] | None = ()
     seen: list[Scenario] = field(default_factory=list)
 
     def check(self, scenario: Scenario) -> None:
-        """The law on one life."""
+        """The laws on one life."""
         event("save point", scenario.save_point)
-        (record,) = passed(self.subject, [(scenario, (self.law,))])
+        (record,) = passed(self.subject, [(scenario, self.laws)])
         self.seen.append(scenario)
         if record.verdict is Verdict.UNSUPPORTED:
             if self.reasons is not None:
@@ -227,8 +244,8 @@ class Lives:
         """Judges all of them together.
 
         Raises:
-            VacuousLife: see `law_holds`.
-            unittest.SkipTest: see `law_holds`.
+            VacuousLife: see `laws_hold`.
+            unittest.SkipTest: see `laws_hold`.
         """
         if self.reasons is not None:
             raise unittest.SkipTest("; ".join(dict.fromkeys(filter(None, self.reasons))))
@@ -237,10 +254,10 @@ class Lives:
             raise VacuousLife(self.subject.name, [repr(scenario) for scenario in self.seen[:5]])
 
 
-def _remember(subject: Subject, law: str, error: CheckpointMismatch) -> None:
+def _remember(subject: Subject, error: CheckpointMismatch) -> None:
     if error.record is None:
         return
-    path = store(subject, law, error.record)
+    path = store(subject, law_of(error.record), error.record)
     error.args = (f"{error}\n  stored: {path}\n  replay: python -m harness replay {path}",)
 
 
@@ -267,29 +284,7 @@ def fuzz_case(
 
         def test_generated_lives(self) -> None:
             """Every law holds in every generated life."""
-            lives_in(subject, settings or profile(), length, checks)
+            laws_hold(checks, subject, settings, length)
 
     FuzzCase.__qualname__ = FuzzCase.__name__ = f"Fuzz[{subject.name}]"
     return FuzzCase
-
-
-def lives_in(
-    subject: Subject, chosen: settings, length: int | None, checks: tuple[str, ...]
-) -> None:
-    """Draws and checks lives, as many as the settings say.
-
-    Raises:
-        CheckpointMismatch: a law does not hold in one of them, which is shrunk first.
-    """
-
-    def check(scenario: Scenario) -> None:
-        event("save point", scenario.save_point)
-        for record in passed(subject, [(scenario, checks)]):
-            event("vacuous", record.vacuous)
-
-    test = chosen(given(scenarios(subject, length=length))(check))
-    cast(Any, test)()
-
-
-NO_SHRINK = tuple(phase for phase in Phase if phase is not Phase.shrink)
-"""For `settings(phases=...)` where a red gate must end soon: shrinking may take five minutes."""

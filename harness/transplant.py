@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import copy
 import sys
-from collections import deque
+import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 
-from harness.assignment import Unreachable, assign, remove, replace_content
+from harness.assignment import Unreachable, assign, items_of, remove, replace_content
 from harness.capture import walk_roots
 from harness.exclusions import Exclusion
 from harness.keypath import KeyPath
@@ -28,7 +28,6 @@ from harness.snapshot import ALIAS, ATOM, NODE, Snapshot
 __all__ = ["Graph", "Site", "Transplant", "Unreachable", "graph_of", "sites"]
 
 _IN_PLACE = frozenset({"tensor", "array", "rng", "generator"})
-_SEQUENCES = (list, deque, set)
 _ABSENT = (MismatchKind.MISSING, MismatchKind.UNEXPECTED)
 
 
@@ -141,7 +140,8 @@ def _site(mismatch: Mismatch, donor: Graph, target: Graph) -> tuple[KeyPath, str
         owner = _kind_at(target.snapshot, keypath.parent)
         if owner in ("list", "deque", "set") and (kind in _ABSENT or owner == "set"):
             return keypath.parent, "content"
-        if owner not in VALUE_KINDS or owner == "method":
+        named = not str(keypath.segments[-1]).startswith("<")
+        if owner not in VALUE_KINDS or owner == "method" or (owner == "function" and named):
             return keypath, "assign"
         keypath, kind = keypath.parent, MismatchKind.VALUE
     return keypath, "assign"
@@ -202,7 +202,7 @@ class Transplant:
 
     def _content(self, keypath: KeyPath) -> None:
         source, target = self.donor.object_at(keypath), self.target.object_at(keypath)
-        pairs = dict.items(source) if isinstance(source, dict) else [(None, v) for v in source]
+        pairs = items_of(source) if isinstance(source, dict) else [(None, v) for v in source]
         replace_content(target, [(self.graft(k), self.graft(v)) for k, v in pairs])
 
     def _assign(self, site: Site) -> None:
@@ -231,7 +231,10 @@ class Transplant:
         memo = dict(self.memo)
         if own:
             memo.pop(id(value), None)
-        return copy.deepcopy(value, memo)
+        made = copy.deepcopy(value, memo)
+        if made is value and own and isinstance(value, types.FunctionType):
+            raise Unreachable("a function cannot be copied: two runs would share it")
+        return made
 
     def _key(self, graph: Graph, keypath: KeyPath) -> Any:
         """The key of a mapping behind the last segment; None where the owner is no mapping."""
@@ -241,7 +244,9 @@ class Transplant:
         place = resolve(graph.snapshot, keypath.parent)
         assert place is not None
         segments = [s for s in graph.snapshot.children[place] if isinstance(s, tuple)]
-        keys: dict[Any, Any] = dict(zip(segments, dict.keys(owner), strict=False))
+        keys: dict[Any, Any] = dict(
+            zip(segments, (key for key, _ in items_of(owner)), strict=False)
+        )
         return keys[keypath.segments[-1]]
 
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, final
@@ -39,7 +39,7 @@ from harness.arms import (
 )
 from harness.capture import capture_roots, global_streams
 from harness.compare import Diff, compare
-from harness.errors import HarnessError, InvalidScenario
+from harness.errors import HarnessError, InvalidScenario, InvalidSubject
 from harness.keypath import compiled
 from harness.lockstep import changed
 from harness.randomness import poison, preserved_streams, seed_all
@@ -159,16 +159,28 @@ class Trial:
     @cached_property
     def resumed(self) -> Resumed:
         """The run that comes from the file of the saving arm, in as many cycles as asked for."""
-        save, _ = self.saving
         loads: list[Load] = []
         with preserved_streams():
+            try:
+                for again, load in self.loading():
+                    loads.append(load)
+                    live = again
+                return Resumed(loads=tuple(loads), course=self.finish(live, load.step))
+            except HarnessError:
+                raise
+            except Exception as error:  # whatever a foreign subject raises after a load
+                if not loads:
+                    raise
+                return Resumed(loads=tuple(loads), course={}, error=error)
+
+    def loading(self) -> Iterator[tuple[Any, Load]]:
+        """The run after each load, saved and loaded again for every cycle of the scenario."""
+        save, _ = self.saving
+        for cycle, later in enumerate((*self.scenario.save_points[1:], None), start=1):
             live = self.load(save.path)
-            loads.append(Load(step=save.step, saved=save.after, loaded=self.capture(live)))
-            for cycle, step in enumerate(self.scenario.save_points[1:], start=1):
-                save = self.save_later(live, save.step, step, cycle)
-                live = self.load(save.path)
-                loads.append(Load(step=step, saved=save.after, loaded=self.capture(live)))
-            return Resumed(loads=tuple(loads), at=self.finish(live, save.step))
+            yield live, Load(step=save.step, saved=save.after, loaded=self.capture(live))
+            if later is not None:
+                save = self.save_later(live, save.step, later, cycle)
 
     def build(self, scenario: Scenario | None = None) -> Any:
         """A fresh run, all global streams seeded by the scenario."""
@@ -176,7 +188,7 @@ class Trial:
         seed_all(scenario.seed)
         live = self.subject.build(scenario)
         if live is None:
-            raise HarnessError(
+            raise InvalidSubject(
                 f"{self.subject.name}: building returned None, expected the object to train; "
                 "return it from the factory"
             )
@@ -255,6 +267,8 @@ class Trial:
 
         steps = {step for step in self.boundaries if step > after} | {*(extra or {})}
         self.subject.train(live, until=self.scenario.length, visits={s: visit(s) for s in steps})
+        if passed_by := steps - taken.keys() - {*(extra or {})}:
+            raise self.not_visited(min(passed_by))
         taken[self.scenario.length + 1] = self.capture(live)  # after the last update
         return taken
 
@@ -276,8 +290,13 @@ class Trial:
         return Diff(mismatches=tuple(m for m in found if not self.excluded(str(m.keypath))))
 
     def count_moved(self, before: Snapshot, after: Snapshot) -> int:
-        """How many leaves differ between two states of a run."""
-        return sum(not self.excluded(str(keypath)) for keypath in changed(before, after))
+        """How many leaves differ between two states of a run.
+
+        Streams that the harness itself keeps for the subject are none of the subject's doing.
+        """
+        kept = getattr(self.subject, "keeps_streams", False)
+        moved = [str(k) for k in changed(before, after) if not kept or k.segments[0] != "streams"]
+        return sum(not self.excluded(keypath) for keypath in moved)
 
     def first_difference(
         self, expected: Mapping[int, Snapshot], got: Mapping[int, Snapshot]
@@ -309,7 +328,7 @@ class Trial:
 
     def not_visited(self, step: int) -> HarnessError:
         """What is raised when a subject does not keep the promise of `train`."""
-        return HarnessError(
+        return InvalidSubject(
             f"{self.subject.name} did not pass step {step} on its way to {self.scenario.length}: "
             "expected train(live, until, visits) to call visits[t] when t steps are done"
         )

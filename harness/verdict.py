@@ -47,6 +47,7 @@ class Attribution:
     """Which of the leaves that differ after a load explain that the future differs.
 
     Attributes:
+        load: which load of the life it is about, 1 for the first.
         causes: the smallest set that, put back, makes the future agree.
         inert: the others; their loss changes nothing up to the end of the scenario.
         candidates: both together, all that differs right after the load.
@@ -54,16 +55,20 @@ class Attribution:
         complete: whether putting all of it back makes the future agree; if not, nothing is
             known about causes, and something the capture cannot see or reach was lost.
         remaining: if not complete, what still differs at the first boundary that does.
+        minimal: whether none of the causes can be left out; False where there were too many to
+            try every one.
         evaluations: how many runs were resumed for this.
         seconds: what they took.
     """
 
+    load: int = 1
     causes: tuple[Mismatch, ...] = ()
     inert: tuple[Mismatch, ...] = ()
     candidates: tuple[Mismatch, ...] = ()
     unreachable: tuple[tuple[str, str], ...] = ()
     complete: bool = True
     remaining: tuple[Mismatch, ...] = ()
+    minimal: bool = True
     evaluations: int = 0
     seconds: float = 0.0
 
@@ -160,11 +165,13 @@ def _as_plain(attribution: Attribution | None) -> dict[str, Any] | None:
         return None
     return {
         "summary": str(attribution),
+        "load": attribution.load,
         "causes": [str(mismatch) for mismatch in attribution.causes],
         "owners": list(attribution.owners),
         "inert": [str(mismatch.keypath) for mismatch in attribution.inert],
         "unreachable": [list(pair) for pair in attribution.unreachable],
         "complete": attribution.complete,
+        "minimal": attribution.minimal,
         "evaluations": attribution.evaluations,
         "seconds": round(attribution.seconds, 3),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import time
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 from harness.randomness import preserved_streams, seed_all
 from harness.runner import run
 from harness.scenario import Scenario
-from harness.stored import store
+from harness.stored import law_of, store
 from harness.strategies import profile, scenarios
 from harness.subjects import Subject
 from harness.targets import Case, resolve
@@ -24,6 +23,7 @@ from harness.verdict import Record, Verdict
 _MOST = 60
 """Lives of one stretch; Hypothesis makes the first tenth of them small."""
 _BARE_EVERY = 4
+_INAPPLICABLE = " does not apply: "
 
 
 @final
@@ -86,8 +86,9 @@ def run_stretch(stretch: Stretch) -> Outcome:
     except TimeUp:
         pass
     except Exception as error:  # whatever a life raised is the result of the campaign
-        worker.failing = worker.failing or _Failing(text=f"{type(error).__name__}: {error}")
-        worker.failing = dataclasses.replace(worker.failing, text=str(error))
+        if worker.failing is None:
+            worker.failing = _Failing(text=f"{type(error).__name__}: {error}")
+            worker.key = f"{worker.subject.name} {type(error).__name__}"
     worker.conclude()
     return worker.outcome
 
@@ -154,7 +155,7 @@ class _Worker:
         if record.verdict in (Verdict.EXACT, Verdict.UNSUPPORTED):
             return None
         mismatch = failure_of(record)
-        key = f"{self.subject.name} {_law(record)} {type(mismatch).__name__}"
+        key = f"{self.subject.name} {law_of(record)} {type(mismatch).__name__}"
         return self._failed(scenario, record, key, mismatch)
 
     def _failed(
@@ -173,7 +174,10 @@ class _Worker:
     def _keep(self, record: Record) -> None:
         scenario = record.scenario
         case = Case(target=self.stretch.target, scenario=scenario).to_dict()
-        data = {**json.loads(record.to_json()), **case, "laws": list(self.stretch.laws)}
+        # a law counts as reached only where it was judged
+        inapplicable = {note.partition(" ")[0] for note in record.notes if _INAPPLICABLE in note}
+        laws = [law for law in self.stretch.laws if law not in inapplicable]
+        data = {**json.loads(record.to_json()), **case, "laws": laws}
         if len(self.outcome.records) % _BARE_EVERY == 0 and record.verdict is Verdict.EXACT:
             data["bare_seconds"] = bare_seconds(self.subject, scenario)
         self.outcome.records.append(data)
@@ -185,15 +189,8 @@ class _Worker:
             return
         path = ""
         if failing.record is not None:
-            path = str(store(self.subject, _law(failing.record), failing.record))
+            path = str(store(self.subject, law_of(failing.record), failing.record))
         self.outcome.failures.append(Failure(key=self.key, text=failing.text, path=path))
-
-
-def _law(record: Record) -> str:
-    """The law that broke first, or in which something was raised."""
-    if record.findings:
-        return record.findings[0].check
-    return record.error.partition(":")[0]
 
 
 def bare_seconds(subject: Subject, scenario: Scenario) -> float:

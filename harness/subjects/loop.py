@@ -212,13 +212,14 @@ class LoopSubject:
         return returned if isinstance(returned, type(target)) else target
 
     def _poisoned(self, scenario: Scenario) -> Any:
-        """Another run of another seed, trained, its floats NaN, the global streams moved."""
+        """Another run of another seed, used or fresh, the global streams moved."""
         seed = (scenario.seed + _ANOTHER_SEED) % 2**32
         seed_all(seed)
         live = Run(target=built(self.make, seed, dict(scenario.options)))
-        before = bits_of(self.roots(live))
-        self.train(live, until=_further(scenario), visits={})
-        spoil(self.roots(live), before)
+        if scenario.into == "used":
+            before = bits_of(self.roots(live))
+            self.train(live, until=_further(scenario), visits={})
+            spoil(self.roots(live), before)
         poison(seed)
         return live.target
 

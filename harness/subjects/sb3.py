@@ -171,7 +171,7 @@ class Sb3Subject:
                 extra(_beside(target, suffix))
 
     def load(self, source: Any, scenario: Scenario) -> BaseAlgorithm:
-        """`load(path, env=env)` into an environment that has already been used otherwise."""
+        """`load(path, env=env)` into an environment as `scenario.into` says."""
         return self.load_with(source, scenario, {})
 
     def load_with(
@@ -179,7 +179,8 @@ class Sb3Subject:
     ) -> BaseAlgorithm:
         """As `load`, with options that the caller passes explicitly."""
         env = self._make_env(self._laid(scenario))
-        _use(env, scenario.seed + 7919)
+        if scenario.into == "used":
+            _use(env, scenario.seed + 7919)
         if self.save_extras and isinstance(env, VecNormalize):
             env = VecNormalize.load(str(_beside(source, "vecnormalize")), env.venv)
         model = self.algorithm.load(source, env=env, device="cpu", **explicit)

@@ -57,7 +57,7 @@ def test_replay_line_without_a_file_is_the_whole_command(capsys):
     assert status == 1
     expected = (
         "replay: python -m harness check example_loops:ForgetsScheduler -s batch=8 --length 12 "
-        "--save-at 5 --seed 3 --cycles 1 --gap 0 --medium file --checks roundtrip\n"
+        "--seed 3 --save-at 5 --cycles 1 --gap 0 --medium file --into used --checks roundtrip\n"
     )
     assert expected in out
 

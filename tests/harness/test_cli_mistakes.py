@@ -44,6 +44,10 @@ def refused(capsys, *words):
             r"cover nothing: 'run\.ordered'; delete .*nearest to 'run\.ordered': run\.order",
         ),
         (
+            ["check", "example_loops:scaler", "--cycles", "4", "--medium", "memory"],
+            r"expected --save-at N with --cycles, got --cycles 4 alone: without it two lives",
+        ),
+        (
             ["check", "example_loops:scaler", "--length=3", "--save-at=0", "--checks=resume"],
             r"expected the state of component:Scaler to move .* got no change",
         ),

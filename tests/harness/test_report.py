@@ -143,12 +143,12 @@ def test_what_does_not_apply_is_one_line_and_its_reasons_are_for_the_verbose():
 
 
 def test_run_that_does_not_repeat_shows_where_nothing_was_loaded():
-    """Of a FLAKY record the finding of `purity` comes first; of others that of `resume`."""
-    pure = {"check": "purity", "step": 330, "mismatches": [LATER]}
+    """Of a FLAKY record the difference from its repeat comes first; of others that of `resume`."""
+    pure = {"check": "repeat", "step": 330, "mismatches": [LATER]}
     findings = [*record()["findings"], pure]
     text = report.failure(record(verdict="FLAKY", findings=findings))
     assert text.startswith(
-        "not repeatable: purity on sb3:MyPPO\n  seen at step 330, saved at step 320"
+        "not repeatable: repeat on sb3:MyPPO\n  seen at step 330, saved at step 320"
     )
 
 

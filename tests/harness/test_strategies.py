@@ -5,12 +5,15 @@ from types import MappingProxyType
 
 import example_loops as examples
 import pytest
+from example_counters import scaler
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from harness import strategies
+from harness.errors import UnknownCheck, VacuousLife
 from harness.lives import SAVE_POINTS, lives, natural_length, points_by_kind, save_points
 from harness.scenario import Scenario
+from harness.stored import read
 from harness.subjects.component import component
 from harness.testing import CheckpointMismatch
 
@@ -190,7 +193,7 @@ def test_two_bugs_are_reported_as_two():
         strategies.profile("ckpt-ci"), max_examples=12, report_multiple_bugs=True, phases=PHASES
     )
     with pytest.raises(ExceptionGroup) as caught:
-        strategies.lives_in(subject, chosen, 2, ("resume",))
+        strategies.laws_hold(("resume",), subject, chosen, 2)
     kinds = {type(error).__name__ for error in caught.value.exceptions}
     assert kinds == {"CheckpointMismatch[VALUE even]", "CheckpointMismatch[VALUE odd]"}
     assert all(isinstance(error, CheckpointMismatch) for error in caught.value.exceptions)
@@ -236,10 +239,53 @@ def test_failing_life_shrinks_to_the_shortest_and_fails_again_when_pasted():
     """No options, the earliest save, one cycle: and the printed life, pasted, fails too."""
     chosen = settings(strategies.profile("ckpt-ci"), max_examples=20, phases=PHASES)
     with pytest.raises(CheckpointMismatch) as caught:
-        strategies.lives_in(examples.forgetful_scaler, chosen, 8, ("roundtrip",))
+        strategies.laws_hold(("roundtrip",), examples.forgetful_scaler, chosen, 8)
     (line,) = (each for each in str(caught.value).splitlines() if "scenario: " in each)
     pasted = eval(line.partition("scenario: ")[2], {"Scenario": Scenario})
     assert (pasted.options, pasted.save_at, pasted.cycles, pasted.gap) == ({}, 0, 1, 0)
     assert (pasted.medium, pasted.seed) == ("file", 0)
     with pytest.raises(CheckpointMismatch):
         strategies.passed(examples.forgetful_scaler, [(pasted, ("roundtrip",))])
+
+
+class Constant:
+    """A part that never moves."""
+
+    def state_dict(self):
+        """Nothing to save."""
+        return {}
+
+    def load_state_dict(self, state):
+        """Nothing to load."""
+
+
+def debug(case):
+    """What a fuzz case raises, as pytest would show it."""
+    case("test_generated_lives").debug()
+
+
+def test_fuzz_case_of_what_never_moves_is_vacuous():
+    """No loss could have shown, so nothing is passed."""
+    with pytest.raises(VacuousLife, match="expected the state of component:Constant to move"):
+        debug(strategies.fuzz_case(component(Constant, step=lambda part, i: None)))
+
+
+def test_fuzz_case_whose_laws_never_apply_is_skipped():
+    """It says why, and does not pass."""
+    with pytest.raises(unittest.SkipTest, match="has no `overrides`"):
+        debug(strategies.fuzz_case(scaler, checks=("override",)))
+
+
+def test_fuzz_case_refuses_a_law_that_does_not_exist():
+    """The message lists those there are."""
+    with pytest.raises(UnknownCheck, match=r"got 'resum'; valid: .*resume"):
+        debug(strategies.fuzz_case(scaler, checks=("resum",)))
+
+
+def test_failing_life_of_a_fuzz_case_is_stored(tmp_path):
+    """As JSON, under the law that broke, and the message says where."""
+    with pytest.raises(CheckpointMismatch, match=r"stored: .*json"):
+        debug(strategies.fuzz_case(examples.forgetful_scaler))
+    (stored,) = read(tmp_path / "scenarios")
+    assert stored.law in strategies.FUZZED
+    assert stored.case.target == "example_loops:forgetful_scaler"
