@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
+
 from algo.checkpoint import MismatchedCheckpoint
 from algo.configuration import require_spaces
 from algo.run_state.streams import preserved_streams
@@ -48,6 +50,37 @@ def replaced(model: Any, parts: dict[str, Any], overrides: dict[str, Any]) -> li
     if "optimizer" in overrides and parts["policy.optimizer"]["class"] != optimizer:
         replaced.append("policy.optimizer")
     return replaced
+
+
+def require_state(model: Any, parts: dict[str, Any], overrides: dict[str, Any]) -> None:
+    """Checks that the optimizer, as the caller asks for it now, finds the state that it needs.
+
+    Raises:
+        MismatchedCheckpoint: a keyword needs an entry that the run has not kept.
+    """
+    explicit = {k: v for k, v in (overrides.get("optimizer_kwargs") or {}).items() if k != "lr"}
+    if not explicit or "policy.optimizer" not in parts:
+        return
+    kept = [set(entries) for entries in parts["policy.optimizer"]["entries"].values() if entries]
+    missing = _needed_entries(model.policy.optimizer).difference(*kept[:1])
+    if kept and missing:
+        raise MismatchedCheckpoint(
+            f"optimizer_kwargs={explicit} needs {sorted(missing)} in the state of "
+            f"{type(model.policy.optimizer).__name__}, and the run has kept none: leave it out, or "
+            "build a new model with it and give it what was learned with set_parameters(states, "
+            'exact_match=False), the states without "policy.optimizer"'
+        )
+
+
+def _needed_entries(optimizer: Any) -> set[str]:
+    """The names of what an optimizer keeps for a parameter, by one step of another like it."""
+    group = optimizer.param_groups[0]
+    parameter = torch.nn.Parameter(torch.zeros_like(group["params"][0]))
+    parameter.grad = torch.zeros_like(parameter)
+    with preserved_streams():
+        other = type(optimizer)([{**group, "params": [parameter]}])
+        other.step()
+    return set(other.state[parameter])
 
 
 def enforce(model: Any, overrides: dict[str, Any]) -> None:

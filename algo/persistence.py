@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from stable_baselines3.common.type_aliases import GymEnv
 
-from algo.building import build, enforce, replaced
+from algo.building import build, enforce, replaced, require_state
 from algo.checkpoint import MismatchedCheckpoint, NoCheckpoint, read, write
 from algo.claimed import require_claimed
 from algo.configuration import restore_configuration, save_configuration
@@ -118,7 +118,9 @@ class Persistent:
                 parts.pop(name, None)
         else:
             _require_resumable(parts)
-        prepare_parts(model, parts)()
+        apply = prepare_parts(model, parts)
+        require_state(model, parts, overrides)
+        apply()
         if env is None:
             model._suspended = waiting
         enforce(model, overrides)
