@@ -21,14 +21,16 @@ from properties.space import OURS
 # in this process: the starts of interpreters would be most of the time
 IN_PROCESS = tuple(name for name in CHECKS if name != "fresh_process")
 
-# every component is on, training has passed its warm-up, and the save lies inside a rollout
+# every component is on, training has passed its warm-up, and both saves lie inside a rollout
 EVERYTHING: dict[str, Any] = {
     "critics": "quantile",
     "scaler": "on",
     "kl_penalty": True,
     "normalize_returns": True,
 }
-LIFE = Scenario(options=EVERYTHING, length=64, save_at=40, save_point="mid-rollout")
+LIFE = Scenario(
+    options=EVERYTHING, length=64, save_at=40, save_point="mid-rollout", cycles=2, gap=16
+)
 AT_START = Scenario(options=EVERYTHING, length=64, save_at=0, save_point="start")
 
 
@@ -55,3 +57,9 @@ def places(record: Record, check: str) -> list[str]:
         if finding.check == check
         for mismatch in finding.diff.mismatches
     ]
+
+
+def described(record: Record) -> str:
+    """What a record says, for the message of an assertion: the error, or every check and place."""
+    lines = [f"{check.check}: {m}" for check in record.findings for m in check.diff.mismatches]
+    return "\n".join([record.verdict, *filter(None, [record.error]), *lines])

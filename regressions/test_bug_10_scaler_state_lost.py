@@ -14,7 +14,15 @@ import pytest
 from algo import DistributionalPPO
 from algo.vgs import VarianceGradientScaler
 from harness.verdict import Verdict
-from regressions.planted import AT_START, lived, places
+from regressions.planted import AT_START, described, lived, places
+
+
+def wipe_averages(scaler: VarianceGradientScaler | None) -> None:
+    """Forgets what was learned, and keeps the counts."""
+    if scaler is not None:
+        for average in scaler._exp_avgs:
+            average.zero_()
+        scaler._sq_norms = [0.0] * len(scaler._sq_norms)
 
 
 @final
@@ -39,16 +47,27 @@ class CountKept(DistributionalPPO):
     def load(cls, *args: Any, **kwargs: Any) -> Any:
         """The model, with a scaler that believes in averages it no longer has."""
         model = super().load(*args, **kwargs)
-        if model.vgs is not None:
-            for average in model.vgs._exp_avgs:
-                average.zero_()
-            model.vgs._sq_norms = [0.0] * len(model.vgs._sq_norms)
+        wipe_averages(model.vgs)
+        return model
+
+
+@final
+class SecondLoad(DistributionalPPO):
+    """As the day after, but the first load is right: only a run that was loaded loses them."""
+
+    @classmethod
+    def load(cls, *args: Any, **kwargs: Any) -> Any:
+        """The model; its averages are wiped where its last `learn()` had begun in the midst."""
+        model = super().load(*args, **kwargs)
+        if model._num_timesteps_at_start:
+            wipe_averages(model.vgs)
         return model
 
 
 PLANTED = {
     "#10 the scaler is built anew after a load": BuiltAnew,
     "#10 the day after: averages wiped, counts kept": CountKept,
+    "#10 averages wiped at the second load": SecondLoad,
 }
 
 
@@ -56,7 +75,7 @@ PLANTED = {
 def test_planted_bug_is_found(name: str) -> None:
     """What was learned before the save is not there after it, and the future shows it."""
     record = lived(PLANTED[name])
-    assert record.verdict is Verdict.DIFFERS
+    assert record.verdict is Verdict.DIFFERS, described(record)
     assert {"roundtrip", "resume"} <= {finding.check for finding in record.findings}
 
 
@@ -74,12 +93,12 @@ def test_save_before_any_training_cannot_show_it() -> None:
     """Every leaf is at its fresh-build value then, and the record says so: vacuous."""
     for algorithm in PLANTED.values():
         record = lived(algorithm, AT_START)
-        assert record.verdict is Verdict.EXACT
+        assert record.verdict is Verdict.EXACT, described(record)
         assert record.vacuous
 
 
 def test_shipped_code_keeps_all_of_it() -> None:
-    """The same checks on the same life."""
+    """The same checks on the same life, over two cycles of saving and loading."""
     record = lived(DistributionalPPO)
-    assert record.verdict is Verdict.EXACT
+    assert record.verdict is Verdict.EXACT, described(record)
     assert not record.vacuous
