@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import time
 from collections import Counter
@@ -74,15 +75,15 @@ def planted() -> Mapping[str, Sb3Subject]:
 
 def tried(subject: Sb3Subject, scenario: Scenario, option: str) -> Found | None:
     """The first thing that any law shows of one generated life; quick laws are tried first."""
+    start = dataclasses.replace(scenario, save_at=0)
     small = [
-        Case(law="inputs", scenario=scenario, parameters=parameters, gradients=gradients)
+        Case(law="inputs", scenario=start, parameters=parameters, gradients=gradients)
         for parameters in PARAMETERS
         for gradients in GRADIENTS
     ]
     small += [Case(law="keywords", scenario=scenario, keyword=keyword) for keyword in KEYWORDS]
-    large = [
-        Case(law=law, scenario=scenario, option=option) for law in ("archive", "life", "options")
-    ]
+    small += [Case(law=law, scenario=start) for law in ("overrides", "environment", "archive")]
+    large = [Case(law=law, scenario=scenario, option=option) for law in ("life", "options")]
     return next((found for case in (*small, *large) for found in look(subject, case)), None)
 
 

@@ -6,13 +6,18 @@ first update wrote the schedule's back.
 
 from __future__ import annotations
 
+import inspect
+from pathlib import Path
 from typing import Any, final
 
 import pytest
+import torch
 
 from algo import DistributionalPPO
-from algo.schedules import as_schedule
+from algo.configuration import OPTIMIZERS
+from algo.schedules import Linear, as_schedule
 from regressions.laws import OPTIONS, Case, look
+from regressions.laws_of_options import with_options
 from regressions.planted import LIFE, ours
 
 LR = "model.policy.optimizer.param_groups[0]['lr']"
@@ -37,7 +42,7 @@ class UntilTrained(DistributionalPPO):
         super()._setup_model()
         lr = (self.optimizer_kwargs or {}).get("lr")
         for group in self.policy.optimizer.param_groups:
-            group["lr"] = group["lr"] if lr is None else lr
+            group["lr"] = group["lr"] if lr is None else as_schedule(lr, "learning_rate")(1.0)
 
 
 @final
@@ -59,6 +64,75 @@ PLANTED = {
 }
 NAMED = dict(zip(PLANTED, ("model.optimizer_kwargs", LR, LR), strict=True))
 CASE = Case(law="options", option="optimizer_kwargs", scenario=LIFE)
+# how a rate is passed, as a number and as a schedule
+RATES: dict[str, dict[str, Any]] = {
+    "learning_rate": {"learning_rate": 0.00123},
+    "learning_rate, linear": {"learning_rate": Linear(0.002, 0.001, 1.0)},
+    "optimizer_kwargs": {"optimizer_kwargs": {"lr": 0.00123}},
+    "optimizer_kwargs, linear": {"optimizer_kwargs": {"lr": Linear(0.002, 0.001, 1.0)}},
+}
+
+
+def other_values(default: Any) -> list[Any]:
+    """What a keyword of this default does not have without a word, the likeliest first."""
+    if isinstance(default, bool):
+        return [not default]
+    if isinstance(default, tuple):
+        return [tuple(value / 2 for value in default)]
+    return [default / 2 or 0.01] if isinstance(default, float) else [False, 5]
+
+
+def takes(optimizer: str, given: dict[str, Any]) -> bool:
+    """Whether the class itself can step with it, here and now."""
+    parameter = torch.nn.Parameter(torch.ones(2))
+    parameter.grad = torch.ones(2)
+    try:
+        OPTIMIZERS[optimizer]([parameter], **given).step()
+    except Exception:  # whatever a class of torch says of what only other devices have
+        return False
+    return True
+
+
+def keywords(optimizer: str) -> dict[str, Any]:
+    """Every keyword that a class of optimizer takes, with another value."""
+    others = {
+        name: [v for v in other_values(parameter.default) if takes(optimizer, {name: v})]
+        for name, parameter in inspect.signature(OPTIMIZERS[optimizer]).parameters.items()
+        if name not in ("params", "lr")
+    }
+    return {name: values[0] for name, values in others.items() if values}
+
+
+def strange_rates(
+    algorithm: type[DistributionalPPO], optimizer: str, rate: dict[str, Any], folder: Path
+) -> list[str]:
+    """Where and when a group's rate is not what the schedule that was passed says."""
+    subject, found = ours(algorithm), []
+    plain = with_options(LIFE, {"optimizer": optimizer})
+    (passed,) = rate.values()
+    schedule = as_schedule(passed["lr"] if isinstance(passed, dict) else passed, "learning_rate")
+
+    def check(when: str, model: Any) -> Any:
+        expected = schedule(model._current_progress_remaining)
+        for number, group in enumerate(model.policy.optimizer.param_groups):
+            if group["lr"] != expected:
+                place = f"model.policy.optimizer.param_groups[{number}]['lr']"
+                found.append(f"{when}: {place} is {group['lr']}, expected {expected}")
+        return model
+
+    def train(when: str, model: Any) -> None:
+        subject.train(model, until=model.num_timesteps + 32, visits={})
+        check(when, model)
+
+    built, other = subject.build(with_options(plain, rate)), subject.build(plain)
+    train("trained", check("built", built))
+    built.save(folder / "built.zip")
+    train("loaded and trained", check("loaded", subject.load(folder / "built.zip", plain)))
+    subject.train(other, until=32, visits={})
+    other.save(folder / "other.zip")
+    loaded = subject.load_with(folder / "other.zip", plain, rate)
+    train("given to load, and trained", check("given to load", loaded))
+    return found
 
 
 @pytest.mark.parametrize("name", PLANTED)
@@ -74,7 +148,34 @@ def test_report_names_the_learning_rate(name: str) -> None:
     assert NAMED[name] in [found.place for found in look(ours(PLANTED[name]), CASE)]
 
 
+@pytest.mark.parametrize("rate", [rate for rate in RATES if "kwargs" in rate])
+@pytest.mark.parametrize("name", PLANTED)
+def test_planted_rate_is_found_and_named(name: str, rate: str, tmp_path: Path) -> None:
+    """Of a schedule too, which training moves on its own."""
+    found = strange_rates(PLANTED[name], "adam", RATES[rate], tmp_path)
+    assert found
+    assert all(LR in line for line in found)
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_shipped_code_keeps_the_rate_in_force(optimizer: str, rate: str, tmp_path: Path) -> None:
+    """Built, trained, loaded, given to `load`, and trained again, by every optimizer."""
+    assert strange_rates(DistributionalPPO, optimizer, RATES[rate], tmp_path) == []
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 def test_shipped_code_keeps_every_option_in_force(option: str) -> None:
     """Built, after `train()`, after a load, and after `train()` again."""
-    assert not look(ours(DistributionalPPO), Case(law="options", option=option, scenario=LIFE))
+    assert look(ours(DistributionalPPO), Case(law="options", option=option, scenario=LIFE)) == ()
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_shipped_code_keeps_every_keyword_of_the_optimizer(optimizer: str) -> None:
+    """Built, trained, loaded, and given to `load`: each that the class has."""
+    life, given = with_options(LIFE, {"optimizer": optimizer}), keywords(optimizer)
+    assert {"betas", "weight_decay", "sigma"} & given.keys()
+    for name, value in given.items():
+        passed = {name: value}
+        case = Case(law="options", option="optimizer_kwargs", value=passed, scenario=life)
+        assert look(ours(DistributionalPPO), case) == (), passed

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
+from collections.abc import Callable
 from typing import Any, final
 
 import gymnasium as gym
+import numpy as np
 import pytest
-from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from harness.runner import run
 from harness.scenario import Scenario
+from harness.subjects.sb3 import Sb3Subject
 from harness.verdict import Verdict
 from properties.space import CHOICES, ENVIRONMENTS, OURS
-from regressions.planted import AT_START, IN_PROCESS
+from regressions.laws import Case, look
+from regressions.planted import AT_START, IN_PROCESS, described
 
 
 @final
@@ -29,24 +31,42 @@ class Lookalike:
         return getattr(self.inner, name)
 
 
-def make() -> VecEnv:
+@final
+class OfAnotherType(gym.Wrapper[Any, Any, Any, Any]):
+    """An environment that begins an episode with numbers that are not of its own space."""
+
+    def reset(self, **kwargs: Any) -> tuple[Any, Any]:
+        """The same numbers, wider."""
+        observation, info = super().reset(**kwargs)
+        return np.asarray(observation, np.float64), info
+
+
+def lookalike() -> VecEnv:
     """Raises: Stable-Baselines3 takes nothing else than a `gymnasium.Env`."""
     return DummyVecEnv([Lookalike])  # type: ignore[list-item]
 
 
+def of_another_type() -> VecEnv:
+    """Stable-Baselines3 takes it, and narrows what it gives in silence."""
+    return DummyVecEnv([lambda: OfAnotherType(gym.make("CartPole-v1"))])
+
+
+def within(make: Callable[[], VecEnv]) -> Sb3Subject:
+    """Ours, in that environment."""
+    choices = {name: values for name, values in OURS.choices.items() if name not in ENVIRONMENTS}
+    return dataclasses.replace(OURS, options={**OURS.options, "env": make}, choices=choices)
+
+
 PLANTED = {
-    "#3 the environment is no gymnasium.Env": dataclasses.replace(
-        OURS,
-        options={**OURS.options, "env": make},
-        choices={k: v for k, v in OURS.choices.items() if k not in ENVIRONMENTS},
-    )
+    "#3 the environment is no gymnasium.Env": within(lookalike),
+    "#3 the environment begins with another type": within(of_another_type),
 }
+CASE = Case(law="environment", scenario=AT_START)
 
 
 def error() -> str:
     """What the generic checks say."""
-    (subject,) = PLANTED.values()
-    record = run(subject, AT_START, IN_PROCESS)
+    record = run(within(lookalike), AT_START, IN_PROCESS)
     assert record.verdict is Verdict.ERROR
     return record.error
 
@@ -61,11 +81,21 @@ def test_report_names_the_class() -> None:
     assert "Lookalike" in error()
 
 
+def test_planted_type_is_found_and_named() -> None:
+    """It is an environment, and yet fails the checks of its own library."""
+    (found,) = look(within(of_another_type), CASE)
+    assert found.place == "model.env.envs[0]"
+    assert "observation" in found.text
+
+
+@pytest.mark.parametrize("limit", CHOICES["max_episode_steps"])
 @pytest.mark.parametrize("env", CHOICES["env"])
-def test_environments_of_our_laws_are_environments(env: str) -> None:
-    """As the checker of the library sees it, each as our subjects build it."""
-    record = run(OURS, Scenario(options={"env": env}, length=16, save_at=0), ("roundtrip",))
-    assert record.verdict is Verdict.EXACT, record.error
-    with warnings.catch_warnings():  # what it would rather see is no condition
-        warnings.simplefilter("ignore")
-        check_env(gym.make(env).unwrapped, skip_render_check=True)
+def test_environments_of_our_laws_are_environments(env: str, limit: int | None) -> None:
+    """As the checker of the library sees those that our subjects build, wrappers and all."""
+    options = {"env": env, "max_episode_steps": limit}
+    life = Scenario(options=options, length=16, save_at=0)
+    record = run(OURS, life, ("roundtrip",))
+    assert record.verdict is Verdict.EXACT, described(record)
+    for more in ({"normalize": True}, {"n_envs": 2}):
+        wider = dataclasses.replace(life, options={**options, **more})
+        assert look(OURS, dataclasses.replace(CASE, scenario=wider)) == ()

@@ -14,9 +14,11 @@ import pytest
 import torch
 
 from algo import DistributionalPPO, upgd
-from harness.scenario import Scenario
+from algo.configuration import OPTIMIZERS
+from properties.space import CHOICES
 from regressions.laws import GRADIENTS, PARAMETERS, Case, Found, look
-from regressions.planted import EVERYTHING, ours
+from regressions.laws_of_options import with_options
+from regressions.planted import AT_START, ours
 
 
 def _peak(values: Any) -> float:
@@ -83,27 +85,37 @@ class InAdam(_Replaced):
 
 
 PLANTED = {
-    "#5 division by zero in UPGD": InUPGD,
-    "#5 division by zero in AdaptiveUPGD": InAdaptiveUPGD,
-    "#5 division by zero in Adam": InAdam,
+    f"#5 division by zero in {fault.replaced.__name__}": fault
+    for fault in (InUPGD, InAdaptiveUPGD, InAdam)
 }
-OPTIMIZER = dict(zip(PLANTED, ("upgd", "adaptive_upgd", "adam"), strict=True))
+# which of the optimizers that a model offers each is planted in
+OPTIMIZER = {
+    name: optimizer
+    for name, fault in PLANTED.items()
+    for optimizer, kind in OPTIMIZERS.items()
+    if kind is fault.replaced
+}
 
 
 def stepped(
     algorithm: type[DistributionalPPO], optimizer: str, parameters: str, gradients: str
 ) -> tuple[Found, ...]:
     """What the law of inputs shows of one class of optimizer."""
-    options = EVERYTHING | {"optimizer": optimizer}
-    life = Scenario(options=options, length=16, save_at=0)
+    life = with_options(AT_START, {"optimizer": optimizer})
     case = Case(law="inputs", scenario=life, parameters=parameters, gradients=gradients)
     return look(ours(algorithm), case)
+
+
+def test_every_optimizer_that_is_offered_is_planted_and_generated() -> None:
+    """A class added to the model is added here and to the space of the laws, or this says so."""
+    assert set(OPTIMIZER.values()) == set(OPTIMIZERS)
+    assert set(CHOICES["optimizer"]) == set(OPTIMIZERS)
 
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted_bug_is_found(name: str) -> None:
     """In this class, and in no other one."""
-    for optimizer in OPTIMIZER.values():
+    for optimizer in OPTIMIZERS:
         found = stepped(PLANTED[name], optimizer, "zero", "zero")
         assert bool(found) is (optimizer == OPTIMIZER[name])
 
@@ -112,14 +124,30 @@ def test_planted_bug_is_found(name: str) -> None:
 def test_report_names_every_parameter(name: str) -> None:
     """Which of them are no longer finite, by name."""
     found = stepped(PLANTED[name], OPTIMIZER[name], "zero", "zero")
-    model = ours(DistributionalPPO).build(Scenario(options=EVERYTHING, length=16, save_at=0))
+    model = ours(DistributionalPPO).build(AT_START)
     named = [f"model.policy.{parameter}" for parameter, _ in model.policy.named_parameters()]
     assert [each.place for each in found] == named
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZER.values())
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("parameters", PARAMETERS)
 @pytest.mark.parametrize("gradients", GRADIENTS)
 def test_shipped_code_stays_finite(optimizer: str, parameters: str, gradients: str) -> None:
     """Every optimizer class on every degenerate input."""
-    assert not stepped(DistributionalPPO, optimizer, parameters, gradients)
+    assert stepped(DistributionalPPO, optimizer, parameters, gradients) == ()
+
+
+@pytest.mark.parametrize("product", [1e-42, 1e-43, 1e-44])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_shipped_code_divides_by_no_scale_that_underflows(optimizer: str, product: float) -> None:
+    """The greatest utility is positive, and no longer is after the correction of a late group."""
+    early = torch.nn.Parameter(torch.full((4,), -1e-20))
+    late = torch.nn.Parameter(torch.zeros(4))
+    early.grad, late.grad = torch.full((4,), product * 1e20), torch.zeros(4)
+    groups: list[dict[str, Any]] = [
+        {"params": [early], "beta_utility": 0.5},
+        {"params": [late], "beta_utility": 0.999},
+    ]
+    OPTIMIZERS[optimizer](groups, lr=1e-3).step()  # type: ignore[call-arg]
+    finite = {"early": early.isfinite().all().item(), "late": late.isfinite().all().item()}
+    assert finite == {"early": True, "late": True}

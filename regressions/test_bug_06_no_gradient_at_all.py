@@ -1,6 +1,7 @@
 """Bug 6: "minus infinity as the first maximum is unsafe". It was safe, and the law is pinned here.
 
-A parameter without a gradient takes no part. Planted is what would have been the bug: parameters
+A parameter without a gradient takes no part, whether others have one or not, in the optimizer and
+in the whole step: scaler, clipping, optimizer. Planted is what would have been the bug: parameters
 without a gradient are looked at after all.
 """
 
@@ -11,10 +12,12 @@ from typing import Any, final
 import pytest
 import torch
 
-from algo import DistributionalPPO, upgd
+from algo import DistributionalPPO
+from algo.configuration import OPTIMIZERS
 from harness.scenario import Scenario
 from regressions.laws import PARAMETERS, Case, Found, look
-from regressions.planted import EVERYTHING, ours
+from regressions.laws_of_options import with_options
+from regressions.planted import AT_START, LIFE, ours
 
 
 class _TakesAll:
@@ -29,50 +32,95 @@ class _TakesAll:
         return super().step(closure)  # type: ignore[misc]
 
 
-TAKES_ALL = {
-    each: type(f"TakesAll{each.__name__}", (_TakesAll, each), {})
-    for each in (upgd.UPGD, upgd.AdaptiveUPGD, torch.optim.Adam)
-}
+class _TakesOthers(_TakesAll):
+    """The same, but only where another parameter has a gradient."""
+
+    def step(self, closure: Any = None) -> Any:
+        """One step, of nothing or of everything."""
+        parameters = [p for group in self.param_groups for p in group["params"]]  # type: ignore[attr-defined]
+        if all(parameter.grad is None for parameter in parameters):
+            return None
+        return super().step(closure)
 
 
-@final
-class TakesPart(DistributionalPPO):
+class _Replaced(DistributionalPPO):
     """Ours, with optimizers that move what has no gradient."""
+
+    way: type
 
     def _policy_options(self) -> dict[str, Any]:
         options = super()._policy_options()
-        return options | {"optimizer_class": TAKES_ALL[options["optimizer_class"]]}
+        kind = options["optimizer_class"]
+        # final for those who extend them; here they are broken on purpose
+        broken = type(f"{self.way.__name__}{kind.__name__}", (self.way, kind), {})
+        return options | {"optimizer_class": broken}
 
 
-PLANTED = {"#6 what has no gradient takes part": TakesPart}
-OPTIMIZERS = ("upgd", "adaptive_upgd", "adam")
+@final
+class TakesPart(_Replaced):
+    """Always."""
+
+    way = _TakesAll
+
+
+@final
+class TakesPartWithOthers(_Replaced):
+    """Where another has one."""
+
+    way = _TakesOthers
+
+
+PLANTED = {
+    "#6 what has no gradient takes part": TakesPart,
+    "#6 what has no gradient takes part with others": TakesPartWithOthers,
+}
+# which gradients there are where the fault shows
+SHOWS = {TakesPart: ("none", "some"), TakesPartWithOthers: ("some",)}
+FAULTS = [(fault, gradients) for fault, shows in SHOWS.items() for gradients in shows]
+LIVES = {"at the start": AT_START, "after the warm-up": LIFE}
 
 
 def stepped(
-    algorithm: type[DistributionalPPO], optimizer: str, parameters: str = "random"
+    algorithm: type[DistributionalPPO],
+    optimizer: str,
+    gradients: str,
+    life: Scenario = AT_START,
+    parameters: str = "random",
 ) -> tuple[Found, ...]:
-    """What the law of inputs shows of a step without any gradient."""
-    options = EVERYTHING | {"optimizer": optimizer}
-    life = Scenario(options=options, length=16, save_at=0)
-    case = Case(law="inputs", scenario=life, parameters=parameters, gradients="none")
+    """What the law of inputs shows of a step in which not everything has a gradient."""
+    scenario = with_options(life, {"optimizer": optimizer})
+    case = Case(law="inputs", scenario=scenario, parameters=parameters, gradients=gradients)
     return look(ours(algorithm), case)
 
 
+@pytest.mark.parametrize(("fault", "gradients"), FAULTS)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_planted_bug_is_found(optimizer: str) -> None:
-    """A step in which nothing has a gradient changes something."""
-    assert stepped(TakesPart, optimizer)
+def test_planted_bug_is_found(
+    optimizer: str, fault: type[DistributionalPPO], gradients: str
+) -> None:
+    """A step changes something that has no gradient."""
+    assert stepped(fault, optimizer, gradients)
 
 
+@pytest.mark.parametrize(("fault", "gradients"), FAULTS)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_report_names_the_state_that_came_to_be(optimizer: str) -> None:
+def test_report_names_the_state_that_came_to_be(
+    optimizer: str, fault: type[DistributionalPPO], gradients: str
+) -> None:
     """The optimizer has state for parameters that took no part."""
-    places = [found.place for found in stepped(TakesPart, optimizer)]
-    assert any(place.startswith("model.policy.optimizer.state") for place in places), places
+    kept = {"none": "model.policy.optimizer.state", "some": "state['policy.optimizer']['states']"}
+    places = [found.place for found in stepped(fault, optimizer, gradients)]
+    assert any(place.startswith(kept[gradients]) for place in places), places
 
 
+@pytest.mark.parametrize("scaler", ["on", "off"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("parameters", PARAMETERS)
-def test_shipped_code_changes_nothing(optimizer: str, parameters: str) -> None:
-    """And raises nothing."""
-    assert not stepped(DistributionalPPO, optimizer, parameters)
+@pytest.mark.parametrize("life", LIVES)
+@pytest.mark.parametrize("gradients", ["none", "some"])
+def test_shipped_code_changes_nothing(
+    gradients: str, life: str, parameters: str, optimizer: str, scaler: str
+) -> None:
+    """Of what has no gradient; and it raises nothing."""
+    scenario = with_options(LIVES[life], {"scaler": scaler})
+    assert stepped(DistributionalPPO, optimizer, gradients, scenario, parameters) == ()

@@ -5,56 +5,102 @@ Planted is what hides it from everybody: what is unknown is dropped in silence.
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, final
 
 import pytest
+from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.torch_layers import FlattenExtractor
 
 from algo import DistributionalPPO
+from algo.configuration import keywords_of, optimizer_class
+from algo.critics import CRITICS
+from algo.kl_penalty import KLPenalty
+from algo.vgs import VarianceGradientScaler
+from properties.space import CHOICES, VARIANTS
 from regressions.laws import KEYWORDS, Case, Found, look
+from regressions.laws_of_keywords import UNKNOWN
+from regressions.laws_of_options import with_options
 from regressions.planted import LIFE, ours
 
-UNKNOWN = "no_such_keyword"
+
+def known(given: dict[str, Any]) -> dict[str, list[str]]:
+    """The keywords of every dict among the arguments, by the name of the dict."""
+    return {
+        "optimizer_kwargs": keywords_of(optimizer_class(given.get("optimizer", "adaptive_upgd"))),
+        "critic_kwargs": keywords_of(CRITICS[given.get("critic", "quantile")]),
+        "vgs_kwargs": keywords_of(VarianceGradientScaler),
+        "kl_penalty": keywords_of(KLPenalty),
+        "rollout_buffer_kwargs": keywords_of(RolloutBuffer),
+        "policy_kwargs": keywords_of(DistributionalPPO.policy_aliases["MlpPolicy"]),
+        "features_extractor_kwargs": keywords_of(FlattenExtractor),
+    }
+
+
+def without_unknown(given: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """What is left of arguments when those are dropped that nobody knows, at every depth."""
+    inner = known(given)
+    return {
+        name: without_unknown(value, inner[name])
+        if isinstance(value, dict) and name in inner
+        else value
+        for name, value in given.items()
+        if name in names
+    }
 
 
 @final
 class Lenient(DistributionalPPO):
-    """Drops what it does not know, in the constructor and in its dicts."""
+    """Drops what it does not know: in the constructor, in its dicts, and in `load`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        known = {*self._keywords(), *inspect.signature(DistributionalPPO).parameters}
-        kept = {name: value for name, value in kwargs.items() if name in known}
-        super().__init__(*args, **{name: _without_unknown(value) for name, value in kept.items()})
+        super().__init__(*args, **without_unknown(kwargs, [*self._keywords(), "env"]))
 
-
-def _without_unknown(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    return {key: inner for key, inner in value.items() if key != UNKNOWN}
+    @classmethod
+    def load(cls, *args: Any, **kwargs: Any) -> Any:
+        """The model, with what is known of what was passed."""
+        names = [*cls.argument_names(), "env", "device"]
+        return super().load(*args, **without_unknown(kwargs, names))
 
 
 PLANTED = {"#7 unknown keywords are dropped": Lenient}
+AT = pytest.mark.parametrize("law", ["keywords", "overrides"])
+WHERE = pytest.mark.parametrize("where", KEYWORDS, ids=lambda where: where or "constructor")
+# with one component changed or switched off, its keywords are checked as before
+OTHERS: list[dict[str, Any]] = [
+    {name: value}
+    for name, values in {**CHOICES, **VARIANTS}.items()
+    if name in ("optimizer", "critics", "scaler", "kl_penalty")
+    for value in values
+]
 
 
-def passed(algorithm: type[DistributionalPPO], where: str) -> tuple[Found, ...]:
-    """What the law of keywords shows of an unknown one, passed there."""
-    return look(ours(algorithm), Case(law="keywords", keyword=where, scenario=LIFE))
+def passed(
+    algorithm: type[DistributionalPPO], law: str, where: str, other: dict[str, Any]
+) -> tuple[Found, ...]:
+    """What the law shows of an unknown keyword, passed there."""
+    return look(ours(algorithm), Case(law=law, keyword=where, scenario=with_options(LIFE, other)))
 
 
-@pytest.mark.parametrize("where", KEYWORDS, ids=lambda where: where or "constructor")
-def test_planted_bug_is_found(where: str) -> None:
+@AT
+@WHERE
+def test_planted_bug_is_found(where: str, law: str) -> None:
     """Nothing was raised, so somebody's option is not in force."""
-    assert passed(Lenient, where)
+    assert passed(Lenient, law, where, {})
 
 
-@pytest.mark.parametrize("where", KEYWORDS, ids=lambda where: where or "constructor")
-def test_report_names_the_argument(where: str) -> None:
-    """The dict it was passed in, and its name."""
-    (found,) = passed(Lenient, where)
-    assert found.place == (f"{where}[{UNKNOWN}]" if where else UNKNOWN)
+@AT
+@WHERE
+def test_report_names_the_argument(where: str, law: str) -> None:
+    """The dicts it was passed in, and its name."""
+    (found,) = passed(Lenient, law, where, {})
+    outer, *inner = [*filter(None, where.split(".")), UNKNOWN]
+    assert found.place == outer + "".join(f"[{name}]" for name in inner)
+    assert found.text == "an unknown keyword is taken in silence"
 
 
-@pytest.mark.parametrize("where", KEYWORDS, ids=lambda where: where or "constructor")
-def test_shipped_code_refuses_it_by_name(where: str) -> None:
-    """In the constructor, and in every dict that it takes."""
-    assert not passed(DistributionalPPO, where)
+@AT
+@WHERE
+@pytest.mark.parametrize("other", OTHERS, ids=str)
+def test_shipped_code_refuses_it_by_name(other: dict[str, Any], where: str, law: str) -> None:
+    """In the constructor and in `load`, and in every dict that they take."""
+    assert passed(DistributionalPPO, law, where, other) == ()

@@ -1,0 +1,54 @@
+"""What a law is asked, and what it answers: one case, and what was found in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+from harness.compare import Diff
+from harness.scenario import Scenario
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One generated input: which law is looked at, in which life, and what the laws draw from.
+
+    Attributes:
+        law: a name of `regressions.laws.LAWS`.
+        scenario: the life; its options are those the model is built with.
+        option: the name of the option that is passed explicitly.
+        value: what is passed; without a word that of `OPTIONS`.
+        keyword: one of `KEYWORDS`.
+        parameters: a name of `PARAMETERS`.
+        gradients: a name of `GRADIENTS`.
+    """
+
+    law: str
+    scenario: Scenario
+    option: str = "gamma"
+    value: Any = None
+    keyword: str = ""
+    parameters: str = "random"
+    gradients: str = "random"
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A law that does not hold: by which check, where, and in words."""
+
+    check: str
+    place: str
+    text: str
+
+
+def raised(check: str, error: BaseException) -> Found:
+    """An exception as what was found; its place is its type."""
+    text = f"{type(error).__name__}: {error}"
+    return Found(check=check, place=f"raises {type(error).__name__}", text=text)
+
+
+def differences(check: str, diff: Diff) -> list[Found]:
+    """Every difference of a comparison as what was found."""
+    return [Found(check=check, place=str(m.keypath), text=f"{m.kind} {m}") for m in diff.mismatches]
