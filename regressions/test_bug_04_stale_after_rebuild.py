@@ -13,8 +13,19 @@ import pytest
 import torch
 
 from algo import DistributionalPPO
+from algo.configuration import OPTIMIZERS
 from harness.verdict import Verdict
-from regressions.planted import lived, places
+from regressions.builds import WAYS, found_after
+from regressions.planted import described, lived, places
+
+
+def rebuild_optimizer(model: Any) -> None:
+    """Puts an optimizer of the same state in place, which only the policy knows."""
+    old = model.policy.optimizer
+    with torch.random.fork_rng():  # an optimizer that is built may seed a stream of its own
+        new = type(old)([dict(group) for group in old.param_groups])
+    new.load_state_dict(old.state_dict())
+    model.policy.optimizer = new
 
 
 @final
@@ -25,11 +36,7 @@ class OptimizerRebuilt(DistributionalPPO):
     def load(cls, *args: Any, **kwargs: Any) -> Any:
         """The model, with an optimizer that only the policy knows."""
         model = super().load(*args, **kwargs)
-        old = model.policy.optimizer
-        with torch.random.fork_rng():  # an optimizer that is built may seed a stream of its own
-            new = type(old)([dict(group) for group in old.param_groups])
-        new.load_state_dict(old.state_dict())
-        model.policy.optimizer = new
+        rebuild_optimizer(model)
         return model
 
 
@@ -45,6 +52,15 @@ class PolicyRebuilt(DistributionalPPO):
         return model
 
 
+@final
+class AlwaysRebuilt(DistributionalPPO):
+    """Every set-up ends so: no comparison with what was saved can show it, both are as wrong."""
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        rebuild_optimizer(self)
+
+
 PLANTED = {
     "#4 the optimizer is rebuilt behind the scaler": OptimizerRebuilt,
     "#4 the policy is rebuilt behind the scaler": PolicyRebuilt,
@@ -56,7 +72,7 @@ NAMED = dict(zip(PLANTED, ("model.vgs._optimizer", "model.vgs._tracked["), stric
 def test_planted_bug_is_found(name: str) -> None:
     """Equal values are not enough: it must be the same object by every name."""
     record = lived(PLANTED[name])
-    assert record.verdict is Verdict.DIFFERS
+    assert record.verdict is Verdict.DIFFERS, described(record)
     assert "roundtrip" in {finding.check for finding in record.findings}
 
 
@@ -67,6 +83,21 @@ def test_report_names_what_the_scaler_holds(name: str) -> None:
     assert any(place.startswith(f"ALIASING {NAMED[name]}") for place in found), found
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_planted_stranger_is_found_and_named(way: str) -> None:
+    """However the model came about, where there is nothing to compare it with."""
+    found = found_after(way, "adam", AlwaysRebuilt)
+    assert "model.vgs._optimizer" in [each.place for each in found if each.check == "identity"]
+
+
 def test_shipped_code_has_one_of_each() -> None:
-    """After a load too."""
-    assert lived(DistributionalPPO).verdict is Verdict.EXACT
+    """After two loads too."""
+    record = lived(DistributionalPPO)
+    assert record.verdict is Verdict.EXACT, described(record)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("way", WAYS)
+def test_shipped_code_has_one_of_each_whatever_built_it(way: str, optimizer: str) -> None:
+    """What a component tracks are the policy's own parameters, and its own optimizer."""
+    assert [found for found in found_after(way, optimizer) if found.check == "identity"] == []

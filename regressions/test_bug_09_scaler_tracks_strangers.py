@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from algo import DistributionalPPO
+from algo.configuration import OPTIMIZERS
 from harness.scenario import Scenario
 from harness.verdict import Verdict
-from regressions.planted import AT_START, LIFE, lived, ours, places
+from regressions.builds import WAYS, found_after
+from regressions.planted import AT_START, LIFE, described, lived, ours, places
 
 
 @final
@@ -40,7 +42,7 @@ PLANTED = {"#9 the scaler tracks copies after a load": Copies}
 def test_planted_bug_is_found(life: Scenario) -> None:
     """An alias of the graph that was saved is no alias in the one that was loaded: no training."""
     record = lived(Copies, life)
-    assert record.verdict is Verdict.DIFFERS
+    assert record.verdict is Verdict.DIFFERS, described(record)
     assert "roundtrip" in {finding.check for finding in record.findings}
 
 
@@ -53,7 +55,23 @@ def test_report_names_the_tracked_parameters() -> None:
     assert all(place.startswith("ALIASING ") for place in found), found
 
 
-def test_shipped_code_links_by_identity() -> None:
+@pytest.mark.parametrize("way", [way for way in WAYS if way.startswith("load_")])
+def test_planted_copies_see_no_gradient(way: str) -> None:
+    """Whichever way of loading: each parameter whose gradient moves nothing is named."""
+    found = [each.place for each in found_after(way, "upgd", Copies) if each.check == "gradients"]
+    names = [name for name, _ in ours(Copies).build(LIFE).policy.named_parameters()]
+    assert found == [f"model.vgs._tracked[{name!r}]" for name in names]
+
+
+@pytest.mark.parametrize("life", [LIFE, AT_START], ids=["trained", "at the start"])
+def test_shipped_code_links_by_identity(life: Scenario) -> None:
     """The same checks on the same lives; what is tracked are the very parameters."""
-    for life in (LIFE, AT_START):
-        assert lived(DistributionalPPO, life).verdict is Verdict.EXACT
+    record = lived(DistributionalPPO, life)
+    assert record.verdict is Verdict.EXACT, described(record)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("way", WAYS)
+def test_shipped_code_sees_every_gradient_whatever_built_it(way: str, optimizer: str) -> None:
+    """A gradient of any parameter of the policy changes what the scaler has seen."""
+    assert [found for found in found_after(way, optimizer) if found.check == "gradients"] == []
