@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import random
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,13 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces, wrappers
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecFrameStack
+from gymnasium.utils.env_checker import check_env
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper, VecFrameStack
 
 from algo import DistributionalPPO
 from algo.checkpoint import MismatchedCheckpoint
 from algo.run_state.environment import UnsavableEnvironment
-from tests.algo.small import make_model
+from tests.algo.small import make_env, make_model
 from tests.algo.test_resume import SaveAt, bits, different, resume
 
 
@@ -192,6 +194,32 @@ ENVIRONMENTS: dict[str, Callable[[], VecEnv]] = {
 if not hasattr(wrappers, "RescaleObservation"):  # wrappers and spaces that came with Gymnasium 1.0
     for newer in ("RescaleObservation", "ClipReward", "FrameStackObservation", "Inside"):
         del ENVIRONMENTS[newer]
+
+
+# what they keep goes on over a reset, seed or no seed: that is what they are for
+UNSEEDED = ("Composed", "Closing", "Global", "Metadata", "Inside")
+
+
+def unwrapped(env: Any) -> list[gym.Env[Any, Any]]:
+    """The environments inside a vectorised one."""
+    while isinstance(env, VecEnvWrapper):
+        env = env.venv
+    return list(env.envs)
+
+
+@pytest.mark.parametrize("name", [*ENVIRONMENTS, "small"])
+def test_environment_of_these_tests_is_one(name: str) -> None:
+    """As its library checks it; where a seed does not decide the episode, but for that."""
+    for env in unwrapped(ENVIRONMENTS.get(name, make_env)()):
+        env.unwrapped.spec = None  # the checker would build it anew, without the wrapper of SB3
+        with warnings.catch_warnings():  # what the checker would rather see is no condition
+            warnings.simplefilter("ignore")
+            if name in UNSEEDED:
+                checked = wrappers.PassiveEnvChecker(env)
+                checked.reset(seed=0)
+                checked.step(checked.action_space.sample())
+            else:
+                check_env(env, skip_render_check=True)
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
