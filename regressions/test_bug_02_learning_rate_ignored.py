@@ -103,36 +103,40 @@ def keywords(optimizer: str) -> dict[str, Any]:
     return {name: values[0] for name, values in others.items() if values}
 
 
+def off(when: str, model: Any, rate: dict[str, Any]) -> list[str]:
+    """Where a group's rate is not what the schedule that was passed says."""
+    (passed,) = rate.values()
+    schedule = as_schedule(passed["lr"] if isinstance(passed, dict) else passed, "learning_rate")
+    expected = schedule(model._current_progress_remaining)
+    rates = [group["lr"] for group in model.policy.optimizer.param_groups]
+    place = "model.policy.optimizer.param_groups[{}]['lr']"
+    return [
+        f"{when}: {place.format(number)} is {lr}, expected {expected}"
+        for number, lr in enumerate(rates)
+        if lr != expected
+    ]
+
+
 def strange_rates(
     algorithm: type[DistributionalPPO], optimizer: str, rate: dict[str, Any], folder: Path
 ) -> list[str]:
-    """Where and when a group's rate is not what the schedule that was passed says."""
-    subject, found = ours(algorithm), []
+    """The same through a life: built, trained and loaded with a rate, or given it at a load."""
+    subject, path = ours(algorithm), folder / "rate.zip"
     plain = with_options(LIFE, {"optimizer": optimizer})
-    (passed,) = rate.values()
-    schedule = as_schedule(passed["lr"] if isinstance(passed, dict) else passed, "learning_rate")
 
-    def check(when: str, model: Any) -> Any:
-        expected = schedule(model._current_progress_remaining)
-        for number, group in enumerate(model.policy.optimizer.param_groups):
-            if group["lr"] != expected:
-                place = f"model.policy.optimizer.param_groups[{number}]['lr']"
-                found.append(f"{when}: {place} is {group['lr']}, expected {expected}")
+    def trained(model: Any) -> Any:
+        subject.train(model, until=model.num_timesteps + 32, visits={})
         return model
 
-    def train(when: str, model: Any) -> None:
-        subject.train(model, until=model.num_timesteps + 32, visits={})
-        check(when, model)
-
     built, other = subject.build(with_options(plain, rate)), subject.build(plain)
-    train("trained", check("built", built))
-    built.save(folder / "built.zip")
-    train("loaded and trained", check("loaded", subject.load(folder / "built.zip", plain)))
-    subject.train(other, until=32, visits={})
-    other.save(folder / "other.zip")
-    loaded = subject.load_with(folder / "other.zip", plain, rate)
-    train("given to load, and trained", check("given to load", loaded))
-    return found
+    found = off("built", built, rate) + off("trained", trained(built), rate)
+    built.save(path)
+    loaded = subject.load(path, plain)
+    found += off("loaded", loaded, rate) + off("loaded and trained", trained(loaded), rate)
+    trained(other).save(path)
+    loaded = subject.load_with(path, plain, rate)
+    found += off("given to load", loaded, rate)
+    return found + off("given to load, and trained", trained(loaded), rate)
 
 
 @pytest.mark.parametrize("name", PLANTED)
