@@ -51,4 +51,4 @@ def raised(check: str, error: BaseException) -> Found:
 
 def differences(check: str, diff: Diff) -> list[Found]:
     """Every difference of a comparison as what was found."""
-    return [Found(check=check, place=str(m.keypath), text=f"{m.kind} {m}") for m in diff.mismatches]
+    return [Found(check=check, place=str(m.keypath), text=str(m)) for m in diff.mismatches]
