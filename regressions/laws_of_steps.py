@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -58,15 +58,19 @@ def _gradients(parameters: Mapping[str, Tensor], case: Case) -> dict[str, Tensor
 
 
 def _kept(subject: Sb3Subject, live: Any, still: set[str]) -> Snapshot:
-    """All that the run keeps under the names of these parameters."""
-    return capture(_under(subject.state(live), still) if still else None, name="state")
+    """All that the run keeps under the names of these parameters, by parameter and place."""
+    kept: dict[str, dict[str, Any]] = {name: {} for name in sorted(still)}
+    for path, value in _under(subject.state(live) if still else {}, still):
+        kept[path[-1]][".".join(path[:-1])] = value
+    return capture(kept, name="state")
 
 
-def _under(state: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
-    inner = {k: _under(v, names) for k, v in state.items() if isinstance(v, Mapping)}
-    return {name: state[name] for name in state.keys() & names} | {
-        key: below for key, below in inner.items() if below and key not in names
-    }
+def _under(state: Mapping[str, Any], names: set[str]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for key, value in state.items():
+        if key in names:
+            yield (key,), value
+        elif isinstance(value, Mapping):
+            yield from (((key, *path), inner) for path, inner in _under(value, names))
 
 
 def _step(

@@ -108,9 +108,9 @@ def test_report_names_the_state_that_came_to_be(
     optimizer: str, fault: type[DistributionalPPO], gradients: str
 ) -> None:
     """The optimizer has state for parameters that took no part."""
-    kept = {"none": "model.policy.optimizer.state", "some": "state['policy.optimizer']['states']"}
+    kept = {"none": "model.policy.optimizer.state", "some": "['policy.optimizer.states']"}
     places = [found.place for found in stepped(fault, optimizer, gradients)]
-    assert any(place.startswith(kept[gradients]) for place in places), places
+    assert any(kept[gradients] in place for place in places), places
 
 
 @pytest.mark.parametrize("scaler", ["on", "off"])
