@@ -120,9 +120,9 @@ def run_check(parsed: argparse.Namespace) -> int:
 
 def _checks(parsed: argparse.Namespace) -> tuple[str, ...]:
     from harness.checks import CHECKS
-    from harness.testing import require_checks
+    from harness.runner import require_checks
 
-    return require_checks("--checks", CHECKS if parsed.checks is None else parsed.checks.split(","))
+    return require_checks(CHECKS if parsed.checks is None else parsed.checks.split(","), "--checks")
 
 
 def _cases(
@@ -192,6 +192,11 @@ def _run(parsed: argparse.Namespace, cases: Sequence[tuple[Any, tuple[str, ...]]
     from harness.runner import run
     from harness.targets import require_buildable
 
+    if parsed.json and not parsed.json.absolute().parent.is_dir():
+        raise InvalidTarget(
+            f"expected a file in an existing folder for --json, got {str(parsed.json)!r}: "
+            f"make {str(parsed.json.parent)!r} first"
+        )
     for case in {case.subject_key: case for case, _ in cases}.values():
         require_buildable(case)
     lines: list[dict[str, Any]] = []

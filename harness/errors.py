@@ -114,7 +114,8 @@ class UnknownCheck(HarnessError):
         self.valid = tuple(valid)
         listed = ", ".join(map(repr, names))
         super().__init__(
-            f"expected names of checks in {where}, got {listed}; valid: {', '.join(valid)}"
+            f"expected a list of names of checks in {where}, got {listed}; "
+            f"valid: {', '.join(valid)}"
         )
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[str, ...], tuple[str, ...]]]:
@@ -155,6 +156,25 @@ class NothingApplies(HarnessError):
         )
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[str, ...], tuple[str, ...]]]:
+        return type(self), self.arguments
+
+
+@final
+class NothingToRun(HarnessError):
+    """You see it when no life, or no check, is left to run.
+
+    What to do: pass lists that are not empty, or leave the argument out.
+    """
+
+    def __init__(self, checks: Sequence[str], scenarios: object) -> None:
+        self.arguments = (tuple(checks), scenarios)
+        what = f"scenarios={scenarios!r}" if checks else "checks=[]"
+        super().__init__(
+            f"expected a list of lives and of checks, got {what}: write scenarios=[Scenario(...)] "
+            "and checks=['resume'], or leave them out"
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[tuple[str, ...], object]]:
         return type(self), self.arguments
 
 

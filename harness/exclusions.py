@@ -69,6 +69,22 @@ def declared(cls: Any) -> tuple[Exclusion, ...]:
     return tuple(Exclusion(pattern=pattern, reason=why) for pattern, why in stated.items())
 
 
+def require_exclusions(given: Iterable[Any]) -> tuple[Exclusion, ...]:
+    """The same, if each is an exclusion.
+
+    Raises:
+        InvalidExclusion: one is something else; shows it.
+    """
+    listed = tuple(given)
+    for item in listed:
+        if not isinstance(item, Exclusion):
+            raise InvalidExclusion(
+                f"expected exclusions=[Exclusion(...)], got {item!r} ({type(item).__name__}): "
+                f"write Exclusion(pattern={item!r}, reason='why it is not state')"
+            )
+    return listed
+
+
 def require_used(exclusions: Iterable[Exclusion], used: Iterable[Exclusion]) -> None:
     """Every exclusion covered something in at least one capture or comparison.
 

@@ -103,6 +103,12 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             f"expected ckpt_profile to be one of {', '.join(_PROFILES)}, got {profile!r}"
         )
+    path = config.getoption("--ckpt-report")
+    if path and not Path(path).absolute().parent.is_dir():
+        raise pytest.UsageError(
+            f"expected a file in an existing folder for --ckpt-report, got {path!r}: "
+            f"make {str(Path(path).parent)!r} first"
+        )
     os.environ["CKPT_PROFILE"] = profile
     os.environ["CKPT_VERBOSE"] = "1" if config.getoption("--ckpt-verbose") else ""
 

@@ -22,6 +22,11 @@ _NEXT = {
     "override": "let what the caller passes at load win over the file, everywhere it is held",
     "component": "let the state be plain data that survives pickle, and load all of it",
     "strictness": "compare the entries with what is expected before loading any of them",
+    "fresh_process": "keep on the run, and save, what another interpreter has otherwise: on "
+    "classes, in modules and caches, in the environment, from hashes",
+    "reached": "look first at what could not be put back: it may be what was lost",
+    "hidden": "look for state that does not hang on the run: on a class, in a module or cache, on "
+    "disk, or behind observe= or an exclusion",
     "ERROR": "correct what raised; the harness only called it",
     "FLAKY": "seed every source of numbers, and use deterministic algorithms; the checkpoint "
     "is not to blame",
@@ -79,6 +84,9 @@ def main_finding(record: RecordData) -> Mapping[str, Any] | None:
 def next_step(record: RecordData, finding: Mapping[str, Any] | None) -> str:
     """What to do about it, in one line."""
     lost = [keypath_of(line) for line in causes(record)]
+    attribution = record.get("attribution") or {}
+    if not attribution.get("complete", True):
+        return _NEXT["reached"] if attribution["unreachable"] else _NEXT["hidden"]
     if record["verdict"] in _NEXT and not (lost and record["verdict"] == "ERROR"):
         return _NEXT[record["verdict"]]
     if not lost and (finding is None or finding["check"] in _NEXT):
@@ -125,6 +133,18 @@ def _candidates(record: RecordData, finding: Mapping[str, Any]) -> list[str]:
     return [keypath_of(line) for line in at_load["mismatches"]]
 
 
+def _suspects(record: RecordData, finding: Mapping[str, Any]) -> Sequence[str]:
+    """Without causes: what differed at the load where nothing explains it, structure first."""
+    if (record.get("attribution") or {}).get("complete", True):
+        return list(finding["mismatches"])
+    at_load = next((f for f in record["findings"] if f["check"] == "roundtrip"), finding)
+    first = ("ALIASING", "MISSING", "UNEXPECTED", "TYPE")
+    return sorted(
+        at_load["mismatches"],
+        key=lambda line: (keypath_of(line).startswith("streams."), not line.startswith(first)),
+    )
+
+
 def keypath_of(mismatch: str) -> str:
     """The KeyPath in the text of a mismatch: its second word, brackets kept whole."""
     return mismatch[10:].strip().partition("  ")[0]
@@ -150,7 +170,7 @@ def _findings(record: RecordData, finding: Mapping[str, Any], flag: str) -> list
     if attribution:
         when += f"; {_explanation(attribution)}"
     others = [other for other in record["findings"] if other is not finding]
-    shown = _causes(record, flag) if causes(record) else _cut(finding["mismatches"], flag)
+    shown = _causes(record, flag) if causes(record) else _cut(_suspects(record, finding), flag)
     lines = [when, *shown]
     lines += _inert(attribution.get("inert", ()), flag) if causes(record) else []
     lines += [f"not reached: {path}: {reason}" for path, reason in _unreached(attribution)]

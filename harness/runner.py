@@ -12,7 +12,7 @@ from harness.arms import Shared
 from harness.attribution import attribute, harmless
 from harness.checks import CHECKS
 from harness.compare import Diff
-from harness.errors import HarnessError, StepFailed
+from harness.errors import HarnessError, StepFailed, UnknownCheck
 from harness.randomness import preserved_streams
 from harness.scenario import Scenario
 from harness.subjects import Subject
@@ -80,14 +80,21 @@ def run_many(
         yield judgement.record(time.perf_counter() - start)
 
 
-def require_checks(names: Iterable[str]) -> None:
-    """Every name is one of `CHECKS`.
+def require_checks(names: Iterable[str], where: str = "checks=") -> tuple[str, ...]:
+    """The names, if all are those of checks.
+
+    Args:
+        names: what was given.
+        where: how the message calls the place where it was given.
 
     Raises:
-        HarnessError: lists those that are not, and those there are.
+        UnknownCheck: lists those that are not, and the valid ones.
     """
-    if unknown := [name for name in names if name not in CHECKS]:
-        raise HarnessError(f"no check is called {unknown}: expected any of {sorted(CHECKS)}")
+    listed = (names,) if isinstance(names, str) else tuple(names)
+    unknown = [name for name in listed if name not in CHECKS]
+    if isinstance(names, str) or unknown:
+        raise UnknownCheck(where, unknown or listed, sorted(CHECKS))
+    return listed
 
 
 @final
@@ -164,8 +171,7 @@ class _Judgement:
         ]
         if self.verdict is not Verdict.ERROR:
             self.verdict = Verdict.DIFFERS if self.findings else Verdict.EXACT
-        if not any(finding.check in _OF_LOAD for finding in self.findings):
-            self.attribution = None  # nothing is left that it could explain
+        self.attribution = None  # nothing is left that it could explain
 
     def only_elsewhere(self, finding: Finding) -> bool:
         """Whether another process lost what no load of this one has lost: nothing excuses that."""

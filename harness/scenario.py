@@ -50,12 +50,19 @@ class Scenario:
     into: str = "used"
 
     def __post_init__(self) -> None:
+        for name in ("seed", "length", "save_at", "cycles", "gap"):
+            if type(getattr(self, name)) is not int:
+                raise InvalidScenario(f"{name}={getattr(self, name)!r}: expected an int")
         last = self.save_at + self.gap * (self.cycles - 1)
         checks = {
+            "seed": (0 <= self.seed < 2**32, "0 to 2**32 - 1, which numpy's stream can take"),
             "length": (self.length >= 1, "at least 1 step"),
             "save_at": (0 <= self.save_at <= self.length, f"0 to length={self.length}"),
             "cycles": (self.cycles >= 1, "at least 1"),
-            "gap": (self.gap >= 0 and last <= self.length, "every cycle within the run's length"),
+            "gap": (
+                self.gap >= 0 and last <= self.length,
+                f"0 or more, and the last save, at {last}, within length={self.length}",
+            ),
             "medium": (self.medium in MEDIA, f"one of {MEDIA}"),
             "into": (self.into in INTO, f"one of {INTO}"),
         }

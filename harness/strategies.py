@@ -26,10 +26,11 @@ from harness.lives import (
     points_by_kind,
     stride_of,
 )
+from harness.runner import require_checks
 from harness.scenario import INTO, Scenario
 from harness.stored import law_of, store
-from harness.subjects import Subject
-from harness.testing import CheckpointMismatch, passed, require_checks
+from harness.subjects import Subject, require_subject
+from harness.testing import CheckpointMismatch, passed
 from harness.vacuity import moves
 from harness.verdict import Verdict
 
@@ -193,7 +194,7 @@ def laws_hold(
         unittest.SkipTest: none of the laws applies.
     """
     __tracebackhide__ = True
-    lives_seen = Lives(subject=subject, laws=require_checks("checks=", laws))
+    lives_seen = Lives(subject=subject, laws=require_checks(laws))
     test = (chosen or profile())(given(scenarios(subject, length=length))(lives_seen.check))
     try:
         cast(Any, test)()
@@ -277,7 +278,11 @@ def fuzz_case(
         settings: of Hypothesis; those of the profile in force if None.
         length: steps of a run; the subject's natural length if None.
         checks: laws to check on each life.
+
+    Raises:
+        InvalidSubject: it is no subject.
     """
+    require_subject(subject)
 
     class FuzzCase(unittest.TestCase):
         """Generated lives of one subject."""

@@ -18,6 +18,7 @@ from harness.subjects import Subject, is_subject
 
 FORMAT = 1
 _LOOP = ("step", "save", "load")
+_OF_ENV = ("n_envs", "max_episode_steps", "normalize")
 
 
 @final
@@ -153,6 +154,8 @@ def _taken(target: str) -> str:
         names = [*inspect.signature(load_object(target)).parameters]
     except (TypeError, ValueError):
         return "the keywords are those of its make= or factory="
+    if is_sb3(load_object(target)):
+        names = [*_OF_ENV, *(name for name in names if not name.startswith("_"))]
     return f"{target} takes {', '.join(names) or 'no options'}"
 
 

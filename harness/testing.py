@@ -14,12 +14,12 @@ from typing import Any, final
 
 from harness import report
 from harness.checks import CHECKS
-from harness.errors import NothingApplies, UnknownCheck
+from harness.errors import NothingApplies, NothingToRun, UnknownCheck
 from harness.keypath import KeyPath
 from harness.lives import plan
 from harness.meaningful import require_meaningful
 from harness.mismatch import Mismatch
-from harness.runner import run
+from harness.runner import require_checks, run
 from harness.scenario import Scenario
 from harness.subjects import Subject, require_subject
 from harness.verdict import Record, Verdict
@@ -84,7 +84,9 @@ def check(
     """As `check_resume`, but for records that are UNSUPPORTED: nothing applied to these."""
     __tracebackhide__ = True
     require_subject(subject)
-    names = require_checks("checks=", checks)
+    names = require_checks(checks)
+    if isinstance(scenarios, Scenario) or (not scenarios and scenarios is not None) or not names:
+        raise NothingToRun(names, scenarios)
     planned = plan(subject, names) if scenarios is None else [(s, names) for s in scenarios]
     records = passed(subject, planned)
     require_meaningful(subject, records, names)
@@ -128,18 +130,6 @@ def _first_mismatch(record: Record) -> Mismatch | None:
     causes = record.attribution.causes if record.attribution else ()
     listed = [mismatch for finding in record.findings for mismatch in finding.diff.mismatches]
     return next(iter([*causes, *listed]), None)
-
-
-def require_checks(where: str, names: Any) -> tuple[str, ...]:
-    """The names, if all are those of checks.
-
-    Raises:
-        UnknownCheck: lists those that are not, and the valid ones.
-    """
-    unknown = [name for name in names if name not in CHECKS]
-    if unknown:
-        raise UnknownCheck(where, unknown, sorted(CHECKS))
-    return tuple(names)
 
 
 @final
@@ -190,8 +180,10 @@ def parametrize_with_checks(
     """
     import pytest
 
+    if not isinstance(expected_failures, Mapping | None):
+        raise UnknownCheck("expected_failures={name: reason}", expected_failures, sorted(CHECKS))
     expected = dict(expected_failures or {})
-    require_checks("expected_failures=", expected)
+    require_checks(expected, "expected_failures=")
     params = []
     for ident, subject in sorted(_identified(subjects).items()):
         for name in sorted(CHECKS):

@@ -19,7 +19,7 @@ import numpy as np
 from harness.assignment import Unreachable, assign, items_of, remove, replace_content
 from harness.capture import walk_roots
 from harness.exclusions import Exclusion
-from harness.keypath import KeyPath
+from harness.keypath import KeyPath, Segment
 from harness.leaves.reading import VALUE_KINDS
 from harness.mismatch import Mismatch, MismatchKind
 from harness.positions import move_to, position_of
@@ -140,11 +140,19 @@ def _site(mismatch: Mismatch, donor: Graph, target: Graph) -> tuple[KeyPath, str
         owner = _kind_at(target.snapshot, keypath.parent)
         if owner in ("list", "deque", "set") and (kind in _ABSENT or owner == "set"):
             return keypath.parent, "content"
+        if owner == "dict" and _has_no_name(keypath.segments[-1]):
+            return keypath.parent, "content"
         named = not str(keypath.segments[-1]).startswith("<")
         if owner not in VALUE_KINDS or owner == "method" or (owner == "function" and named):
             return keypath, "assign"
         keypath, kind = keypath.parent, MismatchKind.VALUE
     return keypath, "assign"
+
+
+def _has_no_name(segment: Segment) -> bool:
+    """Whether it stands for a key, or a value under one, that is known by its place alone."""
+    text = segment[-1] if isinstance(segment, tuple) else segment
+    return isinstance(text, str) and text.startswith("<key ")
 
 
 def _kind_at(snapshot: Snapshot, keypath: KeyPath) -> str:

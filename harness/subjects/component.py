@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.errors import InvalidSubject
-from harness.exclusions import Exclusion, declared
+from harness.exclusions import Exclusion, declared, require_exclusions
 from harness.randomness import preserved_streams
 from harness.subjects.calls import built, require_arity
 from harness.subjects.loop import LoopSubject
@@ -57,7 +57,7 @@ def component(
         observe=observe,
         name=name or f"component:{kind.__name__}",
         root="component",
-        exclusions=(*declared(kind), *exclusions),
+        exclusions=(*declared(kind), *require_exclusions(exclusions)),
         strict=strict,
         copies=tuple(copies),
         keeps_streams=True,

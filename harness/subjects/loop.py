@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, final
 
 from harness.errors import InvalidSubject, StepFailed
-from harness.exclusions import Exclusion, declared
+from harness.exclusions import Exclusion, declared, require_exclusions
 from harness.randomness import Streams, poison, seed_all
 from harness.scenario import Scenario
 from harness.subjects import Visits, container
@@ -50,7 +50,9 @@ def loop(
 
     Raises:
         InvalidSubject: a function is missing, not callable, or needs other arguments.
+        InvalidExclusion: what is to be left out is no `Exclusion`.
     """
+    own = require_exclusions(exclusions)
     require_arity("make", make, (0, 1), "write make=Trainer, or make=lambda seed: Trainer(seed)")
     _require(save, "save", "save=Trainer.save, a function of (live, path) or of (live)")
     _require(load, "load", "load=Trainer.load, a function of (live, source) or of (source)")
@@ -61,7 +63,7 @@ def loop(
         load_run=require_arity("load", load, (1, 2), "write load(live, source) or load(source)"),
         observe=observe,
         name=name or f"loop:{_called(make, step)}",
-        exclusions=(*(declared(make) if isinstance(make, type) else ()), *exclusions),
+        exclusions=(*(declared(make) if isinstance(make, type) else ()), *own),
         strict=strict,
     )
 

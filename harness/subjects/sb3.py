@@ -18,7 +18,8 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
-from harness.exclusions import Exclusion, declared
+from harness.errors import InvalidSubject
+from harness.exclusions import Exclusion, declared, require_exclusions
 from harness.scenario import Scenario
 from harness.subjects import Visits
 
@@ -77,11 +78,19 @@ def sb3(
         **options: `n_envs`, `max_episode_steps` and `normalize` (VecNormalize) for a named
             environment; all others are the algorithm's own. Without a word `buffer_size` is the
             length of the life and `learning_starts` 16: a million steps would show no more.
+
+    Raises:
+        InvalidSubject: the algorithm is no class of SB3's or built on one.
     """
+    if not (isinstance(algorithm, type) and issubclass(algorithm, BaseAlgorithm)):
+        raise InvalidSubject(
+            f"expected the class of an SB3 algorithm, got {algorithm!r} "
+            f"({type(algorithm).__name__}): write sb3(PPO, env='CartPole-v1')"
+        )
     stock = algorithm.save.__module__.partition(".")[0] in ("stable_baselines3", "sb3_contrib")
     extras = stock if save_extras is None else save_extras
     named = {axis: tuple(values) for axis, values in (variants or {}).items()}
-    own = tuple(dict.fromkeys((*declared(algorithm), *exclusions)))
+    own = tuple(dict.fromkeys((*declared(algorithm), *require_exclusions(exclusions))))
     return Sb3Subject(
         algorithm=algorithm,
         options={"env": env, **options},
@@ -141,7 +150,7 @@ class Sb3Subject:
 
     def stride(self, scenario: Scenario) -> int:
         """Every environment takes a step at once."""
-        return int(self._option("n_envs", scenario) or 1)
+        return self._number("n_envs", scenario)
 
     def warm_up(self, scenario: Scenario) -> int:
         """Steps before anything is learned."""
@@ -204,7 +213,7 @@ class Sb3Subject:
         """Every rollout of an on-policy algorithm; about every eighth of the run otherwise."""
         n_envs = self.stride(scenario)
         if issubclass(self.algorithm, OnPolicyAlgorithm):
-            every = self._option("n_steps", scenario) * n_envs
+            every = self._number("n_steps", scenario) * n_envs
         else:
             frequency = self._option("train_freq", scenario)
             steps = frequency[0] if isinstance(frequency, tuple | list) else frequency
@@ -226,6 +235,16 @@ class Sb3Subject:
         given = self._laid(scenario)
         known = inspect.signature(self.algorithm.__init__).parameters
         return given[name] if name in given else known[name].default if name in known else None
+
+    def _number(self, name: str, scenario: Scenario) -> int:
+        value = self._option(name, scenario)
+        value = 1 if value is None else value
+        if type(value) is not int or value < 1:
+            raise InvalidSubject(
+                f"expected {name} of {self.name} to be a whole number from 1 on, got {value!r} "
+                f"({type(value).__name__}): write {name}=16"
+            )
+        return value
 
     def _make_env(self, options: Mapping[str, Any]) -> VecEnv:
         name = options["env"]

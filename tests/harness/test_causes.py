@@ -3,11 +3,14 @@
 import json
 from collections import OrderedDict
 
+import numpy as np
+import torch
 from example_parts import Part, subject
 
-from harness import report
+from harness import loop, report
 from harness.runner import run
 from harness.scenario import Scenario
+from harness.verdict import Verdict
 
 LIFE = Scenario(length=12, save_at=6)
 
@@ -111,3 +114,86 @@ def test_order_of_an_ordered_dict_is_put_back():
     record = run(subject(Reordered), Scenario(length=12, save_at=7), ("resume",))
     assert record.attribution.complete
     assert [str(cause.keypath) for cause in record.attribution.causes] == ["run.order"]
+
+
+class Rebinds:
+    """A load makes a new network; the optimizer goes on with the parameters of the old one."""
+
+    def __init__(self, seed=0):
+        torch.manual_seed(seed)
+        self.net = torch.nn.Linear(3, 1)
+        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=0.1)
+
+    def step(self):
+        """One update."""
+        loss = self.net(torch.ones(2, 3)).square().mean()
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+    def save(self, path):
+        """Both."""
+        torch.save([self.net.state_dict(), self.optimizer.state_dict()], path)
+
+    def load(self, path):
+        """Into a network that nobody optimizes."""
+        net, optimizer = torch.load(path)
+        self.net = torch.nn.Linear(3, 1)
+        self.net.load_state_dict(net)
+        self.optimizer.load_state_dict(optimizer)
+
+
+def test_optimizer_of_another_network_is_the_cause():
+    """The optimizer's list of parameters and its state are named, and nothing else."""
+    made = loop(make=Rebinds, step=Rebinds.step, save=Rebinds.save, load=Rebinds.load)
+    record = run(made, LIFE, ("roundtrip", "resume"))
+    assert record.attribution.complete
+    assert record.attribution.causes
+    owners = {str(cause.keypath).partition("[")[0] for cause in record.attribution.causes}
+    assert owners <= {"run.optimizer.param_groups", "run.optimizer.state"}
+
+
+class OnTheClass(Part):
+    """State on the class: no walk of a run sees it."""
+
+    level = 0
+
+    def step(self):
+        """Rises in every step of the process."""
+        OnTheClass.level += 1
+        self.total += OnTheClass.level
+        super().step()
+
+
+def test_state_that_hangs_on_no_run_is_said_to_be_hidden():
+    """The control differs, too: not repeatable, for a reason outside of the run."""
+    record = run(subject(OnTheClass), LIFE, ("resume",))
+    assert record.verdict is Verdict.FLAKY
+
+
+class Ticks(Part):
+    """A clock in a lock: it is drawn along, and cannot be put back."""
+
+    def __init__(self):
+        super().__init__()
+        self.sequence = np.random.SeedSequence(5)
+
+    def step(self):
+        """Spawns a child, whose number counts."""
+        self.total += self.sequence.spawn(1)[0].spawn_key[-1]
+        super().step()
+
+    def save(self, path):
+        """Without the sequence."""
+        path.write_text(json.dumps({"count": self.count, "total": self.total}))
+
+
+def test_what_cannot_be_put_back_is_the_first_suspect():
+    """Where nothing explains the difference, the report points at what was not reached."""
+    record = run(subject(Ticks), LIFE, ("resume",))
+    if record.attribution.complete:
+        assert "run.sequence" in str(record.attribution.causes[0].keypath)
+    else:
+        text = report.failure(json.loads(record.to_json()))
+        assert "not reached: run.sequence" in text
+        assert "next: look first at what could not be put back" in text

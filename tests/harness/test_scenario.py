@@ -43,7 +43,7 @@ def test_scenario_is_frozen():
         ({"save_at": 13}, "save_at=13: expected 0 to length=12"),
         ({"save_at": -1}, "save_at=-1: expected 0 to length=12"),
         ({"cycles": 0}, "cycles=0: expected at least 1"),
-        ({"gap": 9}, "gap=9: expected every cycle within the run's length"),
+        ({"gap": 9}, "gap=9: expected 0 or more, and the last save, at 14, within length=12"),
         ({"medium": "cloud"}, r"medium='cloud': expected one of \('file', 'memory', "),
     ],
 )

@@ -18,13 +18,13 @@ from harness import (
 )
 from harness.checks import CHECKS
 from harness.errors import NothingApplies, UnknownCheck, VacuousLife
+from harness.runner import require_checks
 from harness.testing import (
     BoundCheck,
     CheckpointMismatch,
     check,
     collecting,
     failure_class,
-    require_checks,
 )
 from harness.verdict import Verdict
 
@@ -214,7 +214,7 @@ def test_records_are_published_to_who_collects():
 
 def test_names_of_checks_pass_through():
     """Valid names come back in their order."""
-    assert require_checks("checks=", ["resume", "purity"]) == ("resume", "purity")
+    assert require_checks(["resume", "purity"]) == ("resume", "purity")
 
 
 def test_checks_none_of_which_applies_are_no_success():

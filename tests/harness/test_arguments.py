@@ -1,0 +1,58 @@
+"""Wrong arguments of the calls users make: the value, what was expected, what to write."""
+
+import pytest
+from example_counters import Counter, scaler
+from stable_baselines3 import PPO
+
+from harness import (
+    InvalidSubject,
+    Scenario,
+    check_resume,
+    component,
+    fuzz_case,
+    parametrize_with_checks,
+    sb3,
+)
+from harness.errors import InvalidExclusion, InvalidScenario, NothingToRun, UnknownCheck
+
+LIFE = Scenario(length=12, save_at=6)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: check_resume(scaler, checks="resume"), UnknownCheck, "a list of names .*'resume'"),
+        (lambda: check_resume(scaler, checks=[]), NothingToRun, r"got checks=\[\]: write"),
+        (lambda: check_resume(scaler, []), NothingToRun, r"got scenarios=\[\]: write"),
+        (lambda: check_resume(scaler, LIFE), NothingToRun, r"got scenarios=Scenario\(.*write"),
+        (
+            lambda: parametrize_with_checks([scaler], expected_failures=["resume"]),
+            UnknownCheck,
+            r"expected_failures=\{name: reason\}, got 'resume'",
+        ),
+        (lambda: fuzz_case(object()), InvalidSubject, "expected a subject, got <object"),
+        (
+            lambda: component(Counter, step=len, exclusions=["component.growth"]),
+            InvalidExclusion,
+            r"got 'component.growth' \(str\): write Exclusion\(pattern='component.growth'",
+        ),
+        (lambda: Scenario(length=10.0, save_at=1), InvalidScenario, "length=10.0: expected an int"),
+        (lambda: Scenario(length=4, save_at=1, seed=-1), InvalidScenario, "seed=-1: expected 0 to"),
+        (
+            lambda: Scenario(length=4, save_at=3, cycles=3, gap=1),
+            InvalidScenario,
+            "gap=1: expected 0 or more, and the last save, at 5, within length=4",
+        ),
+        (lambda: Scenario(length=4, save_at=1, into="old"), InvalidScenario, "into='old': exp"),
+        (lambda: sb3("PPO", env="CartPole-v1"), InvalidSubject, r"got 'PPO' \(str\): write sb3"),
+        (
+            lambda: check_resume(sb3(PPO, env="CartPole-v1", n_steps="16")),
+            InvalidSubject,
+            r"n_steps of sb3:PPO to be a whole number from 1 on, got '16' \(str\)",
+        ),
+    ],
+)
+def test_wrong_argument_is_refused(call, error, message):
+    """The message shows the value, what was expected, and what to write."""
+    with pytest.raises(error, match=message):
+        call()
