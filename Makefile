@@ -13,11 +13,12 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help gate fuzz test lint bench test-oldest
+.PHONY: help gate fuzz mutants test lint bench test-oldest
 
 help:
 	@echo "make gate   generated scenarios of DistributionalPPO, saved, resumed and compared bit for bit"
 	@echo "make fuzz   the same over the whole space for MINUTES=5, with a coverage table; failures are kept"
+	@echo "make mutants  the kill matrix of the gate over all mutants, not every tenth; some minutes"
 	@echo "make test   all tests, on all cores"
 	@echo "make lint   ruff, and mypy in strict mode"
 	@echo "make test-oldest  the tests on the oldest libraries we promise, in a set-up of their own"
@@ -30,6 +31,10 @@ gate: $(STAMP)
 fuzz: $(STAMP)
 	@echo "fuzz: generated runs of all our subjects under all laws, for $(MINUTES) minutes"
 	$(BIN)/python -m properties.fuzz --minutes $(MINUTES) --jobs 2 $(ARGS)
+
+mutants: $(STAMP)
+	@echo "mutants: every loss of every kind on nine subjects, under the checks that must see it"
+	$(BIN)/python -m properties.mutation $(ARGS)
 
 test: $(STAMP)
 	@echo "test: pytest on all cores"

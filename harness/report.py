@@ -253,8 +253,8 @@ def totals(records: Sequence[RecordData]) -> str:
     exact = [record for record in records if record["verdict"] == "EXACT"]
     vacuous = sum(bool(record["vacuous"]) for record in exact)
     seconds = sum(record["seconds"] for record in records)
-    tail = f", {vacuous} of them vacuous (nothing had moved)" if vacuous else ""
+    tail = f"; {vacuous} more vacuous (nothing had moved that could be lost)" if vacuous else ""
     tail += f"; {inapplicable} where the check does not apply" if inapplicable else ""
     tail += f"; {expected} that their tests expect to differ" if expected else ""
-    judged = len(records) - inapplicable - expected
-    return f"{len(exact)} of {judged} scenarios EXACT{tail}; {seconds:.1f} s"
+    judged = len(records) - inapplicable - expected - vacuous
+    return f"{len(exact) - vacuous} of {judged} scenarios EXACT{tail}; {seconds:.1f} s"

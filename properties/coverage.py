@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.lives import SAVE_POINTS, media
+from harness.scenario import INTO
 from harness.strategies import MOST_CYCLES
 from harness.subjects import Subject
 
@@ -23,6 +24,7 @@ def cells_of(subject: Subject, content: Mapping[str, Any], laws: Sequence[str]) 
         ("subject", subject.name),
         ("save point", content["save_point"]),
         ("medium", content["medium"]),
+        ("into", content["into"]),
         ("cycles", str(content["cycles"])),
     }
     if content["cycles"] > 1:
@@ -39,6 +41,7 @@ def cells_to_fill(subjects: Iterable[Subject], laws: Sequence[str]) -> list[Cell
             cells |= {(name, _word(value)): None for value in values}
         cells |= {("medium", medium): None for medium in media(subject)}
     cells |= {("save point", point): None for point in SAVE_POINTS}
+    cells |= {("into", into): None for into in INTO}
     cells |= {("cycles", str(count)): None for count in range(1, MOST_CYCLES + 1)}
     cells |= {("between cycles", word): None for word in ("no steps", "more steps")}
     cells |= {("law", law): None for law in laws}
