@@ -14,10 +14,11 @@ from typing import Any, final
 
 from harness.arms import Shared
 from harness.checks import CHECKS
+from harness.enumeration import mutants_of
 from harness.errors import InvalidScenario, InvalidSubject, InvalidTarget
 from harness.keypath import KeyPath
 from harness.mismatch import Mismatch, MismatchKind
-from harness.mutants import SHARED, Mutant, Mutated, NoMutation, Unreachable, mutants_of
+from harness.mutants import SHARED, Mutant, Mutated, NoMutation, Unreachable
 from harness.randomness import preserved_streams
 from harness.runner import require_checks
 from harness.scenario import Scenario
