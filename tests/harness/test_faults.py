@@ -1,0 +1,76 @@
+"""A new component from its factory and a step: eight faults found and named without being told."""
+
+import re
+import unittest
+
+import example_faults as faults
+import pytest
+from hypothesis import Phase, settings
+
+from harness import check_resume, fuzz_case, strategies
+from harness.checks import CHECKS
+from harness.errors import NothingApplies
+from harness.testing import CheckpointMismatch
+
+# the fault, its clean twin, the law that names it and what the report says
+FAULTS = [
+    (faults.ForgetfulScaler, faults.Scaler, "resume", r"component\.growth"),
+    (faults.AliasedAverage, faults.Average, "roundtrip", r"component\.shadow\['weight'\]"),
+    (faults.StaleScheduled, faults.Scheduled, "roundtrip", r"component\.scheduler\.optimizer"),
+    (faults.ListNormaliser, faults.Normaliser, "resume", r"TYPE +component\.shape"),
+    (faults.PositionSampler, faults.Sampler, "resume", r"component\.order"),
+    (faults.DrawingBuffer, faults.Buffer, "purity", r"streams\.numpy"),
+    (faults.SharingBuffer, faults.Buffer, "isolation", r"component'?\]?\.values"),
+    (faults.LenientBuffer, faults.Buffer, "strictness", r"state\['values'\]|resumeproof_stranger"),
+]
+NAMES = [fault.__name__ for fault, *_ in FAULTS]
+TWINS = sorted({twin for _, twin, *_ in FAULTS}, key=lambda twin: twin.__name__)
+# what generated lives look for; the other faults are not about a life
+OF_LIVES = ("purity", "roundtrip", "resume", "isolation")
+FEW = settings(
+    strategies.profile("ckpt-ci"), max_examples=12, phases=(Phase.generate, Phase.shrink)
+)
+
+
+@pytest.mark.parametrize(("fault", "twin", "law", "place"), FAULTS, ids=NAMES)
+def test_fault_is_found_and_named(fault, twin, law, place):
+    """All checks are run, nobody says which fault it is, and the report names the place."""
+    subject = faults.part(fault)
+    broken = {}
+    for name in CHECKS:
+        try:
+            check_resume(subject, checks=[name])
+        except CheckpointMismatch as error:
+            broken[name] = str(error)
+        except NothingApplies:
+            continue
+    assert law in broken, broken
+    assert re.search(place, broken[law]), broken[law]
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.__name__)
+def test_clean_twin_passes(twin):
+    """All checks at once, in both lives of its own."""
+    check_resume(faults.part(twin))
+
+
+@pytest.mark.parametrize(
+    ("fault", "place"),
+    [(fault, place) for fault, _, law, place in FAULTS if law in OF_LIVES],
+    ids=[fault.__name__ for fault, _, law, _ in FAULTS if law in OF_LIVES],
+)
+def test_generated_lives_find_it(fault, place):
+    """A fuzz case finds it in a few lives."""
+    case = fuzz_case(faults.part(fault), FEW, checks=OF_LIVES)
+    with pytest.raises(CheckpointMismatch, match=place):
+        case("test_generated_lives").debug()
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.__name__)
+def test_generated_lives_pass_the_clean_twin(twin):
+    """No false alarm, and not in vain."""
+    case = fuzz_case(faults.part(twin), FEW, checks=OF_LIVES)
+    result = unittest.TestResult()
+    case("test_generated_lives").run(result)
+    assert result.wasSuccessful(), result.failures + result.errors
+    assert not result.skipped
