@@ -46,6 +46,22 @@ def test_report_of_the_readme_is_what_the_command_prints(tmp_path: Path) -> None
     assert done.returncode == 1
 
 
+def test_losses_of_the_readme_are_what_pytest_prints(tmp_path: Path) -> None:
+    """The test of the README would miss just these."""
+    block = re.search(r"```console\n\$ pytest --ckpt-mutate\n(.*?)```", README, re.DOTALL)
+    parts = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert block is not None
+    wanted = [part for part in parts if "class Average" in part or "# test_average.py" in part]
+    (tmp_path / "test_average.py").write_text("\n".join(wanted))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--ckpt-mutate", "-p", "no:cacheprovider"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert block[1] in done.stdout
+    assert done.returncode == 0
+
+
 @pytest.mark.parametrize("target", ["gate", "test", "lint", "bench"])
 def test_make_target_says_what_it_does_and_is_documented(target: str) -> None:
     """`make` alone lists every target, and the README names it."""
