@@ -171,10 +171,13 @@ def scenarios(what: str, under_test: Sb3Subject, length: int, rounds: int) -> No
         lambda: bare(under_test, [length, *tails]),
         lambda: exact(run_many(under_test, many)),
         lambda: exact(run(under_test, item) for item in many),
+        lambda: bare(under_test, [length, length, *tails]),
     )
     count = len(points)
     show(f"{what}: one scenario / its bare training", times[1] / times[0], "goal 1.05x")
     show(f"{what}: {count} save points / 1 run + {count} tails", times[3] / times[2], "goal 1.05x")
+    # beside the reference another run is saved at every point and goes on: `purity` asks for it
+    show(f"{what}: {count} save points / 2 runs + {count} tails", times[3] / times[5], "-")
     show(f"{what}: {count} save points, shared / not shared", times[3] / times[4], "-")
 
 
