@@ -1,0 +1,223 @@
+"""Facts of containers, plain values and handles. Rows as in `test_hidden_facts`."""
+
+import array
+import collections
+import contextvars
+import dataclasses
+import datetime
+import decimal
+import enum
+import io
+import logging
+import os
+import pathlib
+import queue
+import random
+import re
+import tempfile
+import threading
+import time
+import types
+from fractions import Fraction
+from types import SimpleNamespace
+
+import numpy as np
+
+from tests.harness.compare_cases import nan
+from tests.harness.hidden.rows import EXTRA, attribute, doing, item, other, sub
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    """A dataclass without `__dict__`."""
+
+    count: int = 0
+
+
+class Base:
+    """One slot, and in a subclass another of the same name."""
+
+    __slots__ = ("part",)
+
+
+class Shadowing(Base):
+    """Its own slot hides the one of its base."""
+
+    __slots__ = ("__dict__", "part")
+
+
+class Pair(collections.namedtuple("Pair", "left right")):
+    """A named tuple with attributes."""
+
+
+def filled(hidden=0, own=0, attribute=0):
+    """One name in three places."""
+    made = Shadowing()
+    Base.part.__set__(made, hidden)
+    made.part = own
+    made.__dict__["part"] = attribute
+    return made
+
+
+def member():
+    """A member of an enum of its own."""
+    return enum.Enum("Colour", {"RED": [1], "BLUE": [2]}).RED
+
+
+def local_class():
+    """One of several classes of one name."""
+
+    class Local:
+        pass
+
+    return Local
+
+
+def keyed(make, *values):
+    """Makes a dict in which every key is made anew and reads alike."""
+    return lambda: {make(): value for value in values}
+
+
+def error(cause=None):
+    """An exception that was raised because of another."""
+    made = ValueError("x")
+    made.__cause__ = cause
+    return made
+
+
+def shared(*values):
+    """Bytes and an array over the same memory."""
+    held = bytearray(values)
+    return [held, np.frombuffer(held, np.uint8)]
+
+
+def opened(mode, *buffering):
+    """A file of two lines, opened in a mode."""
+    path = pathlib.Path(tempfile.mkdtemp()) / "file"
+    path.write_text("a\nb\n")
+    return path.open(mode, *buffering)
+
+
+CONTAINERS = {
+    "Counter": (lambda: collections.Counter("ab"), lambda it: it.update("a")),
+    "attribute of a Counter": (lambda: collections.Counter("ab"), EXTRA),
+    "ChainMap": (lambda: collections.ChainMap({1: 1}, {}), lambda it: it.maps.reverse()),
+    "UserDict": (lambda: collections.UserDict(a=1), lambda it: it.update(a=2)),
+    "attribute of a UserDict": (lambda: collections.UserDict(a=1), EXTRA),
+    "UserList": (lambda: collections.UserList([1]), lambda it: it.append(2)),
+    "OrderedDict": (lambda: collections.OrderedDict(a=1, b=2), lambda it: it.move_to_end("a")),
+    "attribute of an OrderedDict": (lambda: collections.OrderedDict(a=1), EXTRA),
+    "attribute of an empty OrderedDict": (collections.OrderedDict, EXTRA),
+    "subclass of OrderedDict": (sub(collections.OrderedDict), EXTRA),
+    "defaultdict": (lambda: collections.defaultdict(list), attribute("default_factory", set)),
+    "defaultdict, twice": (
+        sub(collections.defaultdict, list),
+        lambda it: it.__dict__.update(default_factory=set),
+    ),
+    "deque": (lambda: collections.deque([1]), other(lambda: collections.deque([1], 5))),
+    "bytearray": (lambda: bytearray(2), item(0, 1)),
+    "mappingproxy": (lambda: types.MappingProxyType({1: [1]}), lambda it: it[1].append(1)),
+    "namespace": (lambda: SimpleNamespace(a=1), EXTRA),
+    "slot": (Slotted, attribute("count", False)),
+    "slot and attribute": (filled, other(lambda: filled(own=1))),
+    "named tuple": (lambda: Pair(1, 2), EXTRA),
+    "nan keys swapped": (keyed(lambda: nan(0), 1, 2), other(keyed(lambda: nan(0), 2, 1))),
+    "tuple key": (lambda: {(1, "a"): 0}, other(lambda: {(True, "a"): 0})),
+    "key type": (lambda: {1: 0}, other(lambda: {1.0: 0})),
+    "key of a subclass": (lambda: {sub(int, 1)(): 0}, other(lambda: {1: 0})),
+    "frozen key": (lambda: {frozenset({1}): 0}, other(lambda: {frozenset({2}): 0})),
+    "nan in a set": (lambda: {nan(1)}, other(lambda: {nan(2)})),
+}
+_BASES = (
+    (int, 1),
+    (float, 1.0),
+    (str, "a"),
+    (bytes, b"a"),
+    (complex, 1),
+    (tuple, [1]),
+    (list, [1]),
+    (dict, {1: 1}),
+    (set, [1]),
+    (frozenset, [1]),
+    (bytearray, 2),
+    (collections.deque, [1]),
+    (datetime.date, 1, 1, 1),
+    (datetime.datetime, 1, 1, 1),
+    (datetime.timedelta, 1),
+    (decimal.Decimal, 1),
+    (Fraction, 1),
+    (pathlib.PosixPath, "a"),
+    (random.Random, 1),
+    (BaseException,),
+    (object,),
+)
+VALUES = {
+    **{f"subclass of {base.__name__}": (sub(base, *args), EXTRA) for base, *args in _BASES},
+    "nan of a subclass": (sub(float, nan(1)), other(sub(float, nan(2)))),
+    "fold": (lambda: datetime.datetime(2020, 1, 1), lambda it: it.replace(fold=1)),
+    "time zone": (
+        lambda: datetime.time(1, tzinfo=datetime.UTC),
+        lambda it: it.replace(tzinfo=datetime.timezone(datetime.timedelta(0), "Z")),
+    ),
+    "zone of a time": (
+        lambda: time.struct_time((1,) * 9 + ("A", 1)),
+        other(lambda: time.struct_time((1,) * 9 + ("B", 1))),
+    ),
+    "status of a file": (
+        lambda: os.stat_result((1,) * 10 + (1.5,) * 3),
+        other(lambda: os.stat_result((1,) * 10 + (1.5, 2.5, 1.5))),
+    ),
+    "timedelta": (lambda: datetime.timedelta(1), other(lambda: datetime.timedelta(1, 0, 1))),
+    "zeros of a decimal": (lambda: decimal.Decimal("1.0"), other(lambda: decimal.Decimal("1.00"))),
+    "nan of a decimal": (lambda: decimal.Decimal("nan1"), other(lambda: decimal.Decimal("snan1"))),
+    "Fraction": (lambda: Fraction(1, 2), other(lambda: Fraction(1, 3))),
+    "path": (lambda: pathlib.PurePosixPath("a"), other(lambda: pathlib.PureWindowsPath("a"))),
+    "pattern": (lambda: re.compile("a"), other(lambda: re.compile("a", re.ASCII))),
+    "range": (lambda: range(3), other(lambda: range(0, 3, 2))),
+    "position in bytes": (lambda: io.BytesIO(b"ab"), doing(lambda it: it.read(1))),
+    "position in text": (lambda: io.StringIO("ab"), doing(lambda it: it.read(1))),
+    "spare of a stream": (lambda: random.Random(1), attribute("gauss_next", 1.0)),
+    "note": (error, lambda it: it.add_note("a")),
+    "file of an error": (lambda: OSError(2, "x", "a"), other(lambda: OSError(2, "x", "b"))),
+    "value of a stop": (lambda: StopIteration(1), other(lambda: StopIteration(2))),
+}
+
+
+def with_extra(live):
+    """The same with an attribute."""
+    live.extra = 1
+    return live
+
+
+def two_pairs():
+    """Two equal tuples with an attribute each."""
+    return [with_extra(Pair(1, 2)), with_extra(Pair(1, 2))]
+
+
+FACTS = {**CONTAINERS, **VALUES}
+NOT_STATE = {
+    "level of a logger": (lambda: logging.Logger("x"), lambda it: it.setLevel(5)),
+    "order of attributes": (
+        lambda: SimpleNamespace(a=1, b=1),
+        other(lambda: SimpleNamespace(b=1, a=1)),
+    ),
+    "position in what is written": (lambda: opened("w"), doing(lambda it: it.write("a"))),
+}
+REFUSED = {
+    "array": lambda: array.array("d", [1]),
+    "iterator of an array": lambda: iter(array.array("d", [1])),
+    "memoryview": lambda: memoryview(b"a"),
+    "lock": threading.Lock,
+    "recursive lock": threading.RLock,
+    "condition": threading.Condition,
+    "event": threading.Event,
+    "semaphore": threading.Semaphore,
+    "barrier": lambda: threading.Barrier(1),
+    "local of a thread": threading.local,
+    "queue": queue.Queue,
+    "simple queue": queue.SimpleQueue,
+    "context variable": lambda: contextvars.ContextVar("x"),
+    "context of decimals": decimal.getcontext,
+    "file that is read": lambda: opened("r"),
+    "file of bytes": lambda: opened("rb"),
+}

@@ -1,0 +1,68 @@
+"""Facts that are easily missed: each one shows in a comparison, or the object is refused.
+
+A row of FACTS is a builder and a change of one fact; the change happens in place, or returns what
+the object became. NOT_STATE holds changes that must not show, REFUSED builders of objects that
+no reader can read. What a table does not claim is not skipped anywhere: a row holds, or fails.
+"""
+
+import pytest
+
+from harness.capture import capture
+from harness.compare import compare
+from harness.errors import UncapturableLeaf
+from tests.harness.hidden import arrays, code, modules, rl, tensors, values
+
+TABLES = {
+    "code": code,
+    "values": values,
+    "arrays": arrays,
+    "tensors": tensors,
+    "modules": modules,
+    "rl": rl,
+}
+
+
+def rows(table):
+    """Every row of one of the tables, named by its module and key."""
+    return [
+        pytest.param(row, id=f"{name}: {key}")
+        for name, module in TABLES.items()
+        for key, row in getattr(module, table).items()
+    ]
+
+
+def made(make, change=None):
+    """The state of a new object, after a change if there is one."""
+    live = make()
+    became = change(live) if change else None
+    return capture([live if became is None else became])
+
+
+@pytest.mark.parametrize("row", rows("FACTS"))
+def test_one_changed_fact_shows(row):
+    """Two objects made alike are equal, and one changed fact makes them differ, both ways."""
+    make, change = row
+    plain, changed = made(make), made(make, change)
+    assert not compare(plain, made(make))
+    assert compare(plain, changed)
+    assert compare(changed, plain)
+
+
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+@pytest.mark.parametrize("row", rows("NOT_STATE"))
+def test_what_is_no_state_does_not_show(row):
+    """What a run cannot lose, for it is code, output or without effect, never differs."""
+    make, change = row
+    assert not compare(made(make), made(make, change))
+
+
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+@pytest.mark.parametrize("make", rows("REFUSED"))
+def test_what_cannot_be_read_is_refused(make):
+    """An error names the object; nothing is left out in silence."""
+    with pytest.raises(UncapturableLeaf, match=r"(?s)^cannot capture \[0\].*register_leaf"):
+        made(make)
