@@ -13,14 +13,14 @@ are equal as bytes, which costs one comparison of memory. Needs no numpy and no 
 """
 
 import hashlib
+import itertools
 import marshal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
 from typing import Any, TypeAlias, final
 
-from harness.keypath import KeyPath, Segment
+from harness.keypath import KeyPath, Segment, render
 
 Row: TypeAlias = tuple[Any, ...]
 MemoryGroup: TypeAlias = tuple[tuple[int, int], ...]
@@ -175,8 +175,8 @@ class Snapshot(Mapping[KeyPath, Leaf]):
         """For each row the rows below it, by segment."""
         tables: list[dict[Segment, int]] = [{} for _ in self.rows]
         for place, row in enumerate(self.rows):
-            if place:
-                tables[row[0]][row[1]] = place
+            if place and tables[row[0]].setdefault(row[1], place) != place:
+                _append(tables[row[0]], row[1], place)
         return tuple(tables)
 
     @cached_property
@@ -186,11 +186,17 @@ class Snapshot(Mapping[KeyPath, Leaf]):
     @cached_property
     def _starts(self) -> list[int]:
         sizes = (row[4] if len(row) == NODE else 0 for row in self.rows)
-        return list(accumulate(sizes, initial=0))
+        return list(itertools.accumulate(sizes, initial=0))
 
     @cached_property
     def _index(self) -> dict[KeyPath, int]:
         return {self.keypath(place): place for place in range(1, len(self.rows))}
+
+
+def _append(table: dict[Segment, int], segment: Segment, place: int) -> None:
+    """A second row of one name, a slot and an attribute say, must not hide behind the first."""
+    names = (("again", f"{render((segment,))} #{count}") for count in itertools.count(2))
+    table[next(name for name in names if name not in table)] = place
 
 
 def keypath_of(rows: Sequence[Row], place: int) -> KeyPath:

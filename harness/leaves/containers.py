@@ -1,5 +1,6 @@
 """Containers of Python itself: what they hold, in which order, with which keys."""
 
+import struct
 import types
 import weakref
 from collections import OrderedDict, defaultdict, deque
@@ -25,6 +26,8 @@ from harness.leaves.reading import (
 _ATOMS = frozenset({type(None), bool, float, complex, bytes, type(...)})
 _ordered_fields = type.__getattribute__(OrderedDict, "__dict__")["__dict__"].__get__
 _factory = type.__getattribute__(defaultdict, "__dict__")["default_factory"].__get__
+_callback = type.__getattribute__(weakref.ref, "__dict__")["__callback__"].__get__
+_NAN = struct.pack(">d", float("nan")).hex()
 _LIST, _TUPLE, _DICT, _DEQUE = ("list",), ("tuple",), ("dict",), "deque"
 
 
@@ -35,14 +38,19 @@ def read_dict(obj: dict[Any, Any]) -> Reading:
 
 def _read_items(items: ItemsView[Any, Any]) -> Reading:
     children: list[Child] = []
+    alike = False
     for key, value in items:
         kind = type(key)
         if kind is str or kind is int:
             children.append(((key,), value))
         elif segment := spell_key(key):
             children.append((segment, value))
+            alike = True
         else:
             return _DICT, Late(partial(_named_items, items)), None
+    if alike and len(children) > len({segment for segment, _ in children}):
+        # two NaN, or two classes of one name: unequal keys that are spelled alike
+        return _DICT, Late(partial(_named_items, items)), None
     return _DICT, children, None
 
 
@@ -76,12 +84,33 @@ def spell_key(key: object) -> Segment | None:
     if kind is str or kind is int:
         return (key,)  # type: ignore[return-value]
     if kind in _ATOMS:
-        return (kind.__name__, repr(key))
-    if kind is tuple and all(spell_key(part) for part in key):  # type: ignore[attr-defined]
-        return ("tuple", repr(key))
+        return (kind.__name__, _word(key))
+    if kind is tuple:
+        words = [_key_word(part) for part in key]  # type: ignore[attr-defined]
+        known = [word for word in words if word is not None]
+        text = ", ".join(known) + "," * (len(known) == 1)
+        return ("tuple", f"({text})") if len(known) == len(words) else None
     if isinstance(key, type):
         return ("class", name_of(key))
     return None
+
+
+def _key_word(part: object) -> str | None:
+    """The text of a key inside a tuple, that tells apart what `spell_key` does."""
+    segment = spell_key(part)
+    if segment is None or isinstance(segment, str | int):
+        return None
+    return repr(segment[0]) if len(segment) == 1 else segment[1]
+
+
+def _word(key: object) -> str:
+    """As Python spells a plain value, and for a NaN its bits: each is a key of its own."""
+    if isinstance(key, complex) and key != key:
+        return f"complex({_word(key.real)}, {_word(key.imag)})"
+    if isinstance(key, float) and key != key:
+        bits = struct.pack(">d", key).hex()
+        return "nan" if bits == _NAN else f"nan {bits}"
+    return repr(key)
 
 
 def _named_items(items: ItemsView[Any, Any], names: Names) -> Iterator[Child]:
@@ -122,6 +151,7 @@ def _members(members: Iterable[Any]) -> Children:
         return ()
     spelled = [(segment, member) for member in listed if (segment := spell_key(member)) is not None]
     if len(spelled) == len(listed):
+        _require_distinct([segment for segment, _ in spelled])
         # the order of a set depends on hashes and history: sorted by spelling it does not
         return sorted(spelled, key=lambda pair: repr(pair[0]))
     return Late(partial(_named_members, listed))
@@ -136,6 +166,7 @@ def _named_members(listed: list[Any], names: Names) -> Iterator[Child]:
             unnamed.append(member)
         else:
             named.append((repr(segment), segment, member))
+    _require_distinct([segment for _, segment, _ in named])
     for _, segment, member in sorted(named, key=lambda entry: entry[0]):
         yield segment, member
     if len(unnamed) > 1:
@@ -143,6 +174,13 @@ def _named_members(listed: list[Any], names: Names) -> Iterator[Child]:
         _require_order(unnamed)
     for place, member in enumerate(unnamed):
         yield ("member", f"<{name_of(type(member))} {place}>"), member
+
+
+def _require_distinct(segments: list[Segment]) -> None:
+    if len(set(segments)) < len(segments):
+        raise Unreadable(
+            "holds several members that are named alike (NaN, classes, or parameters of one name)"
+        )
 
 
 def _require_order(members: list[Any]) -> None:

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from tests.harness.hidden.rows import EXTRA, attribute, doing, hooked, other, quietly
+from tests.harness.hidden.rows import EXTRA, after, attribute, doing, hooked, other, quietly
 
 
 def zeros(*shape, then=None, **options):
@@ -62,6 +62,10 @@ TENSORS = {
     "grown": (zeros(), lambda it: it.requires_grad_()),
     "gradient": (zeros(**_GROWN), attribute("grad", torch.zeros(2))),
     "attribute of a tensor": (zeros(), EXTRA),
+    "attribute named as the gradient": (
+        zeros(then=after(attribute("grad", torch.zeros(2))), **_GROWN),
+        lambda it: it.__dict__.update(grad=1),
+    ),
     "hook": (zeros(**_GROWN), hooked("hook")),
     "hook of a product": (zeros(then=lambda it: it * 2, **_GROWN), hooked("hook")),
     **_VERSIONED,
