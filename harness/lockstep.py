@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeAlias, final
 
 from harness.keypath import KeyPath, Segment
-from harness.leaves.reading import VALUE_KINDS
+from harness.leaves.reading import VALUE_KINDS, WITH_ATTRIBUTES
 from harness.mismatch import Mismatch, MismatchKind
 from harness.snapshot import ALIAS, ATOM, MemoryGroup, Row, Snapshot, same_bits
 from harness.statistics import describe
@@ -144,7 +144,7 @@ class _Lockstep:
         kind = wanted[3][0]
         # the console of a test run and of a shell are of two classes, and both just that
         one_class = wanted[2] == found[2] or kind == "stream"
-        if kind != found[3][0]:
+        if kind.removesuffix(WITH_ATTRIBUTES) != found[3][0].removesuffix(WITH_ATTRIBUTES):
             self.report(
                 MismatchKind.TYPE,
                 path,
@@ -162,7 +162,7 @@ class _Lockstep:
 
     def facts(self, place: int, other: int, path: _Path) -> None:
         wanted, found = self.expected.rows[place], self.got.rows[other]
-        if wanted[3] is not found[3] and not same_bits(wanted[3], found[3]):
+        if wanted[3] is not found[3] and not same_bits(wanted[3][1:], found[3][1:]):
             self.report(MismatchKind.VALUE, path, wanted[2], lambda: (text(wanted), text(found)))
         elif wanted[4] or found[4]:
             bits = self.expected.payload(place), self.got.payload(other)

@@ -6,7 +6,14 @@ from functools import lru_cache
 from typing import Any
 
 from harness.leaves.containers import joined
-from harness.leaves.reading import Child, Reader, Reading, refuse
+from harness.leaves.reading import (
+    VALUE_KINDS,
+    WITH_ATTRIBUTES,
+    Child,
+    Reader,
+    Reading,
+    refuse,
+)
 
 _WORD = object.__basicsize__ // 2
 _FACTS = ("object",)
@@ -20,7 +27,7 @@ def reader_of_objects(cls: type) -> Reader:
     if _hidden_bytes(cls) > 0 or cls.__itemsize__:
         return refuse("is an object of an extension module, whose state Python cannot see")
     fields = dict_getter(cls)
-    slots = slots_of(cls, object)
+    slots = slots_of(cls, object, hidden=True)
     if fields is None:
         return lambda obj: (_FACTS, slot_values(slots, obj), None)
     if not slots:
@@ -45,13 +52,16 @@ def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
 def with_attributes(read: Reader, cls: type, base: type) -> Reader:
     """`read` for a subclass `cls` of `base`: the attributes the subclass adds are walked too."""
     fields = dict_getter(cls) if dict_getter(base) is None else None
-    slots = slots_of(cls, base)
+    slots = slots_of(cls, base, hidden=True)
     if fields is None and not slots:
         return read
 
     def extended(obj: Any) -> Reading:
         facts, children, data = read(obj)
-        added: list[Child] = [*(fields(obj).items() if fields else ()), *slot_values(slots, obj)]
+        added = [*(attributes(fields(obj)) if fields else ()), *slot_values(slots, obj)]
+        if added and facts[0] in VALUE_KINDS:
+            # with attributes a value is an object: two names of one are not two equal ones
+            facts = (facts[0] + WITH_ATTRIBUTES, *facts[1:])
         return facts, joined(children, added), data
 
     return extended
@@ -67,15 +77,23 @@ def dict_getter(cls: type) -> Callable[[Any], dict[str, Any]] | None:
     return None
 
 
-def slots_of(cls: type, base: type) -> tuple[tuple[str, Any], ...]:
-    """Slots of the classes below `base`, each with the descriptor that reads it."""
+def slots_of(cls: type, base: type, *, hidden: bool = False) -> tuple[tuple[str, Any], ...]:
+    """Slots of the classes below `base`, each with the descriptor that reads it.
+
+    Args:
+        cls: the class of the instances.
+        base: the class at which to stop.
+        hidden: whether to add slots of a class that one of its subclasses has again.
+    """
     found: dict[str, Any] = {}
     for part in cls.__mro__:
         if part is base:
             break
         for name, member in type.__getattribute__(part, "__dict__").items():
-            if isinstance(member, types.MemberDescriptorType) and name != "__dict__":
-                found.setdefault(name, member)
+            if not isinstance(member, types.MemberDescriptorType) or name == "__dict__":
+                continue
+            if found.setdefault(name, member) is not member and hidden:
+                found[f"<{name} of {part.__name__}>"] = member
     return tuple(found.items())
 
 

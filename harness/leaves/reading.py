@@ -80,6 +80,9 @@ VALUE_KINDS = frozenset(
 )
 """Kinds without identity: that two names hold one such object is no fact about state."""
 
+WITH_ATTRIBUTES = " with attributes"
+"""Ends the kind of one that carries attributes: as these can change, it has an identity."""
+
 
 def reading(
     kind: str,
