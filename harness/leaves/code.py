@@ -3,40 +3,105 @@
 import abc
 import functools
 import operator
+import sys
 import types
 import typing
 from typing import Any
 
 import numpy as np
 
-from harness.leaves.reading import Child, Reader, Reading, name_of
+from harness.leaves.objects import attributes
+from harness.leaves.reading import (
+    WITH_ATTRIBUTES,
+    Child,
+    Reader,
+    Reading,
+    name_of,
+)
+
+_COPIED = frozenset({*functools.WRAPPER_ASSIGNMENTS, "__wrapped__", "cache_parameters"})
 
 
 def _function(obj: types.FunctionType) -> Reading:
-    """Name, and for one made at run time also its code; cells, defaults and attributes walked."""
-    children: list[Child] = []
+    """Name, and of one that the name does not lead to also its code; what it holds is walked.
+
+    Documentation and annotations are code, as names are: no run loses them.
+    """
+    children: list[Child] = _foreign_globals(obj)
     for name, cell in zip(obj.__code__.co_freevars, obj.__closure__ or (), strict=True):
         children.append((f"<closure {name}>", cell))
     if obj.__defaults__:
         children.append(("__defaults__", obj.__defaults__))
     if obj.__kwdefaults__:
         children.append(("__kwdefaults__", obj.__kwdefaults__))
-    children.extend(obj.__dict__.items())
-    local = "<" in obj.__qualname__
-    facts = ("function", f"{obj.__module__}.{obj.__qualname__}", _body(obj.__code__, local))
-    return facts, children, None
+    if "__wrapped__" in obj.__dict__:
+        children.append(("__wrapped__", obj.__dict__["__wrapped__"]))
+    own = _own(obj)
+    body = () if _leads_to(obj, obj.__module__, obj.__qualname__) else _body(obj.__code__)
+    # with attributes it is an object: two names of one are not two equal ones
+    kind = "function" + WITH_ATTRIBUTES * bool(own)
+    facts = (kind, f"{obj.__module__}.{obj.__qualname__}", body)
+    return facts, [*children, *own], None
 
 
-def _body(code: types.CodeType, local: bool) -> tuple[Any, ...]:
+def _own(obj: Any) -> list[Child]:
+    """Attributes that `functools.wraps` did not copy: those are another function's, or names."""
+    return [item for item in attributes(obj.__dict__) if item[0] not in _COPIED]
+
+
+def _leads_to(obj: object, module: Any, qualified: Any) -> bool:
+    """Whether a module holds this very object under its name, which then tells all of it."""
+    if not isinstance(module, str) or not isinstance(qualified, str) or "<" in qualified:
+        return False
+    place: Any = sys.modules.get(module)
+    for name in qualified.split("."):
+        if isinstance(place, types.ModuleType):
+            place = object.__getattribute__(place, "__dict__").get(name)
+        elif isinstance(place, type):
+            place = type.__getattribute__(place, "__dict__").get(name)
+        else:
+            return False
+    return (place.__func__ if type(place) in (staticmethod, classmethod) else place) is obj
+
+
+def _foreign_globals(obj: types.FunctionType) -> list[Child]:
+    """Globals it names that are no module's: what `exec` gave it, and nobody else may hold."""
+    space = obj.__globals__
+    module = sys.modules.get(space.get("__name__", ""))
+    if module is not None and object.__getattribute__(module, "__dict__") is space:
+        return []
+    return [(f"<global {name}>", space[name]) for name in _names(obj.__code__) if name in space]
+
+
+def _names(code: types.CodeType) -> list[str]:
+    """The globals and attributes that code names, and code within it."""
+    found = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            found.update(_names(constant))
+    return sorted(found)
+
+
+def _body(code: types.CodeType) -> tuple[Any, ...]:
     """What tells two functions of one name apart: lambdas share theirs."""
-    if not local:
-        return ()
-    constants = tuple(
-        _body(constant, True) if isinstance(constant, types.CodeType) else repr(constant)
-        for constant in code.co_consts
-        if not isinstance(constant, frozenset)  # printed in an order that differs by process
-    )
-    return code.co_code, code.co_names, constants
+    counts = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
+    parameters = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    names = (parameters, code.co_names, code.co_freevars, code.co_cellvars)
+    constants = tuple(map(_constant, code.co_consts))
+    return code.co_code, code.co_exceptiontable, counts, names, constants
+
+
+def _constant(value: Any) -> Any:
+    """A constant of code as a plain value, the same in every process."""
+    if isinstance(value, types.CodeType):
+        return _body(value)
+    if type(value) is tuple:
+        return ("tuple", *map(_constant, value))
+    if type(value) is frozenset:  # iterates in an order that differs by process
+        return ("frozenset", *sorted(map(_constant, value), key=repr))
+    if type(value) is slice:
+        return ("slice", *map(_constant, (value.start, value.stop, value.step)))
+    return value
 
 
 def _cell(obj: types.CellType) -> Reading:
