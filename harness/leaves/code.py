@@ -6,6 +6,7 @@ import operator
 import sys
 import types
 import typing
+from gc import get_referents
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from harness.leaves.reading import (
     Child,
     Reader,
     Reading,
+    Unreadable,
     name_of,
 )
 
@@ -147,10 +149,33 @@ def _partial(obj: functools.partial[Any]) -> Reading:
 
 
 def _wrapped(obj: Any) -> Reading:
-    """A function under `lru_cache`: what it remembers is derived, its parameters are not."""
+    """A function under `lru_cache`, with what it remembers where that is its holder's.
+
+    One that a module or a class holds under its name remembers for the whole process, and what
+    a process keeps in its modules is no state of an object. Any other is made by a run, and its
+    answers, which may have been drawn, are the run's. How often it was asked is not.
+    """
     parameters = obj.cache_parameters()
     sizes = (parameters["maxsize"], parameters["typed"])
-    return ("function", "lru_cache", *sizes), (("__wrapped__", obj.__wrapped__),), None
+    own = obj.__dict__
+    children: list[Child] = [("__wrapped__", own["__wrapped__"]), *_own(obj)]
+    if _leads_to(obj, own.get("__module__"), own.get("__qualname__")):
+        return ("function", "lru_cache", *sizes), children, None
+    return ("cache", "lru_cache", *sizes), [*children, ("<answers>", _answers(obj))], None
+
+
+def _answers(obj: Any) -> list[tuple[Any, Any]]:
+    """Questions and answers, the one to be forgotten first in front; read below all its code."""
+    size, limit = obj.cache_info().currsize, obj.cache_parameters()["maxsize"]
+    if not size:
+        return []
+    held = get_referents(obj)[1:]  # after its class: question, answer and class of each link
+    table = held[0 if limit is None else 3 * size]
+    if type(table) is not dict or len(table) != size:
+        raise Unreadable("remembers answers in a way of its own, that cannot be read here")
+    if limit is None:
+        return list(table.items())
+    return list(zip(held[: 3 * size : 3], held[1 : 3 * size : 3], strict=True))
 
 
 def _spelled(obj: object) -> Reading:
