@@ -131,6 +131,7 @@ def _descriptor(obj: Any) -> Reading:
 
 
 def _class(obj: type) -> Reading:
+    """Its name: what a program keeps in its classes and modules belongs to the process."""
     return ("class", name_of(obj)), (), None
 
 
@@ -140,12 +141,17 @@ def _registrations(obj: object) -> Reading:
 
 
 def _module(obj: types.ModuleType) -> Reading:
-    return ("module", object.__getattribute__(obj, "__dict__").get("__name__")), (), None
+    """What the program imported is known by its name; any other one is an object."""
+    own = object.__getattribute__(obj, "__dict__")
+    name = own.get("__name__")
+    if sys.modules.get(name) is obj:
+        return ("module", name), (), None
+    return ("module object", name), attributes(own), None
 
 
 def _partial(obj: functools.partial[Any]) -> Reading:
     parts: list[Child] = [("func", obj.func), ("args", obj.args), ("keywords", obj.keywords)]
-    return ("partial",), [*parts, *obj.__dict__.items()], None
+    return ("partial",), [*parts, *attributes(obj.__dict__)], None
 
 
 def _wrapped(obj: Any) -> Reading:
@@ -184,7 +190,13 @@ def _spelled(obj: object) -> Reading:
 
 
 def _ufunc(obj: np.ufunc) -> Reading:
+    if all(set(signature) <= {"O", "-", ">"} for signature in obj.types):
+        raise Unreadable("is made of a function of Python, which numpy does not show")
     return ("builtin", f"numpy.{obj.__name__}"), (), None
+
+
+def _dispatched(obj: Any) -> Reading:
+    return ("builtin", f"{obj.__module__}.{obj.__qualname__}"), (), None
 
 
 def _property(obj: property) -> Reading:
@@ -192,11 +204,12 @@ def _property(obj: property) -> Reading:
 
 
 def _wrapper(obj: Any) -> Reading:
-    return ("wrapper",), (("__func__", obj.__func__),), None
+    return ("wrapper",), [("__func__", obj.__func__), *_own(obj)], None
 
 
 def _getter(obj: Any) -> Reading:
-    return ("builtin", repr(obj)), (), None
+    # exact builtin types only: their __reduce__ tells what they get
+    return ("getter",), enumerate(obj.__reduce__()[1]), None
 
 
 _METHOD_LIKE = (types.BuiltinFunctionType, types.MethodWrapperType)
@@ -230,6 +243,7 @@ READERS: dict[type, Reader] = {
     type(getattr(abc.ABC, "_abc_impl")): _registrations,  # noqa: B009
     functools.partial: _partial,
     np.ufunc: _ufunc,
+    type(np.copy): _dispatched,
     property: _property,
     staticmethod: _wrapper,
     classmethod: _wrapper,

@@ -61,6 +61,7 @@ VALUE_KINDS = frozenset(
         "function",
         "method",
         "builtin",
+        "getter",
         "class",
         "module",
         "enum",

@@ -156,4 +156,5 @@ REFUSED = {
     "file of an array": lambda: np.memmap(tempfile.mkstemp()[1], "f4", "w+", shape=(2,)),
     "flat": lambda: np.zeros(2).flat,
     "iterator": lambda: np.nditer(np.zeros(2)),
+    "function of a function": lambda: np.frompyfunc(max, 1, 1),
 }

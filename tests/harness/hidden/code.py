@@ -6,6 +6,7 @@ import itertools
 import operator
 import random
 import sys
+import types
 import weakref
 from types import SimpleNamespace
 
@@ -166,8 +167,15 @@ FUNCTIONS = {
     "super": (lambda: super(Plain, Plain()), lambda it: setattr(it.__self__, "x", 1)),
     "property": (lambda: property(function()), lambda it: grown(it.fget)),
     "subclass of property": (sub(property), EXTRA),
+    "staticmethod": (lambda: staticmethod(function()), EXTRA),
+    "classmethod": (lambda: classmethod(function()), EXTRA),
     "itemgetter": (lambda: operator.itemgetter(1), other(lambda: operator.itemgetter(True))),
+    "item of a getter": (
+        lambda: operator.itemgetter((float("nan"), [])),
+        other(lambda: operator.itemgetter((float("-nan"), []))),
+    ),
     "attrgetter": (lambda: operator.attrgetter("a"), other(lambda: operator.attrgetter("b"))),
+    "module of no program": (lambda: types.ModuleType("made"), EXTRA),
     "vectorized": (lambda: np.vectorize(function()), lambda it: grown(it.pyfunc)),
 }
 REFERENCES = {

@@ -168,6 +168,10 @@ NEWER = _NEWER and {
         lambda it: it.observation_queue.append(1),
     ),
     "StickyAction": (env(wrappers.StickyAction, 0.5), attribute("last_action", 1)),
+    "TransformObservation": (
+        env(wrappers.TransformObservation, np.copy, None),
+        attribute("func", np.abs),
+    ),
     "TimeAwareObservation": (env(wrappers.TimeAwareObservation), attribute("timesteps", 5)),
     "Autoreset": (env(wrappers.Autoreset), attribute("autoreset", True)),
     "SyncVectorEnv": (sync, item_of("_autoreset_envs", 0, True)),

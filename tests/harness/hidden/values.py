@@ -165,6 +165,7 @@ _BASES = (
     (Fraction, 1),
     (pathlib.PosixPath, "a"),
     (random.Random, 1),
+    (types.ModuleType, "made"),
     (BaseException,),
     (object,),
 )
