@@ -213,7 +213,9 @@ def _weakref(obj: weakref.ref[Any]) -> Reading:
         # a weak reference owns nothing: what only it can reach is not walked
         yield "<target>", target if inside else "outside the graph"
 
-    return ("weakref", "alive"), Late(edge, last=True), None
+    call = _callback(obj)
+    called: list[Child] = [] if call is None else [("__callback__", call)]
+    return ("weakref", "alive"), joined(Late(edge, last=True), called), None
 
 
 _ITERATORS: tuple[Iterator[Any], ...] = (iter([]), iter(()), iter(range(0)), reversed([]))

@@ -185,6 +185,7 @@ REFERENCES = {
     "reversed": (lambda: reversed([1, 2]), doing(next)),
     "source of an iterator": (lambda: iter([1, 2]), other(lambda: iter([1, 3]))),
     "weak reference": (weak(weakref.ref), let_go),
+    "callback": (weak(lambda it: weakref.ref(it, function())), lambda it: called_back(it.weak)),
     "subclass of ref": (weak(lambda it: sub(weakref.ref, it)()), lambda it: EXTRA(it.weak)),
     "WeakMethod": (weak(lambda it: weakref.WeakMethod(it.add)), let_go),
     "WeakKeyDictionary": (
