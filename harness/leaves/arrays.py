@@ -23,7 +23,8 @@ def read_array(obj: np.ndarray[Any, Any]) -> Reading:
     flags = (obj.flags.writeable,)
     facts: Facts = ("array", spell(dtype), obj.shape, ("strides", *obj.strides), flags)
     if dtype.hasobject:
-        return facts, _cells(obj), None
+        # pointers: no bytes to compare, but memory that a view shares
+        return facts, _cells(obj), (b"", _memory(obj))
     return facts, (), _data(obj)
 
 

@@ -79,6 +79,11 @@ _OBJECTS = functools.partial(np.array, [1, 2, 3], dtype=object)
 _FIELDS = functools.partial(np.zeros, 2, "O,f4")
 
 FACTS = {
+    "view of objects": (views(_OBJECTS, lambda it: it[1:]), copied),
+    "view of objects moved": (
+        lambda: (lambda a: [a, a[:2]])(np.zeros(3, object)),
+        lambda it: [it[0], it[0][1:]],
+    ),
     "view of fields with objects": (views(_FIELDS, lambda it: it["f0"]), copied),
     "object": (lambda: np.array([[1], 2], object), lambda it: it[0].append(1)),
     "object in no dimension": (lambda: np.array({1: 1}, object), lambda it: it[()].update(a=1)),
