@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.leaves.reading import Child, Data, Facts, Memory, Reader, Reading
+from harness.leaves.reading import Child, Data, Facts, Memory, Reader, Reading, Unreadable, name_of
 
 # below this size a copy is cheaper than handing the buffer to the arena
 _SMALL = 1 << 14
+_STRUCTURED = np.dtype("V").num  # numbers below it are those of the plain kinds of numpy
 
 
 def read_array(obj: np.ndarray[Any, Any]) -> Reading:
@@ -30,11 +31,29 @@ def read_array(obj: np.ndarray[Any, Any]) -> Reading:
 
 def spell(dtype: np.dtype[Any]) -> str:
     """A dtype with its byte order; for a structured one also names, offsets and item size."""
+    if 0 <= dtype.num < _STRUCTURED and dtype.metadata is None:
+        return dtype.str
+    tags = "" if dtype.metadata is None else f" metadata {_plain(dtype.metadata)}"
+    if dtype.subdtype is not None:
+        return f"{spell(dtype.subdtype[0])}{dtype.shape}{tags}"
+    if dtype.kind == "V" and dtype.type is not np.void:  # records, and kinds of an extension
+        tags = f" of {name_of(dtype.type)}{tags}"
     if dtype.names is None:
-        return dtype.str if dtype.subdtype is None else repr(dtype)
+        return f"{dtype.str}{tags}"
     fields: Any = dtype.fields
-    parts = (f"{name}:{spell(fields[name][0])}@{fields[name][1]}" for name in dtype.names)
-    return f"{{{', '.join(parts)}}}{dtype.itemsize}"
+    # dtype, offset and perhaps a title
+    parts = (
+        f"{name}:{spell(part)}@{offset}{title or ''}"
+        for name, (part, offset, *title) in ((name, fields[name]) for name in dtype.names)
+    )
+    aligned = " aligned" if dtype.isalignedstruct else ""
+    return f"{{{', '.join(parts)}}}{dtype.itemsize}{aligned}{tags}"
+
+
+def _plain(metadata: Any) -> str:
+    if not {str, int, float, bool} >= {type(part) for item in metadata.items() for part in item}:
+        raise Unreadable("has metadata that is more than words and numbers")
+    return repr(sorted(metadata.items()))
 
 
 def _data(obj: np.ndarray[Any, Any]) -> Data | None:
@@ -43,12 +62,13 @@ def _data(obj: np.ndarray[Any, Any]) -> Data | None:
         return None
     if nbytes > _SMALL and obj.dtype.char not in "VgG" and obj.flags.c_contiguous:
         return obj.reshape(-1).view(np.uint8).data, _memory(obj)
-    return _packed(obj), _memory(obj)
+    return packed(obj), _memory(obj)
 
 
-def _packed(obj: np.ndarray[Any, Any]) -> bytes:
+def packed(obj: np.ndarray[Any, Any]) -> bytes:
+    """The bytes of the elements in C order, without padding."""
     if obj.dtype.names is not None:
-        return b"".join(_packed(obj[name]) for name in obj.dtype.names)
+        return b"".join(packed(obj[name]) for name in obj.dtype.names)
     if obj.dtype.char in "gG":
         return _without_padding(obj)
     return obj.tobytes()

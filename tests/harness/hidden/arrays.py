@@ -94,12 +94,20 @@ FACTS = {
     "hard mask": (masked, doing(lambda it: it.harden_mask())),
     "attribute of a masked array": (masked, EXTRA),
     "class of records": (record, lambda it: it.view(it.dtype, np.ndarray)),
+    "dtype of records": (
+        lambda: record().view(np.ndarray),
+        lambda it: it.view([("a", "f8")]),
+    ),
     "record": (lambda: record()[0], other(scalar([("a", "f8")]))),
     "matrix": (matrix, np.asarray),
     "attribute of a subclass": (sub(np.ndarray, (0,)), EXTRA),
     "unit of a time": (dtype("M8[s]"), lambda it: it.view("M8[ms]")),
     "no time": (dtype("M8[s]"), item(0, "nat")),
     "unit of a scalar": (lambda: np.datetime64(1, "s"), lambda it: np.datetime64(1, "ms")),
+    "metadata": (dtype("f4", metadata={"x": 1}), other(dtype("f4", metadata={"x": 2}))),
+    "no metadata": (dtype("f4", metadata={"x": 1}), other(dtype("f4"))),
+    "aligned": (dtype([("a", "f4")], align=True), other(dtype([("a", "f4")]))),
+    "title": (dtype([(("t", "a"), "f4")]), other(dtype([(("u", "a"), "f4")]))),
     "offset of a field": (
         dtype({"names": ["a"], "formats": ["u1"], "offsets": [0], "itemsize": 2}),
         other(dtype({"names": ["a"], "formats": ["u1"], "offsets": [1], "itemsize": 2})),
@@ -161,5 +169,6 @@ REFUSED = {
     "file of an array": lambda: np.memmap(tempfile.mkstemp()[1], "f4", "w+", shape=(2,)),
     "flat": lambda: np.zeros(2).flat,
     "iterator": lambda: np.nditer(np.zeros(2)),
+    "metadata with objects": dtype("f4", metadata={"x": []}),
     "function of a function": lambda: np.frompyfunc(max, 1, 1),
 }
