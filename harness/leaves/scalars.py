@@ -13,7 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from harness.leaves.reading import Reader, Reading
+from harness.leaves.arrays import packed
+from harness.leaves.objects import attributes
+from harness.leaves.reading import Child, Reader, Reading
+
+_FIXED = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)})
+# the machinery of `enum`; `_inverted_` is an answer that a flag remembers
+_MEMBER = frozenset(
+    {"_name_", "_value_", "__objclass__", "_sort_order_", "_inverted_", "_hashable_values_"}
+)
+_LOGGER = frozenset(vars(logging.Logger("")))
 
 
 def _plain(cls: type) -> Reader:
@@ -34,7 +43,11 @@ def _plain(cls: type) -> Reader:
 
 
 def _bytearray(obj: bytearray) -> Reading:
-    return ("bytearray",), (), (memoryview(obj).tobytes(), None)
+    if not obj:
+        return ("bytearray",), (), None
+    # arrays and tensors may be views of it
+    start = np.frombuffer(obj, np.uint8).__array_interface__["data"][0]
+    return ("bytearray",), (), (memoryview(obj).tobytes(), (start, len(obj), start, "cpu"))
 
 
 def _range(obj: range) -> Reading:
@@ -46,9 +59,13 @@ def _slice(obj: slice) -> Reading:
 
 
 def _enum(obj: enum.Enum) -> Reading:
+    """Its name; a value that can change and attributes, which all of the process share, too."""
     fields = object.__getattribute__(obj, "__dict__")
+    value = fields["_value_"]
+    children: list[Child] = [] if type(value) in _FIXED else [("_value_", value)]
+    children += [part for part in attributes(fields) if part[0] not in _MEMBER]
     # a combination of flags may have no name
-    return ("enum", fields.get("_name_") or repr(fields["_value_"])), (), None
+    return ("enum", fields.get("_name_") or repr(value)), children, None
 
 
 def _decimal(obj: decimal.Decimal) -> Reading:
@@ -88,7 +105,7 @@ def _path(obj: pathlib.PurePath) -> Reading:
 
 
 def _uuid(obj: uuid.UUID) -> Reading:
-    return ("number", obj.int), (), None
+    return ("number", obj.int, obj.is_safe.value), (), None
 
 
 def _pattern(obj: re.Pattern[Any]) -> Reading:
@@ -96,7 +113,7 @@ def _pattern(obj: re.Pattern[Any]) -> Reading:
 
 
 def _numpy_scalar(obj: np.generic) -> Reading:
-    data = np.ndarray.tobytes(np.asarray(obj))
+    data = packed(np.asarray(obj))
     return ("scalar", obj.dtype.str, data), (), None
 
 
@@ -106,8 +123,9 @@ def _numpy_object(obj: np.generic) -> Reading:
 
 
 def _logger(obj: logging.Logger) -> Reading:
-    # loggers of the standard library are one per name and process, as modules are
-    return ("logger", obj.name), (), None
+    """Its name: what it passes on, and where to, is output. What else was set on it is not."""
+    added = [part for part in attributes(obj.__dict__) if part[0] not in _LOGGER]
+    return ("logger", obj.name), added, None
 
 
 READERS: dict[type, Reader] = {

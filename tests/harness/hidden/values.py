@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 import types
+import uuid
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -116,6 +117,7 @@ CONTAINERS = {
     ),
     "deque": (lambda: collections.deque([1]), other(lambda: collections.deque([1], 5))),
     "bytearray": (lambda: bytearray(2), item(0, 1)),
+    "memory of a bytearray": (lambda: shared(1, 2), lambda it: [bytearray(it[0]), it[1]]),
     "mappingproxy": (lambda: types.MappingProxyType({1: [1]}), lambda it: it[1].append(1)),
     "namespace": (lambda: SimpleNamespace(a=1), EXTRA),
     "slot": (Slotted, attribute("count", False)),
@@ -189,11 +191,18 @@ VALUES = {
     "zeros of a decimal": (lambda: decimal.Decimal("1.0"), other(lambda: decimal.Decimal("1.00"))),
     "nan of a decimal": (lambda: decimal.Decimal("nan1"), other(lambda: decimal.Decimal("snan1"))),
     "Fraction": (lambda: Fraction(1, 2), other(lambda: Fraction(1, 3))),
+    "UUID": (
+        lambda: uuid.UUID(int=1),
+        other(lambda: uuid.UUID(int=1, is_safe=uuid.SafeUUID.safe)),
+    ),
     "path": (lambda: pathlib.PurePosixPath("a"), other(lambda: pathlib.PureWindowsPath("a"))),
     "pattern": (lambda: re.compile("a"), other(lambda: re.compile("a", re.ASCII))),
     "range": (lambda: range(3), other(lambda: range(0, 3, 2))),
+    "attribute of a member": (member, EXTRA),
+    "value of a member": (member, lambda it: it.value.append(1)),
     "position in bytes": (lambda: io.BytesIO(b"ab"), doing(lambda it: it.read(1))),
     "position in text": (lambda: io.StringIO("ab"), doing(lambda it: it.read(1))),
+    "attribute of a logger": (lambda: logging.Logger("x"), EXTRA),
     "spare of a stream": (lambda: random.Random(1), attribute("gauss_next", 1.0)),
     "note": (error, lambda it: it.add_note("a")),
     "file of an error": (lambda: OSError(2, "x", "a"), other(lambda: OSError(2, "x", "b"))),
