@@ -6,19 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from harness.leaves.objects import attributes
 from harness.leaves.reading import Reader, Reading
 
 
 def _python(obj: random.Random) -> Reading:
     version, words, gauss = random.Random.getstate(obj)
     # gauss_next is in the state; whatever else was set on the instance is not
-    added = [item for item in obj.__dict__.items() if item[0] != "gauss_next"]
+    added = [item for item in attributes(obj.__dict__) if item[0] != "gauss_next"]
     return ("rng", "python", version, gauss), added, (array("L", words).tobytes(), None)
 
 
 def _system(obj: random.SystemRandom) -> Reading:
-    # numbers of the operating system: no state here, and none that could be restored
-    return ("rng", "system"), (), None
+    """Numbers of the operating system cannot be restored; a spare one of `gauss` is kept here."""
+    return ("rng", "system"), attributes(obj.__dict__), None
 
 
 def _bit_generator(obj: Any) -> Reading:
