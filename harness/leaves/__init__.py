@@ -34,6 +34,7 @@ _ON_DEMAND = {
     "torch.utils.tensorboard.writer": "harness.leaves.writers",
     "multiprocessing.process": "harness.leaves.processes",
     "subprocess": "harness.leaves.processes",
+    "stable_baselines3.common.logger": "harness.leaves.tables",
 }
 
 

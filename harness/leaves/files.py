@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import sys
 import threading
 import types
 from typing import Any
@@ -13,16 +14,22 @@ def _stream(obj: Any) -> Reading:
     """A text stream a run writes to, such as the file of a logger or `sys.stdout`.
 
     Nothing written returns into the run, so that it is such a stream is the whole of its state:
-    a resumed run may well write to another file, or to another console. A stream that is only
-    read feeds the run, from a position that no reader can restore: that is refused.
+    a resumed run may well write to another file, or to another console. A stream that can be
+    read feeds the run, from content and a position that no reader can restore: that is refused.
     """
     try:
-        writable = io.TextIOWrapper.writable(obj)
+        writable, readable = io.TextIOWrapper.writable(obj), io.TextIOWrapper.readable(obj)
     except ValueError:  # a closed file
         return ("stream", "closed"), (), None
-    if not writable:
+    if not writable or (readable and not _is_console(obj)):
         raise Unreadable("is open for reading, and feeds the run from a position of its own")
     return ("stream", "written"), (), None
+
+
+def _is_console(obj: Any) -> bool:
+    # pytest catches what is printed in files that it reads itself
+    standard = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+    return any(obj is one for one in standard) or type(obj).__module__ == "_pytest.capture"
 
 
 def _text(obj: io.StringIO) -> Reading:

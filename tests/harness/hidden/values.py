@@ -252,5 +252,8 @@ REFUSED = {
     "two classes of one name in a set": lambda: {local_class(), local_class()},
     "two tuples of nans in a set": lambda: {(nan(0),), (nan(0),)},
     "file that is read": lambda: opened("r"),
+    "file that is read and written": lambda: opened("r+"),
+    "file that is appended and read": lambda: opened("a+"),
+    "file that is written and read": lambda: opened("w+"),
     "file of bytes": lambda: opened("rb"),
 }
