@@ -7,6 +7,7 @@ import threading
 import types
 from typing import Any
 
+from harness.leaves.objects import attributes
 from harness.leaves.reading import Child, Reader, Reading, Unreadable, refuse
 
 
@@ -33,16 +34,26 @@ def _is_console(obj: Any) -> bool:
 
 
 def _text(obj: io.StringIO) -> Reading:
-    return ("buffer", io.StringIO.getvalue(obj), io.StringIO.tell(obj)), (), None
+    if io.StringIO.closed.__get__(obj):
+        return ("buffer", "closed"), attributes(obj.__dict__), None
+    # content, what ends a line, position
+    state = io.StringIO.__getstate__(obj)[:3]  # type: ignore[index]
+    return ("buffer", *state), attributes(obj.__dict__), None
 
 
 def _bytes(obj: io.BytesIO) -> Reading:
-    return ("buffer", io.BytesIO.tell(obj)), (), (io.BytesIO.getvalue(obj), None)
+    added = attributes(obj.__dict__)
+    if io.BytesIO.closed.__get__(obj):
+        return ("buffer", "closed"), added, None
+    return ("buffer", io.BytesIO.tell(obj)), added, (io.BytesIO.getvalue(obj), None)
 
 
 def _error(obj: BaseException) -> Reading:
-    children: list[Child] = [("args", obj.args), *obj.__dict__.items()]
-    return ("error",), children, None
+    """What it says and what led to it; where it was raised, its traceback, is no state."""
+    children: list[Child] = [("args", obj.args), *attributes(obj.__dict__)]
+    chain = (("__cause__", obj.__cause__), ("__context__", obj.__context__))
+    children += [(name, error) for name, error in chain if error is not None]
+    return ("error", obj.__suppress_context__), children, None
 
 
 _RUNNING = "is half-run code, whose position cannot be read"
