@@ -63,7 +63,8 @@ READERS: dict[type, Reader] = {
     io.TextIOWrapper: _stream,
     io.StringIO: _text,
     io.BytesIO: _bytes,
-    io.IOBase: refuse(_SYSTEM),
+    # the classes of C have `io.IOBase` only as a virtual base, and this one as a real one
+    **dict.fromkeys(io.IOBase.__mro__[:2], refuse(_SYSTEM)),
     BaseException: _error,
     types.GeneratorType: refuse(_RUNNING),
     types.CoroutineType: refuse(_RUNNING),

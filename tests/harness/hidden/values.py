@@ -269,4 +269,5 @@ REFUSED = {
     "file that is appended and read": lambda: opened("a+"),
     "file that is written and read": lambda: opened("w+"),
     "file of bytes": lambda: opened("rb"),
+    "file without a buffer": lambda: opened("rb", 0),
 }
