@@ -3,7 +3,6 @@
 import ctypes
 from collections import OrderedDict
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -25,8 +24,16 @@ from harness.leaves.reading import (
 # below this size a copy is cheaper than handing the buffer to the arena
 _SMALL = 1 << 14
 _string_at = ctypes.string_at
-_dtype_name = lru_cache(maxsize=256)(str)
+_DTYPES = {  # name of each, and whether its numbers are quantized or complex
+    dtype: (str(dtype), str(dtype).startswith("torch.q"), dtype.is_complex)
+    for dtype in vars(torch).values()
+    if isinstance(dtype, torch.dtype)
+}
 _STRIDED = torch.strided
+_NO_DISPATCH = torch.Tensor.__torch_dispatch__
+# older torch has names of dimensions, newer torch a dtype of the gradient
+_NAMED = hasattr(torch.Tensor, "has_names")
+_GRAD_DTYPE = hasattr(torch.Tensor, "grad_dtype")
 _SPARSE = {
     torch.sparse_coo: ("_indices", "_values"),
     torch.sparse_csr: ("crow_indices", "col_indices", "values"),
@@ -49,36 +56,71 @@ def read_tensor(obj: torch.Tensor) -> Reading:
 
 
 def _tensor(obj: torch.Tensor) -> Reading:
-    if obj.layout is not _STRIDED or obj.is_quantized or obj.is_nested:
+    dtype, quantized, imaginary = _DTYPES[obj.dtype]
+    if obj.layout is not _STRIDED or quantized or obj.is_nested:
         return _sparse(obj)
-    leaf, dtype = obj.is_leaf, obj.dtype
+    leaf, grown = obj.is_leaf, obj.requires_grad
     device = "cpu" if obj.is_cpu else str(obj.device)
-    lazy = (dtype.is_complex and obj.is_conj(), obj.is_neg())
+    storage = obj.untyped_storage()
+    # what other processes write to is another place, though on one device
+    where = "cpu shared" if device == "cpu" and storage.is_shared() else device
+    lazy = (imaginary and obj.is_conj(), obj.is_neg())
     facts: Facts = (
         "tensor",
-        _dtype_name(dtype),
+        dtype,
         tuple(obj.shape),
-        ("strides", *obj.stride(), obj.storage_offset(), device, *lazy),
-        (obj.requires_grad, leaf),
+        ("strides", *obj.stride(), obj.storage_offset(), where, *lazy),
+        (grown, leaf),
     )
-    return facts, _children(obj, leaf), _data(obj, device, lazy != (False, False))
+    data = _data(obj, storage, device, lazy != (False, False))
+    return facts, _children(obj, leaf, grown), data
 
 
-def _children(obj: torch.Tensor, leaf: bool) -> list[Child]:
-    children: list[Child] = list(obj.__dict__.items()) if obj.__dict__ else []
-    # the gradient of a tensor that keeps none warns when read
-    if (leaf or obj.retains_grad) and obj.grad is not None:
-        children.append(("grad", obj.grad))
-    if obj._backward_hooks:  # an empty one is what unpickling leaves behind
-        children.append(("_backward_hooks", OrderedDict(enumerate(obj._backward_hooks.values()))))
+def _children(obj: torch.Tensor, leaf: bool, grown: bool) -> list[Child]:
+    own = obj.__dict__
+    children = attributes(own) if own else []
+    if leaf:
+        if (grad := obj.grad) is not None:
+            children.append(("grad", grad))
+        if later := obj._post_accumulate_grad_hooks:
+            children.append(("_post_accumulate_grad_hooks", _in_turn(later)))
+        if grown and _GRAD_DTYPE and (wanted := obj.grad_dtype) is not obj.dtype:
+            children.append(("grad_dtype", wanted))
+    else:
+        children += _history(obj)
+    if hooks := obj._backward_hooks:  # an empty one is what unpickling leaves behind
+        children.append(("_backward_hooks", _in_turn(hooks)))
+    if not grown and obj.is_inference():
+        children.append(("<inference>", True))
+    if _NAMED and obj.has_names():  # type: ignore[attr-defined]
+        children.append(("names", obj.names))  # type: ignore[attr-defined]
     return children
 
 
-def _data(obj: torch.Tensor, device: str, lazy: bool) -> Data | None:
+def _in_turn(hooks: dict[int, Any]) -> dict[int, Any]:
+    # torch numbers hooks by a counter of the process
+    return OrderedDict(enumerate(hooks.values()))
+
+
+def _history(obj: torch.Tensor) -> list[Child]:
+    """The last operation and a gradient that is kept.
+
+    Further back a graph is not walked: no checkpoint holds one, so that what was loaded is a
+    leaf, and that shows.
+    """
+    try:
+        name = obj.grad_fn and obj.grad_fn.name()
+    except RuntimeError:  # a view that was changed in place while no graph was kept
+        name = "broken"
+    children: list[Child] = [("<made by>", name)]
+    # the gradient of a tensor that keeps none warns when read
+    return [*children, ("grad", obj.grad)] if obj.retains_grad else children
+
+
+def _data(obj: torch.Tensor, storage: torch.UntypedStorage, device: str, lazy: bool) -> Data | None:
     nbytes = obj.nbytes
     if not nbytes or device == "meta":
         return None
-    storage = obj.untyped_storage()
     here = obj.data_ptr()
     memory: Memory = (storage.data_ptr(), storage.nbytes(), here, device)
     if lazy or device != "cpu" or not obj.is_contiguous():
@@ -93,7 +135,7 @@ def _sparse(obj: torch.Tensor) -> Reading:
     if obj.is_quantized or obj.is_nested or obj.layout not in _SPARSE:
         raise Unreadable("has a layout (quantized, nested or of a backend) not read here")
     parts = _SPARSE[obj.layout]
-    facts: Facts = ("sparse", str(obj.layout), _dtype_name(obj.dtype), tuple(obj.shape))
+    facts: Facts = ("sparse", str(obj.layout), str(obj.dtype), tuple(obj.shape))
     coalesced = obj.is_coalesced() if obj.layout is torch.sparse_coo else None
     plain = obj.detach()
     # its parts are made anew at each reading: children by value, never by identity
@@ -103,7 +145,9 @@ def _sparse(obj: torch.Tensor) -> Reading:
 
 
 def _uninitialised(obj: torch.Tensor) -> Reading:
-    return ("uninitialised", _dtype_name(obj.dtype), str(obj.device)), (), None
+    with torch._C.DisableTorchFunctionSubclass():
+        facts = (str(obj.dtype), str(obj.device), obj.requires_grad)
+        return ("uninitialised", *facts), _children(obj, True, obj.requires_grad), None
 
 
 def _generator(obj: torch.Generator) -> Reading:

@@ -58,6 +58,10 @@ def scripted(x: int) -> int:
 
 _GROWN = {"requires_grad": True}
 _VERSIONED = {}
+if hasattr(torch.Tensor, "grad_dtype"):
+    _VERSIONED["dtype of the gradient"] = (zeros(**_GROWN), attribute("grad_dtype", torch.float64))
+if hasattr(torch.Tensor, "names"):
+    _VERSIONED["names"] = (quietly(zeros(names=("a",))), lambda it: it.rename(None))
 TENSORS = {
     "grown": (zeros(), lambda it: it.requires_grad_()),
     "gradient": (zeros(**_GROWN), attribute("grad", torch.zeros(2))),
@@ -66,11 +70,23 @@ TENSORS = {
         zeros(then=after(attribute("grad", torch.zeros(2))), **_GROWN),
         lambda it: it.__dict__.update(grad=1),
     ),
+    "kept gradient": (zeros(then=lambda it: it * 2, **_GROWN), lambda it: it.retain_grad()),
+    "made otherwise": (
+        zeros(then=lambda it: it * 2, **_GROWN),
+        other(zeros(then=lambda it: it + 0, **_GROWN)),
+    ),
     "hook": (zeros(**_GROWN), hooked("hook")),
     "hook of a product": (zeros(then=lambda it: it * 2, **_GROWN), hooked("hook")),
+    "hook after accumulation": (zeros(**_GROWN), hooked("post_accumulate_grad_hook")),
+    "inference": (zeros(), other(inference)),
     **_VERSIONED,
     "attribute of a parameter": (lambda: nn.Parameter(torch.zeros(1)), EXTRA),
     "parameter": (lambda: nn.Parameter(torch.zeros(1)), other(zeros(1, **_GROWN))),
+    "attribute of the uninitialised": (nn.UninitializedParameter, EXTRA),
+    "uninitialised": (
+        nn.UninitializedParameter,
+        other(lambda: nn.UninitializedParameter(requires_grad=False)),
+    ),
     "view": (lambda: (lambda t: [t, t[:1]])(torch.zeros(2)), lambda it: [it[0], it[0][1:]]),
     "expanded": (zeros(1, then=lambda it: it.expand(2)), other(zeros())),
     "conjugate": (lambda: torch.tensor([1 + 1j]), other(lambda: torch.tensor([1 - 1j]).conj())),
@@ -91,6 +107,7 @@ TENSORS = {
     ),
     "unsigned": (zeros(dtype=torch.uint16), lambda it: it.view(torch.int16)),
     "no memory": (zeros(device="meta"), other(zeros(3, device="meta"))),
+    "shared with processes": (zeros(), doing(lambda it: it.share_memory_())),
     "storage": (lambda: torch.zeros(1).untyped_storage(), lambda it: it.fill_(1)),
     "typed storage": (
         quietly(lambda: torch.zeros(1).storage()),
