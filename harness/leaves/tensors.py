@@ -140,8 +140,8 @@ def _sparse(obj: torch.Tensor) -> Reading:
     plain = obj.detach()
     # its parts are made anew at each reading: children by value, never by identity
     children = [(part, getattr(plain, part)()) for part in parts]
-    grown = [("grad", obj.grad)] if obj.is_leaf and obj.grad is not None else []
-    return (*facts, obj.requires_grad, coalesced), [*children, *grown], None
+    flags = (obj.requires_grad, obj.is_leaf, coalesced)
+    return (*facts, *flags), [*children, *_children(obj, obj.is_leaf, obj.requires_grad)], None
 
 
 def _uninitialised(obj: torch.Tensor) -> Reading:

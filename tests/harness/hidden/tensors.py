@@ -121,10 +121,18 @@ TENSORS = {
         sparse(),
         quietly(lambda it: torch.sparse_coo_tensor(it.indices(), it.values(), (2, 2))),
     ),
+    "attribute of a sparse tensor": (sparse(), EXTRA),
+    "hook of a sparse tensor": (sparse(lambda it: it.requires_grad_()), hooked("hook")),
+    "hook after sparse accumulation": (
+        sparse(lambda it: it.requires_grad_()),
+        hooked("post_accumulate_grad_hook"),
+    ),
     "sparse gradient": (
         sparse(lambda it: it.requires_grad_()),
         lambda it: setattr(it, "grad", sparse()()),
     ),
+    "attribute of a sparse parameter": (sparse(nn.Parameter), EXTRA),
+    "sparse product": (sparse(lambda it: it.requires_grad_()), lambda it: it * 1),
     "sparse index": (
         quietly(sparse(layout=torch.sparse_csr)),
         quietly(other(lambda: torch.eye(2)[[1, 0]].to_sparse_csr())),
