@@ -50,6 +50,8 @@ def read_tensor(obj: torch.Tensor) -> Reading:
     """
     if type(obj) is torch.Tensor or type(obj) is torch.nn.Parameter:
         return _tensor(obj)
+    if type(obj).__torch_dispatch__ is not _NO_DISPATCH:
+        raise Unreadable("keeps its values where only operations of its own find them")
     # a subclass may override every operation; none of its code runs here
     with torch._C.DisableTorchFunctionSubclass():
         return _tensor(obj)
@@ -164,7 +166,8 @@ def _storage(obj: torch.UntypedStorage) -> Reading:
     size, start = obj.nbytes(), obj.data_ptr()
     if obj.device.type != "cpu":
         raise Unreadable("is memory of a device; keep a tensor of it instead")
-    return ("storage", size), (), (_string_at(start, size), (start, size, start, "cpu"))
+    added = attributes(obj.__dict__)
+    return ("storage", size), added, (_string_at(start, size), (start, size, start, "cpu"))
 
 
 _fields: Any = dict_getter(torch.nn.Module)
@@ -212,7 +215,7 @@ def _ranked(own: dict[str, Any]) -> list[Child]:
 
 def _handle(obj: RemovableHandle) -> Reading:
     # without its id, a counter of the process
-    return ("handle",), (("hooks_dict_ref", obj.hooks_dict_ref),), None
+    return ("handle",), [part for part in attributes(obj.__dict__) if part[0] != "id"], None
 
 
 def parameter_names(walked: list[object]) -> dict[int, str]:

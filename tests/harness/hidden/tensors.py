@@ -109,6 +109,7 @@ TENSORS = {
     "no memory": (zeros(device="meta"), other(zeros(3, device="meta"))),
     "shared with processes": (zeros(), doing(lambda it: it.share_memory_())),
     "storage": (lambda: torch.zeros(1).untyped_storage(), lambda it: it.fill_(1)),
+    "attribute of a storage": (lambda: torch.zeros(1).untyped_storage(), EXTRA),
     "typed storage": (
         quietly(lambda: torch.zeros(1).storage()),
         quietly(doing(lambda it: it.fill_(1))),
@@ -161,5 +162,7 @@ REFUSED = {
     "nested": quietly(lambda: torch.nested.nested_tensor([torch.ones(1)])),
     "jagged": quietly(lambda: torch.nested.nested_tensor([torch.ones(1)], layout=torch.jagged)),
     "layout of a backend": lambda: torch.ones(1).to_mkldnn(),
+    "values elsewhere": lambda: Elsewhere(torch.ones(2)),
+    "fake": fake,
     "graph": lambda: torch.ones(1, requires_grad=True).mul(2).grad_fn,
 }
