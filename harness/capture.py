@@ -163,6 +163,8 @@ class _Walk:
                     facts, below, data = read(child)
                 except Unreadable as reason:
                     raise self.uncapturable(parent, segment, name, reason) from None
+                except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+                    raise self.uncapturable(parent, segment, name, error) from error
                 rows.append((parent, segment, name, facts, len(data[0]) if data else 0))
                 if data:
                     buffers.append(data[0])
@@ -191,9 +193,11 @@ class _Walk:
             yield segment, child
 
     def uncapturable(
-        self, parent: int, segment: Segment, name: str, reason: Unreadable
+        self, parent: int, segment: Segment, name: str, reason: Exception
     ) -> UncapturableLeaf:
-        return UncapturableLeaf(self.keypath(parent).child(segment), name, str(reason))
+        known = isinstance(reason, Unreadable)
+        why = str(reason) if known else f"cannot be read ({type(reason).__name__}: {reason})"
+        return UncapturableLeaf(self.keypath(parent).child(segment), name, why)
 
     def keypath(self, place: int) -> KeyPath:
         return keypath_of(self.rows, place)

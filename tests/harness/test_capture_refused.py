@@ -81,6 +81,14 @@ def registry():
 
 
 @pytest.mark.usefixtures("registry")
+def test_an_error_of_a_reader_names_the_keypath():
+    """Whatever goes wrong while an object is read, the message says which object that was."""
+    register_leaf(Plain, lambda it: reading("plain", it.missing))
+    with pytest.raises(UncapturableLeaf, match=r"parts\[0\]: .*Plain cannot be read \(Attribute"):
+        capture(SimpleNamespace(parts=[Plain()]))
+
+
+@pytest.mark.usefixtures("registry")
 def test_a_registered_reader_is_used_for_subclasses_too():
     """A reader of one's own makes a type state, or says that it is none."""
     register_leaf(

@@ -66,3 +66,9 @@ def test_what_cannot_be_read_is_refused(make):
     """An error names the object; nothing is left out in silence."""
     with pytest.raises(UncapturableLeaf, match=r"(?s)^cannot capture \[0\].*register_leaf"):
         made(make)
+
+
+def test_the_tables_are_whole():
+    """No table has lost its rows to a refactoring or to an older library."""
+    assert len(rows("FACTS")) > 350
+    assert len(rows("REFUSED")) > 60
