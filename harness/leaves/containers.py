@@ -56,9 +56,12 @@ def _read_items(items: ItemsView[Any, Any]) -> Reading:
 
 def _ordered(obj: OrderedDict[Any, Any]) -> Reading:
     """The commonest container of torch, mostly empty; a state dict carries attributes too."""
-    attributes = _ordered_fields(obj)
-    if not attributes and not dict.__len__(obj):
-        return _DICT, (), None
+    if type(obj) is OrderedDict:  # no class of its own, whose code would run here
+        attributes = obj.__dict__
+        if not obj and not attributes:
+            return _DICT, (), None
+    else:
+        attributes = _ordered_fields(obj)
     # its own items: `move_to_end` changes an order that the dict below does not know
     facts, children, data = _read_items(OrderedDict.items(obj))
     return facts, joined(children, list(attributes.items())), data
