@@ -10,13 +10,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from harness.arms import Save
-from harness.capture import capture_roots
 from harness.compare import Diff
 from harness.fresh_process import fresh_process
-from harness.keypath import KeyPath
 from harness.laws_of_files import damaged_files_fail, same_content
+from harness.laws_of_isolation import isolation
 from harness.laws_of_options import override
-from harness.laws_of_states import component, damaged_states_fail, in_memory, order, shared
+from harness.laws_of_states import component, damaged_states_fail, order
 from harness.randomness import preserved_streams
 from harness.trial import NotApplicable, Trial
 
@@ -56,28 +55,6 @@ def idempotence(trial: Trial) -> Diff:
     return same_content(save.path, again)
 
 
-def isolation(trial: Trial) -> Diff:
-    """The loaded run shares nothing that training moves with the saved run, or with its state."""
-    roots: dict[str, object] = {}
-
-    def load_beside(live: object) -> None:
-        path = trial.folder / "isolation.zip"
-        trial.write(live, path)
-        roots["saved"] = dict(trial.subject.roots(live))
-        roots["loaded"] = dict(trial.subject.roots(trial.load(path)))
-
-    with preserved_streams():
-        trial.visit(trial.build(), 0, trial.scenario.save_at, load_beside)
-    cut = [e.below(side) for side in ("saved", "loaded") for e in trial.subject.exclusions]
-    moved = _moved(trial)
-    return Diff(
-        mismatches=(
-            *shared(capture_roots(roots, cut), moved),
-            *shared(capture_roots(in_memory(trial), cut), moved),
-        )
-    )
-
-
 def completeness(trial: Trial) -> Diff:
     """Nothing that training moved is as in a fresh build after the load: that was forgotten."""
     load = trial.resumed.loads[0]
@@ -91,12 +68,6 @@ def strictness(trial: Trial) -> Diff:
     save: Save = trial.saving[0]
     diff = damaged_files_fail(trial, save)
     return diff or damaged_states_fail(trial)
-
-
-def _moved(trial: Trial) -> set[KeyPath]:
-    course, saved = trial.uninterrupted, trial.saving[0].after
-    diffs = (trial.compare(course.fresh, saved), trial.compare(saved, course.at[max(course.at)]))
-    return {mismatch.keypath for diff in diffs for mismatch in diff.mismatches}
 
 
 CHECKS: Mapping[str, Check] = MappingProxyType(

@@ -13,7 +13,6 @@ from harness.compare import Diff, compare
 from harness.keypath import PARAMETER, KeyPath
 from harness.mismatch import Mismatch, MismatchKind
 from harness.randomness import preserved_streams
-from harness.snapshot import ALIAS, Snapshot
 from harness.trial import NotApplicable, Trial
 
 _MAX_DAMAGES = 24
@@ -21,32 +20,32 @@ _MAX_DAMAGES = 24
 
 def component(trial: Trial) -> Diff:
     """A state is read without a trace, survives pickle, and is what a load of it gives back."""
-    live = _trained(trial, trial.scenario.seed)
+    live = trained(trial, trial.scenario.seed)
     with preserved_streams():
         before = trial.capture(live)
-        state = capture(_state(trial, live), name="state")
+        state = capture(state_of(trial, live), name="state")
         if diff := trial.compare(before, trial.capture(live)):
             return diff
-        stored = pickle.loads(pickle.dumps(_state(trial, live)))
+        stored = pickle.loads(pickle.dumps(state_of(trial, live)))
         if diff := compare(state, capture(stored, name="state"), trial.subject.exclusions):
             return diff
-        target = _trained(trial, trial.other_seed)
-        _restore(trial, target, stored)
-        return compare(state, capture(_state(trial, target), name="state"))
+        target = trained(trial, trial.other_seed)
+        restore(trial, target, stored)
+        return compare(state, capture(state_of(trial, target), name="state"))
 
 
 def order(trial: Trial) -> Diff:
     """With its parameters in another order a run loads right, or refuses; never by position."""
-    source, baseline = _trained(trial, trial.scenario.seed), _trained(trial, trial.other_seed)
-    target = _trained(trial, trial.other_seed)
+    source, baseline = trained(trial, trial.scenario.seed), trained(trial, trial.other_seed)
+    target = trained(trial, trial.other_seed)
     if not _reverse_parameters(trial, target):
         raise NotApplicable(f"{trial.subject.name} has no optimizer with parameters to reorder")
     with preserved_streams():
         wanted = trial.capture(source)
-        _restore(trial, baseline, copy.deepcopy(_state(trial, source)))
+        restore(trial, baseline, copy.deepcopy(state_of(trial, source)))
         known = {m.keypath for m in trial.compare(wanted, trial.capture(baseline)).mismatches}
         try:
-            _restore(trial, target, copy.deepcopy(_state(trial, source)))
+            restore(trial, target, copy.deepcopy(state_of(trial, source)))
         except NotApplicable:
             raise
         except Exception:  # it refuses, in whatever words
@@ -58,16 +57,16 @@ def order(trial: Trial) -> Diff:
 def damaged_states_fail(trial: Trial) -> Diff:
     """A state with an entry missing, added or reshaped is an error, and changes no target."""
     try:
-        live = _trained(trial, trial.scenario.seed)
-        state = pickle.loads(pickle.dumps(_state(trial, live)))
+        live = trained(trial, trial.scenario.seed)
+        state = pickle.loads(pickle.dumps(state_of(trial, live)))
     except NotApplicable:
         return Diff()
     found: list[Mismatch] = []
-    target = _trained(trial, trial.other_seed)
+    target = trained(trial, trial.other_seed)
     for keypath, damage, damaged in _damages(state):
         before = trial.capture(target)
         try:
-            _restore(trial, target, damaged)
+            restore(trial, target, damaged)
         except NotApplicable:
             return Diff()
         except Exception:  # an error is what the law asks for
@@ -75,58 +74,27 @@ def damaged_states_fail(trial: Trial) -> Diff:
                 found.append(_violation(keypath, damage, f"an error halfway: {_first(diff)}"))
         else:
             found.append(_violation(keypath, damage, "a load in silence"))
-        target = _trained(trial, trial.other_seed)
+        target = trained(trial, trial.other_seed)
     return Diff(mismatches=tuple(found))
 
 
-def in_memory(trial: Trial) -> dict[str, object]:
-    """Roots of a run loaded from a state that is still held; empty without such states."""
-    try:
-        source, target = _trained(trial, trial.scenario.seed), _trained(trial, trial.other_seed)
-        with preserved_streams():
-            state = _state(trial, source)
-            _restore(trial, target, state)
-    except NotApplicable:
-        return {}
-    roots = trial.subject.roots
-    return {"saved": dict(roots(source)), "state": state, "loaded": dict(roots(target))}
+def state_of(trial: Trial, live: Any) -> Any:
+    """The state of a run in memory.
 
-
-def shared(snapshot: Snapshot, moved: set[KeyPath]) -> list[Mismatch]:
-    """What stands under the root "loaded" and under another one, where training moves it."""
-    pairs = [
-        (snapshot.keypath(row[2]), snapshot.keypath(place))
-        for place, row in enumerate(snapshot.rows)
-        if len(row) == ALIAS
-    ]
-    for group in snapshot.shared_memory:
-        pairs.extend((group[0], other) for other in group[1:])
-    return [
-        Mismatch(
-            keypath=there,
-            kind=MismatchKind.ALIASING,
-            type_name="",
-            expected="memory of its own",
-            got=f"what {here} holds",
-            other=here,
-        )
-        for here, there in pairs
-        if here.segments[0] != "loaded" == there.segments[0] and _unrooted(there) in moved
-    ]
-
-
-def _unrooted(keypath: KeyPath) -> KeyPath:
-    root = keypath.segments[1]  # ("model",): below "saved" and "loaded" the roots are items
-    return KeyPath(str(root[0]) if isinstance(root, tuple) else "", *keypath.segments[2:])
-
-
-def _state(trial: Trial, live: Any) -> Any:
+    Raises:
+        NotApplicable: the subject has none.
+    """
     _require(trial)
     subject: Any = trial.subject
     return subject.state(live)
 
 
-def _restore(trial: Trial, live: Any, state: Any) -> None:
+def restore(trial: Trial, live: Any, state: Any) -> None:
+    """Loads such a state into a run.
+
+    Raises:
+        NotApplicable: the subject cannot.
+    """
     _require(trial)
     subject: Any = trial.subject
     subject.restore(live, state)
@@ -140,7 +108,12 @@ def _require(trial: Trial) -> None:
         )
 
 
-def _trained(trial: Trial, seed: int) -> Any:
+def trained(trial: Trial, seed: int) -> Any:
+    """A run of its own, trained to the save point.
+
+    Raises:
+        NotApplicable: the subject has no states in memory, so that nobody needs the run.
+    """
     _require(trial)
     return trial.trained(seed)
 
