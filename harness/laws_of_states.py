@@ -31,7 +31,8 @@ def component(trial: Trial) -> Diff:
             return diff
         target = trained(trial, trial.other_seed)
         restore(trial, target, stored)
-        return compare(state, capture(state_of(trial, target), name="state"))
+        loaded = capture(state_of(trial, target), name="state")
+        return compare(state, loaded, trial.subject.exclusions)
 
 
 def order(trial: Trial) -> Diff:

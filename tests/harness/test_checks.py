@@ -122,6 +122,21 @@ class Careless(Part):
         self.count = state.get("count", 0)
 
 
+class Named(Part):
+    """Its state also says which part it is of, and a load leaves that alone."""
+
+    born = 0
+
+    def __init__(self):
+        super().__init__()
+        Named.born += 1
+        self.name = f"part {Named.born}"
+
+    def state_dict(self):
+        """With the name."""
+        return {**super().state_dict(), "name": self.name}
+
+
 def trial_of(kind):
     """A trial of a part."""
     return Trial(component(kind, step=kind.step), SCENARIO)
@@ -153,6 +168,16 @@ def test_check_bites_and_names_the_place(name):
 def test_check_passes_a_part_that_keeps_the_law(name):
     """No false alarm."""
     assert not CHECKS[name](trial_of(Part))
+
+
+def test_exclusions_hold_for_states_in_memory_too():
+    """Also where the state of the run that was loaded is compared."""
+    reason = "says which part it is, and is nothing that a step reads"
+    patterns = ("component.name", "state['name']")
+    exclusions = [Exclusion(pattern=pattern, reason=reason) for pattern in patterns]
+    subject = component(Named, step=Named.step, exclusions=exclusions)
+    assert not CHECKS["component"](Trial(subject, SCENARIO))
+    assert CHECKS["component"](trial_of(Named))
 
 
 @pytest.mark.parametrize("name", ["completeness", "roundtrip", "resume", "fresh_process"])
