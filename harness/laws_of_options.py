@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from harness.compare import Diff
 from harness.keypath import KeyPath
-from harness.mismatch import Mismatch
+from harness.mismatch import Mismatch, MismatchKind
 from harness.randomness import poison, preserved_streams
 from harness.snapshot import Snapshot
 from harness.trial import NotApplicable, Trial
@@ -17,7 +18,8 @@ def override(trial: Trial) -> Diff:
     """What the caller passes explicitly at a load wins over the file, and all else is the file's.
 
     Where an option reaches is what it changes in a fresh build: there the loaded run must be as
-    that build, everywhere else as loaded without the option.
+    that build, everywhere else as loaded without the option. One that reaches nothing fails: of
+    an option that nobody reads, every load looks right.
     """
     subject: Any = trial.subject
     options = getattr(subject, "overrides", None)
@@ -27,9 +29,25 @@ def override(trial: Trial) -> Diff:
             "`load_with(source, scenario, overrides)`"
         )
     fresh, changed = _built(trial, {}), _built(trial, options)
+    if silent := _silent(trial, fresh, options):
+        return Diff(mismatches=tuple(silent))
     plain, explicit = _loaded(trial, {}), _loaded(trial, options)
     reach = {m.keypath for m in trial.compare(fresh, changed).mismatches}
     return _judge(trial, (plain, changed, explicit), reach)
+
+
+def _silent(trial: Trial, fresh: Snapshot, options: Mapping[str, Any]) -> list[Mismatch]:
+    return [
+        Mismatch(
+            keypath=KeyPath("options", (name,)),
+            kind=MismatchKind.VALUE,
+            type_name=type(value).__name__,
+            expected="an option that reaches something; where it is in force, pass another value",
+            got=f"{value!r} changes nothing in a fresh build",
+        )
+        for name, value in options.items()
+        if not trial.compare(fresh, _built(trial, {name: value}))
+    ]
 
 
 def _judge(trial: Trial, snapshots: tuple[Snapshot, ...], reach: set[KeyPath]) -> Diff:

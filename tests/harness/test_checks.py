@@ -1,8 +1,6 @@
 """Every check bites on a subject that breaks its law, and passes one that keeps it."""
 
-import io
 import json
-import pickle
 import random
 import threading
 
@@ -187,8 +185,8 @@ def test_a_good_part_loses_nothing_but_gradients(name):
     assert all(path.endswith(".grad") for path in paths)
 
 
-def test_every_check_of_the_registry_bites_here_or_has_its_own_test():
-    """A new check needs a row above."""
+def test_every_check_of_the_registry_bites_here_or_has_its_own_file():
+    """A new check needs a row above; options have `test_override.py`."""
     assert set(CHECKS) == {*BITES, "override"}
 
 
@@ -232,55 +230,6 @@ def test_functions_that_cannot_travel_are_named_as_the_reason():
     subject = loop(make=Numbers, step=lambda run: run.step(), save=Numbers.save, load=Numbers.load)
     with pytest.raises(NotApplicable, match="top of a module"):
         CHECKS["fresh_process"](Trial(subject, SCENARIO))
-
-
-class Options:
-    """A subject with an option that may be passed at a load; `obeys` says whether it wins."""
-
-    name, exclusions = "options", ()
-
-    def __init__(self, obeys):
-        self.obeys = obeys
-        self.overrides = {"rate": 0.5}
-
-    def build(self, scenario):
-        """The option, and a number that training moves."""
-        return {"rate": scenario.options.get("rate", 1.0), "total": 0.0}
-
-    def train(self, live, *, until, visits):
-        """Adds the rate in every step."""
-        for step in range(1, until + 1):
-            live["total"] += live["rate"]
-            if step in visits:
-                visits[step](live)
-
-    def save(self, live, target):
-        """As a pickle."""
-        target.write_bytes(pickle.dumps(live))
-
-    def load(self, source, scenario):
-        """Without options."""
-        return self.load_with(source, scenario, {})
-
-    def load_with(self, source, scenario, overrides):
-        """The option wins, or not."""
-        stream = source if isinstance(source, io.BytesIO) else io.BytesIO(source.read_bytes())
-        return pickle.load(stream) | (dict(overrides) if self.obeys else {})
-
-    def roots(self, live):
-        """All of it."""
-        return {"run": live}
-
-    def boundaries(self, scenario):
-        """Every step."""
-        return range(1, scenario.length + 1)
-
-
-@pytest.mark.parametrize(("obeys", "expected"), [(True, []), (False, ["run['rate']"])])
-def test_override_wins_and_changes_nothing_else(obeys, expected):
-    """What the option reaches in a fresh build is its own; the rest is the file's."""
-    diff = CHECKS["override"](Trial(Options(obeys), SCENARIO))
-    assert [str(mismatch.keypath) for mismatch in diff.mismatches] == expected
 
 
 class Locked:
