@@ -16,6 +16,8 @@ from algo.checkpoint import CheckpointError, MismatchedCheckpoint
 from algo.policy_state import named_parameters
 from algo.run_state.claims import require_keys
 
+_KEYS = ("class", "groups", "settings", "states", "entries", "own")
+
 
 def save_optimizer(model: Any) -> dict[str, Any]:
     """The optimizer's class, groups, states by parameter name, and whatever else it declares.
@@ -37,20 +39,25 @@ def save_optimizer(model: Any) -> dict[str, Any]:
             f"the optimizer holds {len(strangers)} parameters that are not the policy's (the first "
             f"of shape {tuple(strangers[0].shape)}): build it from policy.parameters()"
         )
+    groups = [
+        {key: [names[p] for p in value] if key == "params" else value for key, value in g.items()}
+        for g in optimizer.param_groups
+    ]
     return {
         "class": type(optimizer).__name__,
-        "groups": [
-            {
-                key: [names[p] for p in value] if key == "params" else value
-                for key, value in g.items()
-            }
-            for g in optimizer.param_groups
-        ],
+        "groups": groups,
+        "settings": settings_of(groups),
         "states": {names[p]: dict(state) for p, state in optimizer.state.items()},
-        # said twice, so that a lost or an added entry shows: torch makes states when it needs them
+        # said twice, as the settings are, so that a lost or an added entry shows: torch makes
+        # states when it needs them, and each release of it has settings of its own
         "entries": {name: sorted(optimizer.state.get(p, {})) for p, name in names.items()},
         "own": own,
     }
+
+
+def settings_of(groups: list[dict[str, Any]]) -> list[list[str]]:
+    """The names of what each group of parameters holds."""
+    return [sorted(group) for group in groups]
 
 
 def prepare_optimizer(model: Any, state: dict[str, Any]) -> Callable[[], None]:
@@ -60,12 +67,13 @@ def prepare_optimizer(model: Any, state: dict[str, Any]) -> Callable[[], None]:
         MismatchedCheckpoint: another optimizer, another grouping, or states of other shapes.
     """
     optimizer = model.policy.optimizer
-    require_keys("policy.optimizer", state, ("class", "groups", "states", "entries", "own"))
+    require_keys("policy.optimizer", state, _KEYS)
     if state["class"] != type(optimizer).__name__:
         raise MismatchedCheckpoint(
             f"the model trains with {type(optimizer).__name__}, the state is of {state['class']}: "
             f'pass the same optimizer, or start a fresh one with load(path, optimizer="...")'
         )
+    _require_settings(state["groups"], state["settings"])
     parameters = named_parameters(model.policy)
     order = _match_groups(optimizer, parameters, state["groups"])
     require_keys("policy.optimizer.entries", state["entries"], parameters)
@@ -102,6 +110,16 @@ def _placed(values: dict[str, Any], parameter: torch.nn.Parameter) -> dict[str, 
         else copy.deepcopy(value)
         for key, value in values.items()
     }
+
+
+def _require_settings(groups: list[dict[str, Any]], settings: list[list[str]]) -> None:
+    if len(groups) != len(settings):
+        raise MismatchedCheckpoint(
+            f"policy.optimizer.groups holds {len(groups)} groups, expected the {len(settings)} of "
+            "its settings: the state is incomplete, take another copy"
+        )
+    for position, (group, names) in enumerate(zip(groups, settings, strict=True)):
+        require_keys(f"policy.optimizer.groups[{position}]", group, names)
 
 
 def _match_groups(

@@ -15,6 +15,7 @@ from stable_baselines3.common.policies import (
 
 from algo.checkpoint import CheckpointError
 from algo.configuration import SCHEDULES, as_schedule, keywords_of
+from algo.optimizer_state import settings_of
 from algo.parts import prepare_parts, save_parts
 from algo.run_state.streams import preserved_streams
 
@@ -110,4 +111,5 @@ def _optimizer_state(policy: Any) -> dict[str, Any]:
         )
     states = _renamed(states)
     entries = {name: sorted(states.get(name, {})) for group in groups for name in group["params"]}
-    return {"groups": groups, "states": states, "entries": entries}
+    settings = settings_of(groups)
+    return {"groups": groups, "settings": settings, "states": states, "entries": entries}

@@ -202,6 +202,24 @@ def test_set_parameters_is_all_or_nothing() -> None:
     assert encode(save_parts(model, [p.name for p in PARTS if p.learned]))[0] == before
 
 
+@pytest.mark.parametrize("optimizer", ["adaptive_upgd", "upgd", "adam"])
+@pytest.mark.parametrize("damage", ["missing", "renamed", "extra", "no group"])
+def test_settings_of_a_parameter_group_are_all_there_or_refused(
+    optimizer: str, damage: str
+) -> None:
+    """A learning rate that is not in the state is not left as it was in silence."""
+    model = make_model(optimizer=optimizer).learn(16)
+    states = model.get_parameters()
+    (group,) = states["policy.optimizer"]["groups"]
+    if damage == "no group":
+        states["policy.optimizer"]["groups"].clear()
+    else:
+        lr = group["lr"] if damage == "extra" else group.pop("lr")
+        group.update({} if damage == "missing" else {"learning_rate": lr})
+    with pytest.raises(MismatchedCheckpoint, match=r"policy\.optimizer\.groups"):
+        model.set_parameters(states)
+
+
 def test_attribute_that_nobody_claims_is_an_error_with_the_line_to_write(tmp_path: Path) -> None:
     """A subclass adds state: saved, derived or ephemeral with a reason, or no checkpoint."""
 
