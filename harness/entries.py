@@ -30,10 +30,11 @@ def read_entries(path: Path) -> dict[str, Any]:
     """The content of a file by entry; a file that is no archive is one entry.
 
     Raises:
-        InvalidTarget: no such file, or an archive that is damaged.
+        InvalidTarget: no such file, a folder, or an archive that is damaged.
     """
     if not path.is_file():
-        raise InvalidTarget(f"expected a checkpoint file, got {str(path)!r}: no such file")
+        found = "a folder: compare its files one by one" if path.is_dir() else "no such file"
+        raise InvalidTarget(f"expected a checkpoint file, got {str(path)!r}: {found}")
     stored = path.read_bytes()
     try:
         if stored.startswith(_ZIP) and not zipfile.is_zipfile(io.BytesIO(stored)):

@@ -1,18 +1,18 @@
-"""The law of damaged files: an error, or the very state of the intact file."""
+"""The laws of files: saved again they say the same, and damaged ones never pass unnoticed."""
 
 from __future__ import annotations
 
 import base64
-import io
+import dataclasses
 import pickle
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.arms import Save
 from harness.capture import capture
+from harness.checkpoint_files import files_of, lay_out, required_files
 from harness.compare import Diff, compare
+from harness.damages import damages_of_files
 from harness.entries import read_entries
 from harness.keypath import KeyPath
 from harness.mismatch import Mismatch, MismatchKind
@@ -20,33 +20,66 @@ from harness.randomness import preserved_streams
 from harness.snapshot import Snapshot
 from harness.trial import Trial
 
-_FLIPS = 6
-_MAX_ENTRIES = 12
+
+def idempotence(trial: Trial) -> Diff:
+    """What is saved right after a load has the content of what was loaded, entry by entry.
+
+    Raises:
+        NotApplicable: no file of the checkpoint can be found.
+    """
+    first = trial.saving[0].path
+    required_files(trial.subject.name, first)
+    again = trial.folder / "again" / first.name  # the same name: files may say their own
+    again.parent.mkdir(exist_ok=True)
+    with preserved_streams():
+        trial.subject.save(trial.load(first), again)
+    return _same_content(first, again)
 
 
-def damaged_files_fail(trial: Trial, save: Save) -> Diff:
-    """Loads truncated, flipped and incomplete copies of a checkpoint; none may pass unnoticed."""
-    intact = _loaded(trial, save.path)
+def damaged_files_fail(trial: Trial) -> Diff:
+    """Loads truncated, flipped and incomplete copies of a checkpoint; none may pass unnoticed.
+
+    Raises:
+        NotApplicable: no file of the checkpoint can be found.
+    """
+    path = trial.saving[0].path
+    files = required_files(trial.subject.name, path)
+    contents = {name: file.read_bytes() for name, file in files.items()}
+    target = trial.folder / "damaged" / path.name
+    intact = _loaded(trial, target, contents)
     found: list[Mismatch] = []
-    for name, content in _damages(save.path):
-        target = trial.folder / "damaged" / save.path.name
-        _copy_beside(save.path, target, content)
+    for damage, damaged in damages_of_files(contents, path.name):
         try:
-            loaded = _loaded(trial, target)
+            loaded = _loaded(trial, target, damaged)
         except Exception:  # an error is what the law asks for, of whatever class
             continue
         if diff := trial.compare(intact, loaded):
-            found.append(_unnoticed(name, str(diff.mismatches[0])))
+            found.append(_unnoticed(damage, str(diff.mismatches[0])))
     return Diff(mismatches=tuple(found))
 
 
-def same_content(first: Path, second: Path) -> Diff:
-    """How two checkpoints of this trial, with all files beside them, differ by entry."""
+def _same_content(first: Path, second: Path) -> Diff:
+    here, there = files_of(first), files_of(second)
     found: list[Mismatch] = []
-    for here in sorted(first.parent.glob(f"{first.stem}.*")):
-        there = second.with_suffix(here.suffix if here == first else here.name[len(first.stem) :])
-        found.extend(compare(_content(here), _content(there)).mismatches)
+    for name in sorted({*here, *there}):
+        if name not in here or name not in there:
+            found.append(_of_one_side(name, name in here))
+            continue
+        above = () if name == first.name else ((name,),)
+        for mismatch in compare(_content(here[name]), _content(there[name])).mismatches:
+            keypath = KeyPath(*above, *mismatch.keypath.segments)
+            found.append(dataclasses.replace(mismatch, keypath=keypath))
     return Diff(mismatches=tuple(found))
+
+
+def _of_one_side(name: str, expected: bool) -> Mismatch:
+    return Mismatch(
+        keypath=KeyPath((name,)),
+        kind=MismatchKind.MISSING if expected else MismatchKind.UNEXPECTED,
+        type_name="file",
+        expected="a file, as the first save wrote" if expected else "no such file",
+        got="no such file" if expected else "a file that only the second save wrote",
+    )
 
 
 def _content(path: Path) -> Snapshot:
@@ -68,44 +101,10 @@ def _opened(content: Any) -> Any:
     return content
 
 
-def _loaded(trial: Trial, path: Path) -> Snapshot:
+def _loaded(trial: Trial, path: Path, contents: Mapping[str, bytes]) -> Snapshot:
+    lay_out(path.parent, contents)
     with preserved_streams():
         return trial.capture(trial.load(path))
-
-
-def _copy_beside(source: Path, target: Path, content: bytes) -> None:
-    target.parent.mkdir(exist_ok=True)
-    for sibling in source.parent.glob(f"{source.stem}.*"):
-        if sibling.is_file():
-            (target.parent / sibling.name).write_bytes(sibling.read_bytes())
-    target.write_bytes(content)
-
-
-def _damages(path: Path) -> Iterator[tuple[str, bytes]]:
-    if not path.is_file():
-        return
-    content = path.read_bytes()
-    yield "no content", b""
-    yield "the first half", content[: len(content) // 2]
-    yield "the last byte cut", content[:-1]
-    for number in range(_FLIPS):
-        place = (2 * number + 1) * len(content) // (2 * _FLIPS)
-        flipped = bytes((content[place] ^ 0x10,))
-        yield f"byte {place} flipped", content[:place] + flipped + content[place + 1 :]
-    if zipfile.is_zipfile(path):
-        yield from _incomplete(path)
-
-
-def _incomplete(path: Path) -> Iterator[tuple[str, bytes]]:
-    with zipfile.ZipFile(path) as archive:
-        entries = {name: archive.read(name) for name in archive.namelist()}
-    for missing in sorted(entries)[:_MAX_ENTRIES]:
-        stream = io.BytesIO()
-        with zipfile.ZipFile(stream, "w") as archive:
-            for name, content in entries.items():
-                if name != missing:
-                    archive.writestr(name, content)
-        yield f"without {missing}", stream.getvalue()
 
 
 def _unnoticed(damage: str, difference: str) -> Mismatch:
