@@ -14,7 +14,8 @@ from harness.fresh_process import fresh_process
 from harness.laws_of_files import damaged_files_fail, idempotence
 from harness.laws_of_isolation import isolation
 from harness.laws_of_options import override
-from harness.laws_of_states import component, damaged_states_fail, order
+from harness.laws_of_order import order
+from harness.laws_of_states import component, damaged_states_fail
 from harness.trial import NotApplicable, Trial
 
 Check = Callable[[Trial], Diff]

@@ -92,12 +92,12 @@ def damages_of_state(state: Any) -> Iterator[tuple[KeyPath, str, Any]]:
 
     Dicts with the same keys are as one: each of their keys is damaged in one of them.
     """
-    places = list(_dicts(state, ()))
+    places = list(dicts_in(state))
     for path, key in _some(_keys(places), _MAX_KEYS):
-        where = _keypath((*path, key))
-        value = _at(state, path)[key]
+        where = path_of((*path, key))
+        value = entry_at(state, path)[key]
         yield where, "missing", _changed(state, path, key)
-        if (other := _renamed(key, _at(state, path))) is not None:
+        if (other := _renamed(key, entry_at(state, path))) is not None:
             yield where, "renamed", _changed(state, path, key, {other: value})
         if getattr(value, "shape", ()) and hasattr(value, "reshape"):
             yield (
@@ -106,15 +106,16 @@ def damages_of_state(state: Any) -> Iterator[tuple[KeyPath, str, Any]]:
                 _changed(state, path, key, {key: value.reshape(1, *value.shape)}),
             )
     for path, _ in _some(places, _MAX_PLACES):
-        yield _keypath(path), "extra", _changed(state, path, None, {STRANGER: 0})
+        yield path_of(path), "extra", _changed(state, path, None, {STRANGER: 0})
 
 
-def _dicts(state: Any, path: Path) -> Iterator[tuple[Path, dict[Any, Any]]]:
+def dicts_in(state: Any, path: Path = ()) -> Iterator[tuple[Path, dict[Any, Any]]]:
+    """Every dict of a state that holds something, in lists and tuples too, and the way to it."""
     if isinstance(state, dict) and state:
         yield path, state
     if isinstance(state, dict | list | tuple):
         for key, value in state.items() if isinstance(state, dict) else enumerate(state):
-            yield from _dicts(value, (*path, key))
+            yield from dicts_in(value, (*path, key))
 
 
 def _keys(places: Sequence[tuple[Path, dict[Any, Any]]]) -> list[tuple[Path, Any]]:
@@ -130,7 +131,7 @@ def _keys(places: Sequence[tuple[Path, dict[Any, Any]]]) -> list[tuple[Path, Any
 
 def _changed(state: Any, path: Path, key: Any, added: Mapping[Any, Any] | None = None) -> Any:
     damaged = copy.deepcopy(state)
-    at = _at(damaged, path)
+    at = entry_at(damaged, path)
     at.pop(key, None)
     at.update(added or {})
     return damaged
@@ -144,13 +145,15 @@ def _renamed(key: Any, at: Mapping[Any, Any]) -> Any:
     return None
 
 
-def _at(state: Any, path: Path) -> Any:
+def entry_at(state: Any, path: Path) -> Any:
+    """What stands at the end of the way."""
     for key in path:
         state = state[key]
     return state
 
 
-def _keypath(path: Path) -> KeyPath:
+def path_of(path: Path) -> KeyPath:
+    """The way as a KeyPath from `state` on."""
     return KeyPath("state", *((key,) for key in path))
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import pickle
-import sys
 from typing import Any
 
-from harness.capture import capture, walk_roots
+from harness.capture import capture
 from harness.compare import Diff, compare
 from harness.damages import damages_of_state
-from harness.keypath import PARAMETER, KeyPath
+from harness.keypath import KeyPath
 from harness.mismatch import Mismatch, MismatchKind
 from harness.randomness import preserved_streams
 from harness.snapshot import Snapshot
@@ -34,26 +32,6 @@ def component(trial: Trial) -> Diff:
         restore(trial, target, stored)
         loaded = capture(state_of(trial, target), name="state")
         return compare(state, loaded, trial.subject.exclusions)
-
-
-def order(trial: Trial) -> Diff:
-    """With its parameters in another order a run loads right, or refuses; never by position."""
-    source, baseline = trained(trial, trial.scenario.seed), trained(trial, trial.other_seed)
-    target = trained(trial, trial.other_seed)
-    if not _reverse_parameters(trial, target):
-        raise NotApplicable(f"{trial.subject.name} has no optimizer with parameters to reorder")
-    with preserved_streams():
-        wanted = trial.capture(source)
-        restore(trial, baseline, copy.deepcopy(state_of(trial, source)))
-        known = {m.keypath for m in trial.compare(wanted, trial.capture(baseline)).mismatches}
-        try:
-            restore(trial, target, copy.deepcopy(state_of(trial, source)))
-        except NotApplicable:
-            raise
-        except Exception:  # it refuses, in whatever words
-            return Diff()
-        diff = trial.compare(wanted, trial.capture(target))
-    return Diff(mismatches=tuple(m for m in diff.mismatches if _by_name(m, known)))
 
 
 def damaged_states_fail(trial: Trial) -> Diff:
@@ -134,31 +112,6 @@ def trained(trial: Trial, seed: int) -> Any:
     """
     _require(trial)
     return trial.trained(seed)
-
-
-def _reverse_parameters(trial: Trial, live: Any) -> bool:
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return False
-    _, objects = walk_roots(trial.subject.roots(live), tuple(trial.subject.exclusions))
-    groups = [
-        group
-        for item in objects.values()
-        if isinstance(item, torch.optim.Optimizer)
-        for group in item.param_groups
-    ]
-    for group in groups:
-        group["params"].reverse()
-    return any(len(group["params"]) > 1 for group in groups)
-
-
-def _by_name(mismatch: Mismatch, known: set[KeyPath]) -> bool:
-    """Whether it is about the state kept for a named parameter, and new."""
-    named = any(
-        isinstance(part, tuple) and len(part) == 2 and part[0] == PARAMETER
-        for part in mismatch.keypath.segments
-    )
-    return named and mismatch.kind is not MismatchKind.ALIASING and mismatch.keypath not in known
 
 
 def _violation(keypath: KeyPath, damage: str, got: str) -> Mismatch:
