@@ -45,6 +45,7 @@ def required_files(name: str, path: Path) -> dict[str, Path]:
 
 def lay_out(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Makes a folder hold these files, and no others."""
+    folder.mkdir(parents=True, exist_ok=True)
     for stale in folder.rglob("*"):
         if stale.is_file() and stale.relative_to(folder).as_posix() not in contents:
             stale.unlink()

@@ -100,21 +100,20 @@ def damages_of_state(state: Any) -> Iterator[tuple[KeyPath, str, Any]]:
         if (other := _renamed(key, entry_at(state, path))) is not None:
             yield where, "renamed", _changed(state, path, key, {other: value})
         if getattr(value, "shape", ()) and hasattr(value, "reshape"):
-            yield (
-                where,
-                "reshaped",
-                _changed(state, path, key, {key: value.reshape(1, *value.shape)}),
-            )
+            other = value.reshape(1, *value.shape)
+            yield where, "reshaped", _changed(state, path, key, {key: other})
     for path, _ in _some(places, _MAX_PLACES):
         yield path_of(path), "extra", _changed(state, path, None, {STRANGER: 0})
 
 
 def dicts_in(state: Any, path: Path = ()) -> Iterator[tuple[Path, dict[Any, Any]]]:
     """Every dict of a state that holds something, in lists and tuples too, and the way to it."""
+    if not isinstance(state, dict | list | tuple):
+        return
     if isinstance(state, dict) and state:
         yield path, state
-    if isinstance(state, dict | list | tuple):
-        for key, value in state.items() if isinstance(state, dict) else enumerate(state):
+    for key, value in state.items() if isinstance(state, dict) else enumerate(state):
+        if isinstance(value, dict | list | tuple):
             yield from dicts_in(value, (*path, key))
 
 

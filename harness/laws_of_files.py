@@ -30,7 +30,7 @@ def idempotence(trial: Trial) -> Diff:
     first = trial.saving[0].path
     required_files(trial.subject.name, first)
     again = trial.folder / "again" / first.name  # the same name: files may say their own
-    again.parent.mkdir(exist_ok=True)
+    lay_out(again.parent, {})
     with preserved_streams():
         trial.subject.save(trial.load(first), again)
     return _same_content(first, again)
