@@ -234,9 +234,7 @@ class _Judgement:
         trial = self.trial
         if "saving" not in vars(trial) or "uninterrupted" not in vars(trial):
             return None, None
-        saved, reference = trial.saving[0].after, trial.uninterrupted
-        later = reference.at[max(reference.at)]
-        return trial.count_moved(reference.fresh, saved), trial.count_moved(saved, later)
+        return trial.movement
 
 
 def _of_streams(diff: Diff) -> bool:

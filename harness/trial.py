@@ -298,6 +298,20 @@ class Trial:
         moved = [str(k) for k in changed(before, after) if not kept or k.segments[0] != "streams"]
         return sum(not self.excluded(keypath) for keypath in moved)
 
+    @property
+    def movement(self) -> tuple[int, int]:
+        """How many leaves differ between the fresh build and the save, and then at a boundary.
+
+        The last boundary is looked at first; what comes and goes may be back there as it was.
+        """
+        saved, reference = self.saving[0].after, self.uninterrupted
+        before = self.count_moved(reference.fresh, saved)
+        later = [
+            step for step in sorted(reference.at, reverse=True) if step > self.scenario.save_at
+        ]
+        counts = (self.count_moved(saved, reference.at[step]) for step in later)
+        return before, next((count for count in counts if count), 0)
+
     def first_difference(
         self, expected: Mapping[int, Snapshot], got: Mapping[int, Snapshot]
     ) -> Diff:
