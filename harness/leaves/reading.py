@@ -133,4 +133,6 @@ def refuse(reason: str) -> Callable[[object], NoReturn]:
 def name_of(cls: type) -> str:
     """The qualified name of a class, as it stands in facts and messages."""
     module = type.__getattribute__(cls, "__module__")
+    # multiprocessing imports the script that was started under another name
+    module = "__main__" if module == "__mp_main__" else module
     return f"{module}.{type.__getattribute__(cls, '__qualname__')}"

@@ -88,3 +88,42 @@ def test_lambda_cannot_be_sent_and_is_named():
     assert "loop:Sum cannot be sent to another process" in record.notes[0]
     assert "lambda" in record.notes[0]
     assert "with `def` and `class` at the top of a module" in record.notes[0]
+
+
+OWN_CLASS = """
+from harness import Scenario, check_resume, loop
+
+
+class Sum:
+    def __init__(self):
+        self.total = 0
+
+    def step(self):
+        self.total += 3
+
+    def save(self, path):
+        path.write_text(str(self.total))
+
+    def load(self, path):
+        self.total = int(path.read_text())
+
+
+subject = loop(make=Sum, step=Sum.step, save=Sum.save, load=Sum.load)
+if __name__ == "__main__":
+    check_resume(subject, [Scenario(length=12, save_at=6)], ["resume", "fresh_process"])
+"""
+
+
+def test_class_of_the_script_itself_is_the_same_in_both_processes(tmp_path):
+    """There the script has another name, and its classes are the same ones."""
+    path = tmp_path / "script.py"
+    path.write_text(OWN_CLASS)
+    done = subprocess.run(
+        [sys.executable, str(path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
