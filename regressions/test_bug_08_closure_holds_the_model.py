@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 import zipfile
 import zlib
 from typing import Any, final
@@ -82,6 +83,8 @@ PLANTED = {
 }
 CASE = Case(law="archive", scenario=AT_START)
 TRAINED = Case(law="archive", scenario=LIFE)
+# which open file is met first, the log or the console of the test, decides who refuses it
+UNPICKLED = ("raises PicklingError", "raises TypeError")
 # no training is needed, and where there was some it is as bad
 CASES = pytest.mark.parametrize("case", [CASE, TRAINED], ids=["at the start", "trained"])
 
@@ -94,7 +97,8 @@ def places(fault: type[DistributionalPPO], case: Case) -> list[str]:
 @CASES
 def test_planted_bug_is_found(case: Case) -> None:
     """With a log file attached it is not saved; without, it is saved twice."""
-    assert places(HoldsTheLogFile, case) == ["raises PicklingError"]
+    (place,) = places(HoldsTheLogFile, case)
+    assert place in UNPICKLED
     assert "the file" in places(HoldsTheModel, case)
 
 
@@ -102,7 +106,7 @@ def test_planted_bug_is_found(case: Case) -> None:
 def test_report_names_what_cannot_be_saved_and_what_is_twice(case: Case) -> None:
     """The open file by its type; the hidden copies by the parameter, and by what holds them."""
     (found,) = look(ours(HoldsTheLogFile), case)
-    assert "Cannot pickle files" in found.text
+    assert re.search(r"annot pickle (files|'EncodedFile')", found.text), found.text
     assert "model.policy.mlp_extractor.policy_net.0.weight" in places(HoldsTheModel, case)
     assert "lr_schedule.pkl" in look(ours(HoldsTheModel), case)[-1].text
 
