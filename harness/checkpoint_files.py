@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.trial import NotApplicable
+from harness.errors import NotApplicable
 
 
 def files_of(path: Path) -> dict[str, Path]:

@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from harness.compare import Diff
+from harness.errors import NotApplicable
 from harness.fresh_process import fresh_process
 from harness.laws_of_files import damaged_files_fail, idempotence
 from harness.laws_of_isolation import isolation
 from harness.laws_of_options import override
 from harness.laws_of_order import order
 from harness.laws_of_states import component, damaged_states_fail
-from harness.trial import NotApplicable, Trial
+from harness.trial import Trial
 
 Check = Callable[[Trial], Diff]
 

@@ -179,6 +179,14 @@ class NothingToRun(HarnessError):
 
 
 @final
+class NotApplicable(HarnessError):
+    """You see it when a check asks for something the subject does not offer.
+
+    What to do: nothing, or give the subject the member that the message names.
+    """
+
+
+@final
 class StepFailed(Exception):
     """You see it, as the verdict ERROR, when a step of the subject raised.
 

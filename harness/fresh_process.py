@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.compare import Diff
-from harness.errors import InvalidSubject
+from harness.errors import InvalidSubject, NotApplicable
 from harness.scenario import Scenario
 from harness.snapshot import Snapshot
 from harness.subjects import Subject
-from harness.trial import NotApplicable, Trial
+from harness.trial import Trial
 
 _HASH_SEEDS = ("4321", "1234")
 _PATIENCE = 300.0  # seconds

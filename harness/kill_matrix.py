@@ -15,7 +15,7 @@ from typing import Any, final
 from harness.arms import Shared
 from harness.checks import CHECKS
 from harness.enumeration import mutants_of
-from harness.errors import InvalidScenario, InvalidSubject, InvalidTarget
+from harness.errors import InvalidScenario, InvalidSubject, InvalidTarget, NotApplicable
 from harness.keypath import KeyPath
 from harness.mismatch import Mismatch, MismatchKind
 from harness.mutants import SHARED, Mutant, Mutated, NoMutation, Unreachable
@@ -24,7 +24,7 @@ from harness.runner import require_checks
 from harness.scenario import Scenario
 from harness.subjects import Subject
 from harness.transplant import Graph
-from harness.trial import NotApplicable, Trial
+from harness.trial import Trial
 
 KILLED, SURVIVED = "killed", "survived"
 UNCHANGED, UNREACHABLE = "no change", "unreachable"

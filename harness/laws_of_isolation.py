@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.capture import capture_roots
 from harness.compare import Diff
+from harness.errors import NotApplicable
 from harness.exclusions import Exclusion
 from harness.keypath import KeyPath
 from harness.laws_of_states import restore, state_of, trained
@@ -16,7 +17,7 @@ from harness.lockstep import changed
 from harness.mismatch import Mismatch, MismatchKind
 from harness.randomness import preserved_streams
 from harness.snapshot import ALIAS, ATOM, Snapshot
-from harness.trial import NotApplicable, Trial
+from harness.trial import Trial
 
 _SIDES = ("loaded", "saved")
 _BULK = frozenset({"tensor", "array", "sparse", "storage", "rng"})

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.compare import Diff
+from harness.errors import NotApplicable
 from harness.keypath import KeyPath
 from harness.mismatch import Mismatch, MismatchKind
 from harness.randomness import poison, preserved_streams
 from harness.snapshot import Snapshot
-from harness.trial import NotApplicable, Trial
+from harness.trial import Trial
 
 
 def override(trial: Trial) -> Diff:

@@ -11,12 +11,13 @@ from typing import Any
 from harness.capture import walk_roots
 from harness.compare import Diff
 from harness.damages import dicts_in, entry_at, path_of
+from harness.errors import NotApplicable
 from harness.keypath import PARAMETER, KeyPath
 from harness.laws_of_states import restore, state_of, trained
 from harness.mismatch import Mismatch, MismatchKind
 from harness.randomness import preserved_streams
 from harness.snapshot import Snapshot
-from harness.trial import NotApplicable, Trial
+from harness.trial import Trial
 
 PREFIXES = ("module.", "_orig_mod.")
 """What wrappers for parallel and for compiled modules put before every name."""

@@ -8,11 +8,12 @@ from typing import Any
 from harness.capture import capture
 from harness.compare import Diff, compare
 from harness.damages import damages_of_state
+from harness.errors import NotApplicable
 from harness.keypath import KeyPath
 from harness.mismatch import Mismatch, MismatchKind
 from harness.randomness import preserved_streams
 from harness.snapshot import Snapshot
-from harness.trial import NotApplicable, Trial
+from harness.trial import Trial
 
 _MAX_FOUND = 8
 

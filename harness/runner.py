@@ -12,11 +12,11 @@ from harness.arms import Shared
 from harness.attribution import attribute, harmless
 from harness.checks import CHECKS
 from harness.compare import Diff
-from harness.errors import HarnessError, StepFailed, UnknownCheck
+from harness.errors import HarnessError, NotApplicable, StepFailed, UnknownCheck
 from harness.randomness import preserved_streams
 from harness.scenario import Scenario
 from harness.subjects import Subject
-from harness.trial import NotApplicable, Trial
+from harness.trial import Trial
 from harness.verdict import Attribution, Finding, Record, Verdict
 
 DEFAULT_CHECKS = ("purity", "roundtrip", "resume")

@@ -49,14 +49,6 @@ from harness.subjects import Subject, Visits
 from harness.transfer import take
 
 
-@final
-class NotApplicable(HarnessError):
-    """You see it when a check asks for something the subject does not offer.
-
-    What to do: nothing, or give the subject the member that the message names.
-    """
-
-
 class Stop(BaseException):
     """Ends a run at a save point, as a killed process would."""
 

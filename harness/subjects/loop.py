@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from harness.errors import InvalidSubject, StepFailed
+from harness.errors import InvalidSubject, NotApplicable, StepFailed
 from harness.exclusions import Exclusion, declared, require_exclusions
 from harness.randomness import Streams, poison, seed_all
 from harness.scenario import Scenario
 from harness.subjects import Visits, container
 from harness.subjects.calls import built, require_arity, required
 from harness.subjects.poisoned import bits_of, spoil
-from harness.trial import NotApplicable
 
 _ANOTHER_SEED = 7919
 

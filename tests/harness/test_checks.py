@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from harness.checks import CHECKS
+from harness.errors import NotApplicable
 from harness.exclusions import Exclusion
 from harness.runner import run
 from harness.scenario import Scenario
 from harness.subjects.component import component
 from harness.subjects.loop import loop
-from harness.trial import NotApplicable, Trial
+from harness.trial import Trial
 from harness.verdict import Verdict
 
 SCENARIO = Scenario(length=8, save_at=5)

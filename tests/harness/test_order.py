@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from harness.checks import CHECKS
+from harness.errors import NotApplicable
 from harness.scenario import Scenario
 from harness.subjects.component import component
-from harness.trial import NotApplicable, Trial
+from harness.trial import Trial
 
 
 class Part:

@@ -9,11 +9,11 @@ import pytest
 
 from harness.checks import CHECKS
 from harness.entries import read_entries
-from harness.errors import InvalidTarget
+from harness.errors import InvalidTarget, NotApplicable
 from harness.runner import run
 from harness.scenario import Scenario
 from harness.subjects.component import component
-from harness.trial import NotApplicable, Trial
+from harness.trial import Trial
 from harness.verdict import Verdict
 
 SCENARIO = Scenario(length=8, save_at=5)
