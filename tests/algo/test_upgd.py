@@ -254,3 +254,17 @@ def test_empty_parameter_is_left_alone(kind: type) -> None:
     optimizer = kind(params)
     run(optimizer, params, range(2))
     assert torch.isfinite(params[1]).all()
+
+
+@CLASSES
+def test_utility_that_overflows_changes_no_other_step(kind: Any) -> None:
+    """The maximum is the greatest finite utility, as if the infinite one were not there."""
+    results = []
+    for extra in ([], [torch.nn.Parameter(torch.full((3,), -1e30))]):
+        p = torch.nn.Parameter(torch.linspace(-1, 1, 7))
+        p.grad = torch.linspace(2, -1, 7)
+        for other in extra:
+            other.grad = torch.full((3,), 1e30)
+        kind([p, *extra], lr=1e-2, sigma=0.0, seed=0).step()
+        results.append(p.detach())
+    assert torch.equal(*results)
