@@ -49,7 +49,9 @@ def settled(live):
     layer = live
     while layer is not None:
         for space in ("observation_space", "action_space", "single_observation_space"):
-            getattr(layer, space, box()).seed(1)
+            # asked of no wrapper that would ask the one below: old releases warn of it
+            if space in vars(layer) or hasattr(type(layer), space):
+                getattr(layer, space).seed(1)
         if "episode_start_time" in vars(layer):
             layer.episode_start_time = 0.0
         layer = getattr(layer, "env", None)
