@@ -41,6 +41,10 @@ WALL_CLOCK = (
     ),
     Exclusion(pattern="**.t_start", reason=_CLOCK),
     Exclusion(pattern="**.episode_times", reason=_CLOCK),
+    # RecordEpisodeStatistics of Gymnasium, by its names from 0.29 on
+    Exclusion(pattern="**.episode_start_time", reason=_CLOCK),
+    Exclusion(pattern="**.episode_start_times", reason=_CLOCK),
+    Exclusion(pattern="**.time_queue", reason=_CLOCK),
     Exclusion(pattern="**['episode']['t']", reason=_CLOCK),
     Exclusion(pattern="model.ep_info_buffer[*]['t']", reason=_CLOCK),
 )

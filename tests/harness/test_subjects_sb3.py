@@ -1,8 +1,12 @@
 """Stable-Baselines3 as shipped: what its checkpoints lose, by name, and no false alarm."""
 
+import gymnasium
 import pytest
 import sb3_contrib
 import stable_baselines3 as sb
+from gymnasium.wrappers import RecordEpisodeStatistics
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import DummyVecEnv
 
 from harness.attribution import attribute
 from harness.lives import lives
@@ -38,6 +42,23 @@ def trial_of(name):
     """A trial of a stock algorithm, saved where a call of learn() ends."""
     subject, length, save_at = SUBJECTS[name]
     return Trial(subject, Scenario(length=length, save_at=save_at))
+
+
+def timed():
+    """An environment whose wrapper of Gymnasium notes the time of day."""
+
+    def make():
+        return Monitor(RecordEpisodeStatistics(gymnasium.make("CartPole-v1")))
+
+    return DummyVecEnv([make])
+
+
+def test_time_of_day_in_a_wrapper_is_no_state():
+    """The repeat of a run has another time, and is the same run."""
+    subject = sb3(sb.PPO, **{**PPO, "env": timed})
+    life = Scenario(length=64, save_at=32)
+    trial = Trial(subject, life)
+    assert not trial.first_difference(trial.uninterrupted.at, trial.repeat.at)
 
 
 @pytest.mark.parametrize("name", SUBJECTS)

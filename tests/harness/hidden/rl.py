@@ -52,8 +52,8 @@ def settled(live):
             # asked of no wrapper that would ask the one below: old releases warn of it
             if space in vars(layer) or hasattr(type(layer), space):
                 getattr(layer, space).seed(1)
-        if "episode_start_time" in vars(layer):
-            layer.episode_start_time = 0.0
+        for clock in {"episode_start_time", "episode_start_times"} & vars(layer).keys():
+            setattr(layer, clock, 0.0)
         layer = getattr(layer, "env", None)
     return live
 
