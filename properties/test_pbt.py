@@ -182,6 +182,31 @@ def test_load_gives_back_every_leaf(tmp_path: Path) -> None:
         assert diff.mismatches == (), member
 
 
+def test_explored_hyperparameters_outlast_three_cycles_and_are_used(tmp_path: Path) -> None:
+    """After exploit and explore, training goes on with what was chosen, and no donor's value."""
+    population = make_population()
+    loser, donor = population.members[0], population.members[2]
+    population.exploit(loser, donor)
+    population.explore(loser)
+    chosen = dict(loser.hyperparameters)
+    assert chosen.keys() == EXPLORE.keys()
+    assert any(chosen[name] != donor.hyperparameters[name] for name in chosen)
+    for cycle in range(3):
+        population.save(tmp_path / f"{cycle}.zip")
+        population = Population.load(tmp_path / f"{cycle}.zip", make_used)
+        next(population.intervals(TOTAL))  # trains the first member, which is the loser
+        member = population.members[0]
+        assert member.hyperparameters == chosen
+        rates = {group["lr"] for group in member.model.policy.optimizer.param_groups}
+        assert rates == {chosen["learning_rate"]}
+        assert (member.model.ent_coef, member.model.n_epochs) == (
+            chosen["ent_coef"],
+            chosen["n_epochs"],
+        )
+        assert member.model.vgs is not None
+        assert member.model.vgs.alpha == chosen["vgs_kwargs.alpha"]
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_exploit_gives_every_learned_leaf_and_shares_none(optimizer: str) -> None:
     """Loser equals donor bit for bit in what is exchanged, and no storage is common to them."""
