@@ -54,7 +54,7 @@ def completeness(trial: Trial) -> Diff:
 
 
 def strictness(trial: Trial) -> Diff:
-    """A damaged checkpoint is an error, or loads as the intact one; the target stays as it was."""
+    """A damaged file is an error or loads as the intact one, a damaged state always an error."""
     reasons: list[str] = []
     for law in (damaged_files_fail, damaged_states_fail):
         try:
