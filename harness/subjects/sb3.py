@@ -41,12 +41,13 @@ WALL_CLOCK = (
     ),
     Exclusion(pattern="**.t_start", reason=_CLOCK),
     Exclusion(pattern="**.episode_times", reason=_CLOCK),
-    # RecordEpisodeStatistics of Gymnasium, by its names from 0.29 on
-    Exclusion(pattern="**.episode_start_time", reason=_CLOCK),
-    Exclusion(pattern="**.episode_start_times", reason=_CLOCK),
-    Exclusion(pattern="**.time_queue", reason=_CLOCK),
     Exclusion(pattern="**['episode']['t']", reason=_CLOCK),
     Exclusion(pattern="model.ep_info_buffer[*]['t']", reason=_CLOCK),
+)
+# of RecordEpisodeStatistics, by its names from Gymnasium 0.29 on: an environment may be without it
+OF_WRAPPERS = tuple(
+    Exclusion(pattern=pattern, reason=_CLOCK)
+    for pattern in ("**.episode_start_time", "**.episode_start_times", "**.time_queue")
 )
 
 
@@ -100,7 +101,7 @@ def sb3(
         options={"env": env, **options},
         choices={**_offered(algorithm, {"env": env, **options}), **(choices or {}), **named},
         variants=variants or {},
-        exclusions=(*WALL_CLOCK, OUTPUT, *own),
+        exclusions=(*WALL_CLOCK, *OF_WRAPPERS, OUTPUT, *own),
         own_exclusions=own,
         save_extras=extras,
         between_calls=stock,
