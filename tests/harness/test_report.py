@@ -80,6 +80,7 @@ def test_incomplete_explanation_says_what_could_not_be_reached():
     text = report.failure(record(attribution=found))
     assert "saved at step 320; not explained: with all 3 put back\n" in text
     assert "  not reached: model.socket: is opaque\n" in text
+    assert "next: look first at what could not be put back" in text
 
 
 def test_without_attribution_the_load_names_what_was_lost():

@@ -1,4 +1,4 @@
-"""Eight parts with one fault each, and eight clean twins: what a new component gets wrong."""
+"""Eight parts with one fault each, and the clean parts they are made from."""
 
 from __future__ import annotations
 
