@@ -43,16 +43,16 @@ def test_search_for_causes_ends():
 
 
 class SavesInPassing(Part):
-    """Saving fills a cache that nothing reads."""
+    """Saving fills a cache that nothing reads, and a load brings it back filled."""
 
     def __init__(self):
         super().__init__()
         self.text = None
 
     def save(self, path):
-        """Fills the cache."""
+        """Fills the cache, and saves all but the total."""
         self.text = str(self.count)
-        path.write_text(json.dumps({"count": self.count}))
+        path.write_text(json.dumps({"count": self.count, "text": self.text}))
 
 
 def test_what_saving_itself_touches_is_no_cause():
