@@ -66,5 +66,6 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "set-up: $(VENV) from constraints.txt (once; a minute or two)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "resumeproof needs Python 3.11 or newer, this is %s: make PYTHON=/path/to/python3.11" % sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
+	@rm -rf resumeproof.egg-info  # of an older checkout: pytest would load its entry points, too
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	@touch $@

@@ -1,14 +1,18 @@
-"""Distributional PPO whose checkpoints resume bit for bit."""
+"""Distributional PPO whose checkpoints resume bit for bit.
 
-from algo.callbacks import LatestCheckpointCallback
-from algo.checkpoint import CheckpointError
-from algo.checkpoint.directory import find_latest
-from algo.distributional_ppo import DistributionalPPO
-from algo.pbt import Population
-from algo.pbt_explore import Choice, LogUniform, Uniform
-from algo.run_state.claims import derived, ephemeral, saved
-from algo.upgd import UPGD, AdaptiveUPGD
-from algo.vgs import VarianceGradientScaler
+What is public is in `__all__`; each room below says what it holds.
+Imports every room here, and nothing of the instrument that tests it.
+"""
+
+from .checkpoint import CheckpointError
+from .checkpoint.file.directory import find_latest
+from .optim.upgd import UPGD, AdaptiveUPGD
+from .optim.vgs import VarianceGradientScaler
+from .pbt.explore import Choice, LogUniform, Uniform
+from .pbt.population import Population
+from .ppo.callbacks import LatestCheckpointCallback
+from .ppo.distributional_ppo import DistributionalPPO
+from .run_state.claims import derived, ephemeral, saved
 
 __all__ = [
     "UPGD",

@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from resumeproof.algo import DistributionalPPO
 from stable_baselines3 import PPO
-
-from algo import DistributionalPPO
 
 # hidden layers that give about 110 kB and about 100 MB of parameters and Adam moments
 SIZES = {"110 kB": ([64, 64], 15), "100 MB": ([2048, 2048], 3)}

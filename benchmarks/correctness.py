@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from resumeproof.state.capture import capture
+from resumeproof.state.compare import compare
 
-from harness.capture import capture
-from harness.compare import compare
 from tests.harness.compare_cases import CASES
 
 SAME, DIFFERS, CANNOT = "same", "differs", "cannot"

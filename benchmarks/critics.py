@@ -13,9 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-
-from algo import DistributionalPPO
-from algo.critics import make_critic
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.networks.critics import make_critic
 
 BATCH, LATENT, ROUNDS = 128, 64, 15
 

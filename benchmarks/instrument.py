@@ -14,17 +14,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+from resumeproof.algo import DistributionalPPO
+from resumeproof.core.randomness import preserved_streams
+from resumeproof.core.scenario import Scenario
+from resumeproof.state.capture import capture
+from resumeproof.state.compare import compare
+from resumeproof.state.snapshot import Snapshot
+from resumeproof.subjects.sb3 import OUTPUT, WALL_CLOCK, Sb3Subject, sb3
+from resumeproof.verdicts.runner import run, run_many
+from resumeproof.verdicts.verdict import Record, Verdict
 from stable_baselines3 import PPO
-
-from algo import DistributionalPPO
-from harness.capture import capture
-from harness.compare import compare
-from harness.randomness import preserved_streams
-from harness.runner import run, run_many
-from harness.scenario import Scenario
-from harness.snapshot import Snapshot
-from harness.subjects.sb3 import OUTPUT, WALL_CLOCK, Sb3Subject, sb3
-from harness.verdict import Record, Verdict
 
 _MEMCMP = ctypes.CDLL(None).memcmp
 _MEMCMP.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)

@@ -13,11 +13,10 @@ from typing import Any
 
 import gymnasium as gym
 import torch
+from resumeproof.algo import DistributionalPPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
-
-from algo import DistributionalPPO
 
 ALGORITHMS = {"DistributionalPPO": DistributionalPPO, "SB3 PPO": PPO}
 # environment -> environment steps of training

@@ -22,11 +22,10 @@ from typing import Any
 
 import gymnasium as gym
 import torch
+from resumeproof.algo import DistributionalPPO, LogUniform, Population, Uniform
+from resumeproof.algo.pbt.settings import mean_episode_return
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
-
-from algo import DistributionalPPO, LogUniform, Population, Uniform
-from algo.pbt_settings import mean_episode_return
 
 ROLLOUT = 512
 EXPLORE = {

@@ -11,10 +11,9 @@ import time
 from typing import Any
 
 import torch
+from resumeproof.algo import DistributionalPPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env
-
-from algo import DistributionalPPO
 
 SETTINGS: dict[str, Any] = {"n_steps": 128, "batch_size": 128, "n_epochs": 4, "ent_coef": 0.01}
 ROUNDS, STEPS = 7, 4 * 128 * 4

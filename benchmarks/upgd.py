@@ -15,7 +15,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from algo.upgd import UPGD, AdaptiveUPGD
+from resumeproof.algo.optim.upgd import UPGD, AdaptiveUPGD
 
 LR, WEIGHT_DECAY, BETA_UTILITY, SIGMA, BETAS, EPS = 1e-3, 1e-3, 0.999, 1e-3, (0.9, 0.999), 1e-5
 

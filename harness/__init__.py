@@ -1,6 +1,6 @@
 """The instrument: finds the state a checkpoint forgot.
 
-Names are imported when first used, so that `import harness` needs neither torch nor numpy.
+Names are imported when first used, so that `import resumeproof` needs neither torch nor numpy.
 Functions that share their module's name (`capture`, `compare`) are imported from the module.
 """
 
@@ -8,30 +8,30 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
-    "CheckpointMismatch": "testing",
-    "Diff": "compare",
-    "Exclusion": "exclusions",
-    "HarnessError": "errors",
-    "InvalidSubject": "errors",
-    "KeyPath": "keypath",
-    "Leaf": "snapshot",
-    "Mismatch": "compare",
-    "MismatchKind": "compare",
-    "Record": "verdict",
-    "Scenario": "scenario",
-    "Snapshot": "snapshot",
-    "Streams": "randomness",
-    "UncapturableLeaf": "errors",
-    "UnusedExclusion": "errors",
-    "Verdict": "verdict",
-    "capture_roots": "capture",
-    "capture_streams": "capture",
+    "CheckpointMismatch": "verdicts.failure",
+    "Diff": "state.compare",
+    "Exclusion": "core.exclusions",
+    "HarnessError": "core.errors",
+    "InvalidSubject": "core.errors",
+    "KeyPath": "core.keypath",
+    "Leaf": "state.snapshot",
+    "Mismatch": "state.compare",
+    "MismatchKind": "state.compare",
+    "Record": "verdicts.verdict",
+    "Scenario": "core.scenario",
+    "Snapshot": "state.snapshot",
+    "Streams": "core.randomness",
+    "UncapturableLeaf": "core.errors",
+    "UnusedExclusion": "core.errors",
+    "Verdict": "verdicts.verdict",
+    "capture_roots": "state.capture",
+    "capture_streams": "state.capture",
     "check_resume": "testing",
     "component": "subjects.component",
-    "fuzz_case": "strategies",
+    "fuzz_case": "fuzzing.strategies",
     "loop": "subjects.loop",
     "parametrize_with_checks": "testing",
-    "register_leaf": "leaves",
+    "register_leaf": "state.readers",
     "sb3": "subjects.sb3",
 }
 
@@ -45,8 +45,8 @@ def __getattr__(name: str) -> Any:
         AttributeError: the package has no such name.
     """
     if name not in _HOME:
-        raise AttributeError(f"module 'harness' has no attribute {name!r}; it has {__all__}")
-    return getattr(import_module(f"harness.{_HOME[name]}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {__all__}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:

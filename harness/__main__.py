@@ -1,8 +1,8 @@
-"""`python -m harness`: see `harness.cli`."""
+"""`python -m resumeproof`: see `cli`."""
 
 import sys
 
-from harness.cli import main
+from .cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -15,9 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from harness import threads
-from harness.errors import HarnessError, InvalidTarget
-from harness.scenario import INTO, MEDIA
+from .core import threads
+from .core.errors import HarnessError, InvalidTarget
+from .core.scenario import INTO, MEDIA
 
 _SUBJECTS = """\
   an SB3 algorithm     --env ID  -s n_envs=1 -s max_episode_steps=N -s normalize=True, and the
@@ -112,15 +112,15 @@ def _add_output(command: argparse.ArgumentParser) -> None:
 
 def run_check(parsed: argparse.Namespace) -> int:
     """Runs the checks on a subject, on one given scenario or on its own short ones."""
-    from harness.targets import search_here
+    from .subjects.by_name import search_here
 
     search_here()
     return _run(parsed, list(_cases(parsed, _checks(parsed))))
 
 
 def _checks(parsed: argparse.Namespace) -> tuple[str, ...]:
-    from harness.checks import CHECKS
-    from harness.runner import require_checks
+    from .checks import CHECKS
+    from .verdicts.runner import require_checks
 
     return require_checks(CHECKS if parsed.checks is None else parsed.checks.split(","), "--checks")
 
@@ -130,9 +130,9 @@ def _cases(
 ) -> Iterable[tuple[Any, tuple[str, ...]]]:
     import dataclasses
 
-    from harness.lives import natural_length, plan
-    from harness.scenario import Scenario
-    from harness.targets import Case, is_sb3, load_object, resolve
+    from .core.scenario import Scenario
+    from .subjects.by_name import Case, is_sb3, load_object, resolve
+    from .trial.defaults import natural_length, plan
 
     options = _options(parsed)
     subject = resolve(parsed.target, options)
@@ -179,7 +179,7 @@ def _value(text: str) -> Any:
 
 def run_replay(parsed: argparse.Namespace) -> int:
     """Runs the cases of a file again."""
-    from harness.targets import read_cases, search_here
+    from .subjects.by_name import read_cases, search_here
 
     search_here()
     checks, cases = _checks(parsed), read_cases(parsed.file, parsed.target, _options(parsed))
@@ -187,10 +187,10 @@ def run_replay(parsed: argparse.Namespace) -> int:
 
 
 def _run(parsed: argparse.Namespace, cases: Sequence[tuple[Any, tuple[str, ...]]]) -> int:
-    from harness import report
-    from harness.meaningful import require_meaningful
-    from harness.runner import run
-    from harness.targets import require_buildable
+    from .subjects.by_name import require_buildable
+    from .verdicts import report
+    from .verdicts.coverage import require_meaningful
+    from .verdicts.runner import run
 
     if parsed.json and not parsed.json.absolute().parent.is_dir():
         raise InvalidTarget(
@@ -240,7 +240,7 @@ def _told(record: dict[str, Any], report: Any, parsed: argparse.Namespace) -> st
     if record["verdict"] == "EXACT":
         exact = f"{head}, {record['compared']} leaves compared"
         return "\n  ".join([exact, *report.notes(record["notes"], parsed.verbose)])
-    again = f"python -m harness replay {parsed.json}" if parsed.json else command_of(record)
+    again = f"python -m resumeproof replay {parsed.json}" if parsed.json else command_of(record)
     again += f" --checks {parsed.checks}" if parsed.checks else ""
     text = report.failure(record, replay=again, verbose=parsed.verbose, flag="--verbose")
     return f"{head}\n{text}"
@@ -248,7 +248,7 @@ def _told(record: dict[str, Any], report: Any, parsed: argparse.Namespace) -> st
 
 def command_of(record: dict[str, Any]) -> str:
     """The command that runs a record's scenario again."""
-    words = ["python", "-m", "harness", "check", record["target"]]
+    words = ["python", "-m", "resumeproof", "check", record["target"]]
     for key, value in record["options"].items():
         words += ["-s", f"{key}={value}"]
     for name in ("length", "seed", *_OF_ONE_LIFE):
@@ -258,7 +258,7 @@ def command_of(record: dict[str, Any]) -> str:
 
 def run_diff(parsed: argparse.Namespace) -> int:
     """Compares two checkpoint files."""
-    from harness.entries import compare_files
+    from .files.entries import compare_files
 
     diffs = compare_files(parsed.expected, parsed.got)
     for entry, diff in diffs.items():
@@ -271,7 +271,7 @@ def run_diff(parsed: argparse.Namespace) -> int:
 
 def run_list(parsed: argparse.Namespace) -> int:
     """Lists what the other commands take."""
-    from harness.checks import CHECKS
+    from .checks import CHECKS
 
     lines = ["checks:"]
     lines += [f"  {name:<14} {_first_line(check)}" for name, check in sorted(CHECKS.items())]
@@ -288,6 +288,6 @@ def _first_line(function: Any) -> str:
 def _profiles() -> Sequence[str]:
     if find_spec("hypothesis") is None:
         return ["none: install hypothesis"]
-    from harness.strategies import PROFILES
+    from .fuzzing.strategies import PROFILES
 
     return PROFILES

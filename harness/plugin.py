@@ -117,7 +117,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks what `parametrize_with_checks` made, so that `-m ckpt` selects it."""
     for item in items:
         parameters = getattr(getattr(item, "callspec", None), "params", {})
-        if any(type(value).__module__ == "harness.testing" for value in parameters.values()):
+        if any(type(value).__module__ == f"{__package__}.testing" for value in parameters.values()):
             item.add_marker("ckpt")
 
 
@@ -133,9 +133,9 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Collects the records of the checks that a test runs, failed ones included."""
     _pin()
     collected: list[str] = []
-    testing = sys.modules.get("harness.testing")
+    failure = sys.modules.get(f"{__package__}.verdicts.failure")
     try:
-        with testing.collecting(collected.append) if testing else nullcontext():
+        with failure.collecting(collected.append) if failure else nullcontext():
             result = yield
     finally:
         item.user_properties += [(RESULT, _of_test(item, line)) for line in collected]
@@ -146,7 +146,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 def _try_losses(item: Any) -> None:
     """Runs a test that has passed again, once for every loss; adds what it saw as a property."""
-    own_tests = import_module("harness.own_tests")
+    own_tests = import_module(".mutation.user_tests", __package__)
     stride = item.config.getoption("--ckpt-mutate-every")
     matrix = own_tests.losses_of(item.obj, getattr(item, "funcargs", {}), stride)
     if matrix is not None:
@@ -180,14 +180,14 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 def _summary(records: list[dict[str, Any]], losses: list[dict[str, Any]]) -> Iterator[str]:
     if records:
-        yield from import_module("harness.report").matrix(records)
+        yield from import_module(".verdicts.report", __package__).matrix(records)
     # one command for each failed test; what a test expected to differ is none
     verdicts = {r["test"]: r["verdict"] for r in records if not r["expected"]}
     for test, verdict in sorted(verdicts.items()):
         if verdict not in ("EXACT", "UNSUPPORTED"):
             yield f'{verdict}  replay: python -m pytest "{test}"'
     if losses:
-        yield from import_module("harness.own_tests").told(losses)
+        yield from import_module(".mutation.user_tests", __package__).told(losses)
 
 
 def _reported(terminalreporter: Any, wanted: str) -> list[dict[str, Any]]:
@@ -203,4 +203,4 @@ def _reported(terminalreporter: Any, wanted: str) -> list[dict[str, Any]]:
 
 
 def _pin() -> None:
-    import_module("harness.threads").pin()
+    import_module(".core.threads", __package__).pin()

@@ -2,52 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, final
 
-from harness import report
-from harness.checks import CHECKS
-from harness.errors import NothingApplies, NothingToRun, UnknownCheck
-from harness.keypath import KeyPath
-from harness.lives import plan
-from harness.meaningful import require_meaningful
-from harness.mismatch import Mismatch
-from harness.runner import require_checks, run
-from harness.scenario import Scenario
-from harness.subjects import Subject, require_subject
-from harness.verdict import Record, Verdict
-
-_SINK: ContextVar[Callable[[str], None] | None] = ContextVar("_SINK", default=None)
-
-
-class CheckpointMismatch(AssertionError):
-    """A law does not hold. Every root cause has a subclass of its own; see `failure_class`.
-
-    Attributes:
-        record: what the scenario showed.
-    """
-
-    def __init__(self, text: str, record: Record | None = None) -> None:
-        super().__init__(text)
-        self.record = record
-
-
-@cache
-def failure_class(kind: str, part: str) -> type[CheckpointMismatch]:
-    """The exception for one way in which one part of the state differs.
-
-    Hypothesis tells bugs apart by type and line: with one type for all of them it would report
-    one of several.
-    """
-    name = f"CheckpointMismatch[{kind} {part}]"
-    return type(name, (CheckpointMismatch,), {"__doc__": f"{part}: {kind}."})
+from .checks import CHECKS
+from .core.errors import NothingApplies, NothingToRun, UnknownCheck
+from .core.scenario import Scenario
+from .subjects.protocol import Subject, require_subject
+from .trial.defaults import plan
+from .verdicts.coverage import require_meaningful
+from .verdicts.failure import passed
+from .verdicts.runner import require_checks
+from .verdicts.verdict import Record, Verdict
 
 
 def check_resume(
@@ -60,7 +28,7 @@ def check_resume(
     Args:
         subject: made by `sb3(...)`, `component(...)` or `loop(...)`.
         scenarios: lives to run; two short ones of the subject's own if None.
-        checks: names of `harness.checks.CHECKS`; all if None.
+        checks: names of `checks.CHECKS`; all if None.
 
     Raises:
         CheckpointMismatch: a law does not hold; the text says which, where and what to do.
@@ -91,45 +59,6 @@ def check(
     records = passed(subject, planned)
     require_meaningful(subject, records, names)
     return records
-
-
-def passed(
-    subject: Subject, planned: Sequence[tuple[Scenario, Sequence[str]]]
-) -> tuple[Record, ...]:
-    """The records of scenarios, each with its checks, vacuous ones included, if all laws hold.
-
-    Raises:
-        CheckpointMismatch: a law does not hold.
-    """
-    __tracebackhide__ = True
-    records = []
-    for scenario, names in planned:
-        record = run(subject, scenario, names)
-        publish(record)
-        if record.verdict not in (Verdict.EXACT, Verdict.UNSUPPORTED):
-            raise failure_of(record)
-        records.append(record)
-    return tuple(records)
-
-
-def failure_of(record: Record) -> CheckpointMismatch:
-    """The exception that a record which is not EXACT raises."""
-    verbose = bool(os.environ.get("CKPT_VERBOSE"))
-    text = report.failure(json.loads(record.to_json()), verbose=verbose)
-    text += f"\n  scenario: {record.scenario!r}"
-    first = _first_mismatch(record)
-    if first is None:
-        return failure_class(record.verdict.value, record.subject)(text, record)
-    segments = first.keypath.segments  # the first is the root's name, the same for all
-    part = str(KeyPath(*segments[1:2])) if len(segments) > 1 else str(first.keypath)
-    return failure_class(first.kind.value, part)(text, record)
-
-
-def _first_mismatch(record: Record) -> Mismatch | None:
-    """The first cause where there is one, otherwise the first difference."""
-    causes = record.attribution.causes if record.attribution else ()
-    listed = [mismatch for finding in record.findings for mismatch in finding.diff.mismatches]
-    return next(iter([*causes, *listed]), None)
 
 
 @final
@@ -203,20 +132,3 @@ def _identified(subjects: Sequence[Subject]) -> dict[str, Subject]:
         count = seen[subject.name]
         named[subject.name if count == 1 else f"{subject.name}#{count}"] = subject
     return named
-
-
-@contextmanager
-def collecting(sink: Callable[[str], None]) -> Iterator[None]:
-    """Hands every record made within the block to `sink`, as JSON."""
-    token = _SINK.set(sink)
-    try:
-        yield
-    finally:
-        _SINK.reset(token)
-
-
-def publish(record: Record) -> None:
-    """Hands a record to whoever collects."""
-    sink = _SINK.get()
-    if sink is not None:
-        sink(record.to_json())

@@ -9,16 +9,15 @@ from typing import Any, cast, final
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-
-from harness.randomness import preserved_streams, seed_all
-from harness.runner import run
-from harness.scenario import Scenario
-from harness.stored import law_of, store
-from harness.strategies import profile, scenarios
-from harness.subjects import Subject
-from harness.targets import Case, resolve
-from harness.testing import failure_of
-from harness.verdict import Record, Verdict
+from resumeproof.core.randomness import preserved_streams, seed_all
+from resumeproof.core.scenario import Scenario
+from resumeproof.fuzzing.corpus import law_of, store
+from resumeproof.fuzzing.strategies import profile, scenarios
+from resumeproof.subjects.by_name import Case, resolve
+from resumeproof.subjects.protocol import Subject
+from resumeproof.verdicts.failure import failure_of
+from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.verdict import Record, Verdict
 
 _MOST = 60
 """Lives of one stretch; Hypothesis makes the first tenth of them small."""

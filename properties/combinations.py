@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from algo import DistributionalPPO
-from algo.schedules import Linear
-from harness.exclusions import declared
-from harness.subjects.sb3 import Sb3Subject, sb3
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.maths.schedules import Linear
+from resumeproof.core.exclusions import declared
+from resumeproof.subjects.sb3 import Sb3Subject, sb3
 
 EXCLUSIONS = declared(DistributionalPPO)
 

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from resumeproof import component
+from resumeproof.algo.maths.kl_penalty import KLPenalty
+from resumeproof.algo.maths.normalizer import ReturnNormalizer
+from resumeproof.algo.optim.upgd import UPGD, AdaptiveUPGD
+from resumeproof.algo.optim.vgs import VarianceGradientScaler
 from torch.nn import Parameter
-
-from algo.kl_penalty import KLPenalty
-from algo.normalizer import ReturnNormalizer
-from algo.upgd import UPGD, AdaptiveUPGD
-from algo.vgs import VarianceGradientScaler
-from harness import component
 
 _SIZES = ((3, 4), (4,))
 
@@ -86,6 +85,6 @@ VGS = component(make_scaler, step=scale, strict=True)
 KL_PENALTY = component(KLPenalty, step=penalise, strict=True, copies=("pickle", "deepcopy"))
 NORMALIZER = component(ReturnNormalizer, step=normalise, strict=True, copies=("pickle", "deepcopy"))
 
-_TORCH = "torch's own Optimizer.load_state_dict; the model checks before it calls it (algo.parts)"
+_TORCH = "torch's own Optimizer.load_state_dict; the model checks before it calls it (algo.saving)"
 # laws of strictness that are known not to hold for a part alone
 LENIENT = {subject.name: _TORCH for subject in (ADAPTIVE_UPGD, UPGD_ALONE)}

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.lives import SAVE_POINTS, media
-from harness.scenario import INTO
-from harness.strategies import MOST_CYCLES
-from harness.subjects import Subject
+from resumeproof.core.scenario import INTO
+from resumeproof.fuzzing.strategies import MOST_CYCLES
+from resumeproof.subjects.protocol import Subject
+from resumeproof.trial.defaults import SAVE_POINTS, media
 
 Cell = tuple[str, str]
 """An axis and one of its values, as text."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from algo import DistributionalPPO
-from algo.vgs import VarianceGradientScaler
-from harness.subjects.sb3 import sb3
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.optim.vgs import VarianceGradientScaler
+from resumeproof.subjects.sb3 import sb3
+
 from properties.combinations import EXCLUSIONS
 from properties.space import CHOICES, PLAINEST, VARIANTS
 

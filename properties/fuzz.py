@@ -22,8 +22,9 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any, TextIO, final
 
-from harness.checks import CHECKS
-from harness.targets import resolve
+from resumeproof.checks import CHECKS
+from resumeproof.subjects.by_name import resolve
+
 from properties.campaign import Failure, Outcome, Stretch, run_stretch
 from properties.components import LENIENT
 from properties.coverage import cells_of, cells_to_fill, count, empty, shape_of, table

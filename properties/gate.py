@@ -15,16 +15,16 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from resumeproof.core.exclusions import require_used
+from resumeproof.core.scenario import INTO, Scenario
+from resumeproof.fuzzing.corpus import FOLDER, Stored, read
+from resumeproof.subjects.sb3 import OF_WRAPPERS
+from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.verdict import Record, Verdict
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from harness.exclusions import require_used
-from harness.runner import run
-from harness.scenario import INTO, Scenario
-from harness.stored import FOLDER, Stored, read
-from harness.subjects.sb3 import OF_WRAPPERS
-from harness.verdict import Record, Verdict
 from properties.bits import pin_bits as pin_bits  # its other campaigns take it from here
 from properties.combinations import subjects
 from properties.mutation import judge

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from resumeproof.algo import LogUniform, Population
+from resumeproof.algo.pbt.hyperparameters import put_all
+from resumeproof.algo.pbt.selection import SELECTIONS
+from resumeproof.algo.pbt.settings import OPTIMIZERS
+from resumeproof.core.randomness import poison
+from resumeproof.state.compare import compare
 
-from algo import LogUniform, Population
-from algo.pbt_hyperparameters import put_all
-from algo.pbt_selection import SELECTIONS
-from algo.pbt_settings import OPTIMIZERS
-from harness.compare import compare
-from harness.randomness import poison
 from properties.gate import pin_bits
 from properties.test_pbt import OF_MEMBERS, common, learned, make, make_used, picture
 

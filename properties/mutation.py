@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from resumeproof.core.scenario import Scenario
+from resumeproof.mutation.kill_matrix import mutate
+from resumeproof.subjects.protocol import Subject
+from resumeproof.subjects.sb3 import sb3
 from rich.console import Console
 from rich.table import Table
 from stable_baselines3 import DQN, PPO
 
-from harness.kill_matrix import mutate
-from harness.scenario import Scenario
-from harness.subjects import Subject
-from harness.subjects.sb3 import sb3
 from properties.bits import pin_bits
 from properties.combinations import ENVIRONMENTS, OPTIONS, subjects
 

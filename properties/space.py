@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from algo import DistributionalPPO
-from algo.schedules import Linear
-from harness.subjects.sb3 import sb3
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.maths.schedules import Linear
+from resumeproof.subjects.sb3 import sb3
+
 from properties.combinations import CATEGORICAL, EXCLUSIONS, PLAIN, QUANTILE, SCALAR, SMALL
 
 # what takes several options, or values that are no plain data, goes by a name

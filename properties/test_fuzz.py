@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from resumeproof.fuzzing.corpus import read
+from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.verdict import Verdict
 
-from harness.runner import run
-from harness.stored import read
-from harness.verdict import Verdict
 from properties.campaign import Stretch, run_stretch
 
 

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from resumeproof.algo.saving.persistable import LEARNED
+from resumeproof.core.scenario import Scenario
+from resumeproof.subjects.sb3 import sb3
+from resumeproof.verdicts.runner import run
 from rich.console import Console
 
-from algo.persistence import LEARNED
-from harness.runner import run
-from harness.scenario import Scenario
-from harness.subjects.sb3 import sb3
 from properties.combinations import EXCLUSIONS, QUANTILE, SMALL
 from properties.forgetful import Forgetful
 from properties.gate import SAVE_POINTS, plan, print_failures, summarise

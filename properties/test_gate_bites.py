@@ -6,11 +6,11 @@ import dataclasses
 from typing import Any
 
 import pytest
+from resumeproof.algo.saving import registry as parts
+from resumeproof.core.scenario import Scenario
+from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.verdict import Record, Verdict
 
-from algo import parts
-from harness.runner import run
-from harness.scenario import Scenario
-from harness.verdict import Record, Verdict
 from properties.combinations import subjects
 
 NAME = "CartPole-v1: quantile twin, all on, value clipping"

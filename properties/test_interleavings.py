@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
+from resumeproof.algo import Population
+from resumeproof.fuzzing.strategies import profile
 
-from algo import Population
-from harness.strategies import profile
 from properties.interleavings import Interleavings, load
 
 SEARCHING = settings(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from resumeproof.core.randomness import preserved_streams, seed_all
+from resumeproof.core.scenario import Scenario
+from resumeproof.state.capture import capture_roots, capture_streams
+from resumeproof.state.compare import compare
+from resumeproof.state.snapshot import Snapshot
+from resumeproof.subjects.sb3 import Sb3Subject
 
-from harness.capture import capture_roots, capture_streams
-from harness.compare import compare
-from harness.randomness import preserved_streams, seed_all
-from harness.scenario import Scenario
-from harness.snapshot import Snapshot
-from harness.subjects.sb3 import Sb3Subject
 from properties.combinations import subjects
 
 LENGTH = 64

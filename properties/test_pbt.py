@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from resumeproof.algo import Choice, DistributionalPPO, LogUniform, Population, Uniform
+from resumeproof.algo.pbt.member import Member
+from resumeproof.algo.pbt.selection import SELECTIONS
+from resumeproof.algo.pbt.settings import OPTIMIZERS
+from resumeproof.algo.saving.registry import PARTS
+from resumeproof.core.exclusions import Exclusion
+from resumeproof.core.randomness import poison
+from resumeproof.state.capture import capture, capture_roots, capture_streams
+from resumeproof.state.compare import compare
+from resumeproof.state.snapshot import Snapshot
+from resumeproof.subjects.sb3 import OUTPUT, WALL_CLOCK
 from stable_baselines3.common.callbacks import BaseCallback
 
-from algo import Choice, DistributionalPPO, LogUniform, Population, Uniform
-from algo.parts import PARTS
-from algo.pbt_member import Member
-from algo.pbt_selection import SELECTIONS
-from algo.pbt_settings import OPTIMIZERS
-from harness.capture import capture, capture_roots, capture_streams
-from harness.compare import compare
-from harness.exclusions import Exclusion
-from harness.randomness import poison
-from harness.snapshot import Snapshot
-from harness.subjects.sb3 import OUTPUT, WALL_CLOCK
 from properties.combinations import EXCLUSIONS
 from tests.algo.small import make_env, make_model
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.strategies import law_holds
-from harness.subjects import Subject
+from resumeproof.fuzzing.strategies import law_holds
+from resumeproof.subjects.protocol import Subject
 
 
 def test_resume(ckpt_subject: Subject) -> None:

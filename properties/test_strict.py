@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from resumeproof.checks import CHECKS
+from resumeproof.core.exclusions import require_used
+from resumeproof.core.scenario import Scenario
+from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.verdict import Verdict
 
-from harness.checks import CHECKS
-from harness.exclusions import require_used
-from harness.runner import run
-from harness.scenario import Scenario
-from harness.verdict import Verdict
 from properties.combinations import EXCLUSIONS, OPTIONS, subjects
 
 

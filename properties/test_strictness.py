@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import Phase, settings
+from resumeproof.fuzzing.strategies import law_holds, profile
+from resumeproof.subjects.protocol import Subject
 
-from harness.strategies import law_holds, profile
-from harness.subjects import Subject
 from properties.components import LENIENT
 
 

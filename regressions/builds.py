@@ -16,12 +16,12 @@ from types import MappingProxyType
 from typing import Any, final
 
 import torch
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.pbt.member import Member, prepare_exchange
+from resumeproof.core.scenario import Scenario
+from resumeproof.state.capture import walk_roots
+from resumeproof.subjects.sb3 import Sb3Subject
 
-from algo import DistributionalPPO
-from algo.pbt_member import Member, prepare_exchange
-from harness.capture import walk_roots
-from harness.scenario import Scenario
-from harness.subjects.sb3 import Sb3Subject
 from regressions.cases import Found
 from regressions.laws_of_options import with_options
 from regressions.planted import AT_START, ours

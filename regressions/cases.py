@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, final
 
-from harness.compare import Diff
-from harness.scenario import Scenario
+from resumeproof.core.scenario import Scenario
+from resumeproof.state.compare import Diff
 
 
 @final

@@ -26,10 +26,10 @@ from typing import final
 import hypothesis
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from resumeproof.core.scenario import Scenario
+from resumeproof.fuzzing.strategies import scenarios
+from resumeproof.subjects.sb3 import Sb3Subject
 
-from harness.scenario import Scenario
-from harness.strategies import scenarios
-from harness.subjects.sb3 import Sb3Subject
 from properties.bits import pin_bits
 from regressions.laws import GRADIENTS, KEYWORDS, OPTIONS, PARAMETERS, Case, Found, look
 from regressions.planted import ours

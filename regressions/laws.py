@@ -19,12 +19,12 @@ from types import MappingProxyType
 from typing import Any
 
 from gymnasium.utils.env_checker import check_env
+from resumeproof.core.randomness import preserved_streams
+from resumeproof.subjects.sb3 import Sb3Subject
+from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.verdict import Verdict
 from stable_baselines3.common.vec_env import VecEnvWrapper
 
-from harness.randomness import preserved_streams
-from harness.runner import run
-from harness.subjects.sb3 import Sb3Subject
-from harness.verdict import Verdict
 from regressions.cases import Case, Found, differences, raised
 from regressions.laws_of_files import archive
 from regressions.laws_of_keywords import KEYWORDS, keywords, overrides

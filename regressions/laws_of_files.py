@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from resumeproof.algo.checkpoint import CheckpointError, read
+from resumeproof.state.capture import capture
+from resumeproof.state.rows import ATOM, NODE
+from resumeproof.state.snapshot import Snapshot
+from resumeproof.subjects.sb3 import Sb3Subject
+from resumeproof.trial.trial import Trial
 from stable_baselines3.common.logger import configure
 
-from algo.checkpoint import CheckpointError, read
-from harness.capture import capture
-from harness.snapshot import ATOM, NODE, Snapshot
-from harness.subjects.sb3 import Sb3Subject
-from harness.trial import Trial
 from regressions.cases import Case, Found
 from regressions.laws_of_options import with_options
 

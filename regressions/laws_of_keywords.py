@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from algo import DistributionalPPO
-from algo.configuration import keywords_of
-from harness.subjects.sb3 import Sb3Subject
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.saving.configuration import keywords_of
+from resumeproof.subjects.sb3 import Sb3Subject
+
 from regressions.cases import Case, Found, raised
 from regressions.laws_of_options import with_options
 

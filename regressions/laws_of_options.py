@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from algo.checkpoint import CheckpointError
-from harness.randomness import poison
-from harness.scenario import Scenario
-from harness.subjects.sb3 import Sb3Subject
-from harness.trial import Trial
+from resumeproof.algo.checkpoint import CheckpointError
+from resumeproof.core.randomness import poison
+from resumeproof.core.scenario import Scenario
+from resumeproof.subjects.sb3 import Sb3Subject
+from resumeproof.trial.trial import Trial
+
 from regressions.cases import Case, Found
 
 # a value that nothing has without a word, and that changes every update

@@ -7,13 +7,13 @@ from functools import partial
 from typing import Any
 
 import torch
+from resumeproof.algo.ppo.update import _descend
+from resumeproof.state.capture import capture
+from resumeproof.state.snapshot import Snapshot
+from resumeproof.subjects.sb3 import Sb3Subject
+from resumeproof.trial.trial import Trial
 from torch import Tensor
 
-from algo.update import _descend
-from harness.capture import capture
-from harness.snapshot import Snapshot
-from harness.subjects.sb3 import Sb3Subject
-from harness.trial import Trial
 from regressions.cases import Case, Found, differences
 
 PARAMETERS: dict[str, Callable[[Tensor], Tensor]] = {

@@ -10,12 +10,13 @@ import dataclasses
 from functools import cache
 from typing import Any
 
-from algo import DistributionalPPO
-from harness.checks import CHECKS
-from harness.runner import run
-from harness.scenario import Scenario
-from harness.subjects.sb3 import Sb3Subject
-from harness.verdict import Record
+from resumeproof.algo import DistributionalPPO
+from resumeproof.checks import CHECKS
+from resumeproof.core.scenario import Scenario
+from resumeproof.subjects.sb3 import Sb3Subject
+from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.verdict import Record
+
 from properties.space import OURS
 
 # in this process: the starts of interpreters would be most of the time

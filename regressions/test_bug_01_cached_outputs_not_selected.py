@@ -12,11 +12,11 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.ppo import update as updates
+from resumeproof.core.scenario import Scenario
+from resumeproof.verdicts.verdict import Verdict
 
-from algo import DistributionalPPO
-from algo import update as updates
-from harness.scenario import Scenario
-from harness.verdict import Verdict
 from properties.space import VARIANTS
 from regressions.planted import EVERYTHING, described, lived, ours
 

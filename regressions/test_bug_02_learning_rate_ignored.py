@@ -12,10 +12,10 @@ from typing import Any, final
 
 import pytest
 import torch
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.maths.schedules import Linear, as_schedule
+from resumeproof.algo.saving.configuration import OPTIMIZERS
 
-from algo import DistributionalPPO
-from algo.configuration import OPTIMIZERS
-from algo.schedules import Linear, as_schedule
 from regressions.laws import OPTIONS, Case, look
 from regressions.laws_of_options import with_options
 from regressions.planted import LIFE, ours

@@ -9,12 +9,12 @@ from typing import Any, final
 import gymnasium as gym
 import numpy as np
 import pytest
+from resumeproof.core.scenario import Scenario
+from resumeproof.subjects.sb3 import Sb3Subject
+from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.verdict import Verdict
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
-from harness.runner import run
-from harness.scenario import Scenario
-from harness.subjects.sb3 import Sb3Subject
-from harness.verdict import Verdict
 from properties.space import CHOICES, ENVIRONMENTS, OURS
 from regressions.laws import Case, look
 from regressions.planted import AT_START, IN_PROCESS, described

@@ -11,10 +11,10 @@ from typing import Any, final
 
 import pytest
 import torch
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.saving.configuration import OPTIMIZERS
+from resumeproof.verdicts.verdict import Verdict
 
-from algo import DistributionalPPO
-from algo.configuration import OPTIMIZERS
-from harness.verdict import Verdict
 from regressions.builds import WAYS, found_after
 from regressions.planted import described, lived, places
 

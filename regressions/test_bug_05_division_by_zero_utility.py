@@ -12,9 +12,10 @@ from unittest.mock import patch
 
 import pytest
 import torch
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.optim import upgd
+from resumeproof.algo.saving.configuration import OPTIMIZERS
 
-from algo import DistributionalPPO, upgd
-from algo.configuration import OPTIMIZERS
 from properties.space import CHOICES
 from regressions.laws import GRADIENTS, PARAMETERS, Case, Found, look
 from regressions.laws_of_options import with_options

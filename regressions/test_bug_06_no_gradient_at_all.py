@@ -11,10 +11,10 @@ from typing import Any, final
 
 import pytest
 import torch
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.saving.configuration import OPTIMIZERS
+from resumeproof.core.scenario import Scenario
 
-from algo import DistributionalPPO
-from algo.configuration import OPTIMIZERS
-from harness.scenario import Scenario
 from regressions.laws import PARAMETERS, Case, Found, look
 from regressions.laws_of_options import with_options
 from regressions.planted import AT_START, LIFE, ours

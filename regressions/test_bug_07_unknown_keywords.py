@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any, final
 
 import pytest
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.maths.kl_penalty import KLPenalty
+from resumeproof.algo.networks.critics import CRITICS
+from resumeproof.algo.optim.vgs import VarianceGradientScaler
+from resumeproof.algo.saving.configuration import keywords_of, optimizer_class
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.torch_layers import FlattenExtractor
 
-from algo import DistributionalPPO
-from algo.configuration import keywords_of, optimizer_class
-from algo.critics import CRITICS
-from algo.kl_penalty import KLPenalty
-from algo.vgs import VarianceGradientScaler
 from properties.space import CHOICES, VARIANTS
 from regressions.laws import KEYWORDS, Case, Found, look
 from regressions.laws_of_keywords import UNKNOWN

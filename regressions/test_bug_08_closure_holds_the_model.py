@@ -15,9 +15,9 @@ from typing import Any, final
 
 import cloudpickle
 import pytest
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.saving.configuration import OPTIMIZERS
 
-from algo import DistributionalPPO
-from algo.configuration import OPTIMIZERS
 from regressions.laws import Case, look
 from regressions.laws_of_options import with_options
 from regressions.planted import AT_START, LIFE, ours

@@ -10,11 +10,11 @@ from typing import Any, final
 
 import pytest
 import torch
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.saving.configuration import OPTIMIZERS
+from resumeproof.core.scenario import Scenario
+from resumeproof.verdicts.verdict import Verdict
 
-from algo import DistributionalPPO
-from algo.configuration import OPTIMIZERS
-from harness.scenario import Scenario
-from harness.verdict import Verdict
 from regressions.builds import WAYS, found_after
 from regressions.planted import AT_START, LIFE, described, lived, ours, places
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any, final
 
 import pytest
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.optim.vgs import VarianceGradientScaler
+from resumeproof.verdicts.verdict import Verdict
 
-from algo import DistributionalPPO
-from algo.vgs import VarianceGradientScaler
-from harness.verdict import Verdict
 from regressions.planted import AT_START, described, lived, places
 
 

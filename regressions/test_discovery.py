@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from resumeproof.algo import DistributionalPPO
 
-from algo import DistributionalPPO
 from regressions import discovery
 from regressions.planted import ours
 

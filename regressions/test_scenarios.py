@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from harness.runner import run
-from harness.stored import Stored, read
-from harness.verdict import Verdict
+from resumeproof.fuzzing.corpus import Stored, read
+from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.verdict import Verdict
 
 STORED = list(read(Path(__file__).parent / "scenarios"))
 

@@ -1,9 +1,12 @@
-"""The checkpoint file: written whole, verified whole, and free of code."""
+"""The checkpoint file: written whole, verified whole, and free of code.
 
-from algo.checkpoint.atomic import FileOperations, atomic_write
-from algo.checkpoint.container import read, verify, write
-from algo.checkpoint.directory import find_latest, retain, write_latest
-from algo.checkpoint.errors import (
+`encoding` knows trees and no disk, `file` knows the disk; errors are shared.
+Imports nothing else of this package.
+"""
+
+from .encoding.codecs import decode, encode
+from .encoding.memory import Block
+from .errors import (
     CheckpointError,
     DamagedCheckpoint,
     ForeignCheckpoint,
@@ -12,9 +15,10 @@ from algo.checkpoint.errors import (
     NoCheckpoint,
     UnsupportedValue,
 )
-from algo.checkpoint.memory import Block
-from algo.checkpoint.migrations import FORMAT_VERSION
-from algo.checkpoint.schema import decode, encode
+from .file.atomic import FileOperations, atomic_write
+from .file.container import read, verify, write
+from .file.directory import find_latest, retain, write_latest
+from .file.migrations import FORMAT_VERSION
 
 __all__ = [
     "FORMAT_VERSION",

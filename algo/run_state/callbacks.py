@@ -22,10 +22,10 @@ from stable_baselines3.common.callbacks import (
 )
 from stable_baselines3.common.vec_env import VecEnv
 
-from algo.checkpoint import MismatchedCheckpoint, UnsupportedValue, encode
-from algo.run_state.callback_tree import everyone, groups, inner_callbacks, leaves, rest_of
-from algo.run_state.claims import Ephemeral, declared_attributes
-from algo.run_state.environment import prepare_environment, save_environment
+from ..checkpoint import MismatchedCheckpoint, UnsupportedValue, encode
+from .callback_tree import everyone, groups, inner_callbacks, leaves, rest_of
+from .claims import Ephemeral, declared_attributes
+from .environment import prepare_environment, save_environment
 
 # links to what is saved elsewhere, or to a frame of the running loop
 _LINKS = {"model", "parent", "locals", "globals"}

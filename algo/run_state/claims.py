@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, final
 
-from algo.checkpoint import MismatchedCheckpoint
+from ..checkpoint import MismatchedCheckpoint
 
 
 @final

@@ -14,8 +14,8 @@ from typing import Any, final
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
 
-from algo.checkpoint import CheckpointError, MismatchedCheckpoint, UnsupportedValue, encode
-from algo.run_state.attributes import (
+from ..checkpoint import CheckpointError, MismatchedCheckpoint, UnsupportedValue, encode
+from .attributes import (
     OUTPUTS,
     captures,
     code,
@@ -27,7 +27,7 @@ from algo.run_state.attributes import (
     records,
     slots,
 )
-from algo.run_state.streams import prepare_space_generators, space_generators
+from .streams import prepare_space_generators, space_generators
 
 # the attributes by which one level of the chain holds the next
 _CHAIN = ("venv", "envs", "env")

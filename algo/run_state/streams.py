@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from gymnasium import spaces
 
-from algo.checkpoint import MismatchedCheckpoint
+from ..checkpoint import MismatchedCheckpoint
 
 STREAMS = ("python", "numpy", "torch", "cuda")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from harness.errors import InvalidSubject
-from harness.exclusions import Exclusion, declared, require_exclusions
-from harness.randomness import preserved_streams
-from harness.subjects.calls import built, require_arity
-from harness.subjects.loop import LoopSubject
+from ..core.errors import InvalidSubject
+from ..core.exclusions import Exclusion, declared, require_exclusions
+from ..core.randomness import preserved_streams
+from .calls import built, require_arity
+from .loop import LoopSubject
 
 
 def component(

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
-from harness.errors import InvalidSubject, NotApplicable, StepFailed
-from harness.exclusions import Exclusion, declared, require_exclusions
-from harness.randomness import Streams, poison, seed_all
-from harness.scenario import Scenario
-from harness.subjects import Visits, container
-from harness.subjects.calls import built, require_arity, required
-from harness.subjects.poisoned import bits_of, spoil
+from ..core.errors import InvalidSubject, NotApplicable, StepFailed
+from ..core.exclusions import Exclusion, declared, require_exclusions
+from ..core.randomness import Streams, poison, seed_all
+from ..core.scenario import Scenario
+from . import loop_file as container
+from .calls import built, require_arity, required
+from .poison import bits_of, spoil
+from .protocol import Visits
 
 _ANOTHER_SEED = 7919
 

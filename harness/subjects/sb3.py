@@ -18,10 +18,10 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
-from harness.errors import InvalidSubject
-from harness.exclusions import Exclusion, declared, require_exclusions
-from harness.scenario import Scenario
-from harness.subjects import Visits
+from ..core.errors import InvalidSubject
+from ..core.exclusions import Exclusion, declared, require_exclusions
+from ..core.scenario import Scenario
+from .protocol import Visits
 
 # options that build the environment; all others go to the algorithm
 _OF_ENV = ("env", "n_envs", "max_episode_steps", "normalize")

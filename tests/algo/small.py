@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import gymnasium as gym
+from resumeproof.algo import DistributionalPPO
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
-
-from algo import DistributionalPPO
 
 
 def make_env(env_id: str = "CartPole-v1", n_envs: int = 1, normalize: bool = False) -> VecEnv:

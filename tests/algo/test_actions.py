@@ -5,16 +5,15 @@ import re
 
 import pytest
 import torch
-from stable_baselines3.common.distributions import CategoricalDistribution, DiagGaussianDistribution
-from torch import Tensor
-
-from algo.actions import (
+from resumeproof.algo.networks.actions import (
     act_categorical,
     act_gaussian,
     sample_categorical,
     score_categorical,
     score_gaussian,
 )
+from stable_baselines3.common.distributions import CategoricalDistribution, DiagGaussianDistribution
+from torch import Tensor
 
 LOGITS = torch.tensor([[0.3, -1.2, 2.0], [5.0, 5.0, -5.0], [0.0, 0.0, 0.0], [-80.0, 0.0, 80.0]])
 MEAN = torch.tensor([[0.5, -1.0], [3.0, 0.0], [-2.0, 40.0]])

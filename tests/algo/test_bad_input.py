@@ -11,12 +11,8 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from stable_baselines3 import PPO
-from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
-
-from algo import CheckpointError, DistributionalPPO, ephemeral, saved
-from algo.checkpoint import (
+from resumeproof.algo import CheckpointError, DistributionalPPO, ephemeral, saved
+from resumeproof.algo.checkpoint import (
     DamagedCheckpoint,
     ForeignCheckpoint,
     MismatchedCheckpoint,
@@ -26,9 +22,13 @@ from algo.checkpoint import (
     read,
     write,
 )
-from algo.parts import PARTS, save_parts
-from algo.run_state.environment import UnsavableEnvironment
-from algo.update import NonFiniteUpdate
+from resumeproof.algo.ppo.update import NonFiniteUpdate
+from resumeproof.algo.run_state.environment import UnsavableEnvironment
+from resumeproof.algo.saving.registry import PARTS, save_parts
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
+
 from tests.algo.small import make_env, make_model
 
 UNKNOWN: dict[str, tuple[dict[str, Any], type[Exception], str]] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.checkpoint import MismatchedCheckpoint
 
-from algo import DistributionalPPO
-from algo.checkpoint import MismatchedCheckpoint
 from tests.algo.small import make_env, make_model
 from tests.algo.test_bad_input import touched
 

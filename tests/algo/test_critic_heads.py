@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 import torch
-
-from algo.critic_heads import CategoricalHead, CriticHead, QuantileHead, ScalarHead
-from algo.critics import CRITICS
-from algo.losses import categorical_loss
-from algo.quantiles import quantile_huber_loss
+from resumeproof.algo.maths.losses import categorical_loss
+from resumeproof.algo.maths.quantiles import quantile_huber_loss
+from resumeproof.algo.networks.critic_heads import (
+    CategoricalHead,
+    CriticHead,
+    QuantileHead,
+    ScalarHead,
+)
+from resumeproof.algo.networks.critics import CRITICS
 
 KINDS = sorted(CRITICS)
 

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 import torch
+from resumeproof.algo.networks.critic_heads import ScalarHead
+from resumeproof.algo.networks.critics import CRITICS, TwinCritic, make_critic
 from torch import Tensor, nn
-
-from algo.critic_heads import ScalarHead
-from algo.critics import CRITICS, TwinCritic, make_critic
 
 KINDS = sorted(CRITICS)
 

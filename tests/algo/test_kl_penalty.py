@@ -4,8 +4,7 @@ import re
 from typing import Any
 
 import pytest
-
-from algo.kl_penalty import KLPenalty
+from resumeproof.algo.maths.kl_penalty import KLPenalty
 
 
 def make_penalty(**changes: Any) -> KLPenalty:

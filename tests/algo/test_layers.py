@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 import torch
+from resumeproof.algo.networks.layers import has_hooks, run_layer, run_layers
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
-
-from algo.layers import has_hooks, run_layer, run_layers
 
 INPUTS = torch.randn(3, 4)
 

@@ -5,10 +5,7 @@ import re
 
 import pytest
 import torch
-from torch import Tensor
-from torch.nn import functional
-
-from algo.losses import (
+from resumeproof.algo.maths.losses import (
     approximate_kl,
     categorical_loss,
     check_batch,
@@ -17,6 +14,8 @@ from algo.losses import (
     scalar_loss,
     translate_two_hot,
 )
+from torch import Tensor
+from torch.nn import functional
 
 ATOMS = torch.linspace(-2.0, 3.0, 11)
 UNEVEN_ATOMS = torch.tensor([-4.0, -1.0, 0.0, 0.5, 9.0])

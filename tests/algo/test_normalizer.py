@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-
-from algo.normalizer import ReturnNormalizer
+from resumeproof.algo.maths.normalizer import ReturnNormalizer
 
 
 def test_update_matches_numpy_on_the_concatenated_data() -> None:

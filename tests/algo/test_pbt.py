@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from resumeproof.algo import DistributionalPPO, LogUniform, Population, Uniform
+from resumeproof.algo.maths.schedules import Linear
+from resumeproof.algo.pbt.hyperparameters import put_all
+from resumeproof.algo.pbt.member import Member
+from resumeproof.algo.run_state.streams import preserved_streams, save_streams
 from stable_baselines3.common.callbacks import BaseCallback, EvalCallback
 
-from algo import DistributionalPPO, LogUniform, Population, Uniform
-from algo.pbt_hyperparameters import put_all
-from algo.pbt_member import Member
-from algo.run_state.streams import preserved_streams, save_streams
-from algo.schedules import Linear
 from tests.algo.small import make_env, make_model
 from tests.algo.test_resume import bits, different, poison
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from resumeproof.algo import DistributionalPPO, Population
 
-from algo import DistributionalPPO, Population
 from tests.algo.small import make_env, make_model
 from tests.algo.test_pbt import make, make_population
 

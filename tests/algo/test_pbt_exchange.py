@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.pbt.member import RefusedExchange
+from resumeproof.algo.saving.persistable import LEARNED
+from resumeproof.algo.saving.registry import RUN_PARTS
 from stable_baselines3.common.callbacks import BaseCallback
 
-from algo import DistributionalPPO
-from algo.parts import RUN_PARTS
-from algo.pbt_member import RefusedExchange
-from algo.persistence import LEARNED
 from tests.algo.small import make_env, make_model
 from tests.algo.test_pbt import bits_of, make, make_population, trained
 from tests.algo.test_resume import different

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from resumeproof.algo import Choice, DistributionalPPO, LogUniform, Population, Uniform
+from resumeproof.algo.pbt.explore import Prior, explore_all, priors_as_data, priors_from_data
+from resumeproof.algo.pbt.hyperparameters import HYPERPARAMETERS, put_all
+from resumeproof.algo.run_state.streams import preserved_streams
+from resumeproof.algo.saving.configuration import save_configuration
 
-from algo import Choice, DistributionalPPO, LogUniform, Population, Uniform
-from algo.configuration import save_configuration
-from algo.pbt_explore import Prior, explore_all, priors_as_data, priors_from_data
-from algo.pbt_hyperparameters import HYPERPARAMETERS, put_all
-from algo.run_state.streams import preserved_streams
 from tests.algo.small import make_env, make_model
 from tests.algo.test_resume import bits, different
 

@@ -16,14 +16,20 @@ from typing import Any
 
 import gymnasium as gym
 import pytest
+from resumeproof.algo import DistributionalPPO, LogUniform, Population, Uniform
+from resumeproof.algo.checkpoint import (
+    CheckpointError,
+    DamagedCheckpoint,
+    MismatchedCheckpoint,
+    read,
+    write,
+)
+from resumeproof.algo.pbt.file import InterruptedMember
+from resumeproof.algo.run_state.streams import save_streams
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from algo import DistributionalPPO, LogUniform, Population, Uniform
-from algo.checkpoint import CheckpointError, DamagedCheckpoint, MismatchedCheckpoint, read, write
-from algo.pbt_file import InterruptedMember
-from algo.run_state.streams import save_streams
 from tests.algo.small import make_env, make_model
 from tests.algo.test_pbt import EXPLORE, bits_of, make, make_population
 from tests.algo.test_resume import different

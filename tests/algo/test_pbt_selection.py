@@ -12,8 +12,7 @@ import math
 
 import numpy as np
 import pytest
-
-from algo.pbt_selection import SELECTIONS, tournament, truncation
+from resumeproof.algo.pbt.selection import SELECTIONS, tournament, truncation
 
 SIZES = range(2, 51)
 

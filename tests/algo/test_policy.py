@@ -9,6 +9,11 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from resumeproof.algo.networks.policy import (
+    DistributionalActorCriticCnnPolicy,
+    DistributionalActorCriticPolicy,
+    DistributionalMultiInputActorCriticPolicy,
+)
 from stable_baselines3 import PPO
 from stable_baselines3.common.distributions import Distribution
 from stable_baselines3.common.policies import (
@@ -18,12 +23,6 @@ from stable_baselines3.common.policies import (
 )
 from stable_baselines3.common.torch_layers import FlattenExtractor
 from torch import Tensor
-
-from algo.policy import (
-    DistributionalActorCriticCnnPolicy,
-    DistributionalActorCriticPolicy,
-    DistributionalMultiInputActorCriticPolicy,
-)
 
 FLAT = spaces.Box(-1.0, 1.0, (3,), np.float32)
 IMAGE = spaces.Box(0, 255, (3, 36, 36), np.uint8)

@@ -4,9 +4,8 @@ import re
 
 import pytest
 import torch
+from resumeproof.algo.maths.quantiles import quantile_huber_loss, quantile_midpoints
 from torch import Tensor
-
-from algo.quantiles import quantile_huber_loss, quantile_midpoints
 
 
 def loss_by_loop(quantiles: Tensor, targets: Tensor, kappa: float) -> Tensor:

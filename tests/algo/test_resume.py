@@ -15,6 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.checkpoint import encode
+from resumeproof.algo.maths.schedules import Linear
+from resumeproof.algo.saving.registry import PARTS, save_parts
 from stable_baselines3.common.callbacks import (
     BaseCallback,
     CheckpointCallback,
@@ -24,10 +28,6 @@ from stable_baselines3.common.callbacks import (
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import VecEnv
 
-from algo import DistributionalPPO
-from algo.checkpoint import encode
-from algo.parts import PARTS, save_parts
-from algo.schedules import Linear
 from tests.algo.small import make_env, make_model
 
 WHAT_ENDS_EQUAL = [part.name for part in PARTS if part.name not in ("loop", "declared")]

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from resumeproof.algo.checkpoint import UnsupportedValue
 from stable_baselines3.common.callbacks import (
     BaseCallback,
     CallbackList,
@@ -22,7 +23,6 @@ from stable_baselines3.common.callbacks import (
     StopTrainingOnNoModelImprovement,
 )
 
-from algo.checkpoint import UnsupportedValue
 from tests.algo.small import make_env, make_model
 from tests.algo.test_resume import SaveAt, bits, different, resume
 

@@ -20,11 +20,11 @@ import pytest
 import torch
 from gymnasium import spaces, wrappers
 from gymnasium.utils.env_checker import check_env
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.checkpoint import MismatchedCheckpoint
+from resumeproof.algo.run_state.environment import UnsavableEnvironment
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper, VecFrameStack
 
-from algo import DistributionalPPO
-from algo.checkpoint import MismatchedCheckpoint
-from algo.run_state.environment import UnsavableEnvironment
 from tests.algo.small import make_env, make_model
 from tests.algo.test_resume import SaveAt, bits, different, resume
 

@@ -13,14 +13,14 @@ from typing import Any
 import gymnasium as gym
 import pytest
 import torch
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.checkpoint import MismatchedCheckpoint
+from resumeproof.algo.networks.policy import DistributionalActorCriticPolicy
+from resumeproof.algo.ppo.update import NonFiniteUpdate
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
-from algo import DistributionalPPO
-from algo.checkpoint import MismatchedCheckpoint
-from algo.policy import DistributionalActorCriticPolicy
-from algo.update import NonFiniteUpdate
 from tests.algo.small import make_env, make_model
 from tests.algo.test_resume import SaveAt, bits, different, resume
 

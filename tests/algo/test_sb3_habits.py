@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from resumeproof.algo import DistributionalPPO, LatestCheckpointCallback, find_latest
+from resumeproof.algo.maths.schedules import Constant
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback, EvalCallback
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import configure
 
-from algo import DistributionalPPO, LatestCheckpointCallback, find_latest
-from algo.schedules import Constant
 from tests.algo.small import make_env, make_model
 
 

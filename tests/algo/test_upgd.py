@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+from resumeproof.algo.optim.upgd import UPGD, AdaptiveUPGD
 from torch import Tensor
 
-from algo.upgd import UPGD, AdaptiveUPGD
 from tests.algo.optimizer_bits import get_bits, get_state_bits
 
 CLASSES = pytest.mark.parametrize("kind", [UPGD, AdaptiveUPGD])

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from resumeproof.algo.optim.upgd import UPGD, AdaptiveUPGD
+from resumeproof.algo.optim.vgs import VarianceGradientScaler, compute_factor
 from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 from torch import Tensor
 from torch.nn import Parameter
-
-from algo.upgd import UPGD, AdaptiveUPGD
-from algo.vgs import VarianceGradientScaler, compute_factor
 
 SHAPES = {"body.weight": (4, 3), "body.bias": (4,), "scale": (), "head": (2, 5)}
 

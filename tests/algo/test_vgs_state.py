@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from resumeproof.algo.optim.vgs import VarianceGradientScaler
 from torch.nn import Parameter
-
-from algo.vgs import VarianceGradientScaler
 
 SHAPES = {"weight": (4, 3), "bias": (4,), "scale": ()}
 

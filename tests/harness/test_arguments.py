@@ -2,9 +2,7 @@
 
 import pytest
 from example_counters import Counter, scaler
-from stable_baselines3 import PPO
-
-from harness import (
+from resumeproof import (
     InvalidSubject,
     Scenario,
     check_resume,
@@ -13,7 +11,8 @@ from harness import (
     parametrize_with_checks,
     sb3,
 )
-from harness.errors import InvalidExclusion, InvalidScenario, NothingToRun, UnknownCheck
+from resumeproof.core.errors import InvalidExclusion, InvalidScenario, NothingToRun, UnknownCheck
+from stable_baselines3 import PPO
 
 LIFE = Scenario(length=12, save_at=6)
 

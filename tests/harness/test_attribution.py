@@ -3,11 +3,10 @@
 import random
 
 import pytest
-
-from harness.attribution import attribute
-from harness.scenario import Scenario
-from harness.subjects.loop import loop
-from harness.trial import Trial
+from resumeproof.causes.search import attribute
+from resumeproof.core.scenario import Scenario
+from resumeproof.subjects.loop import loop
+from resumeproof.trial.trial import Trial
 
 FIELDS = ("total", "rate", "count", "scratch", "spare")
 

@@ -20,10 +20,9 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-
-from harness.capture import capture, capture_roots, capture_streams, global_streams
-from harness.compare import compare
-from harness.keypath import KeyPath
+from resumeproof.core.keypath import KeyPath
+from resumeproof.state.capture import capture, capture_roots, capture_streams, global_streams
+from resumeproof.state.compare import compare
 
 
 def changed(make, change):

@@ -11,12 +11,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-
-from harness.capture import capture
-from harness.errors import InvalidReader, UncapturableLeaf
-from harness.exclusions import Exclusion
-from harness.keypath import KeyPath
-from harness.leaves import _REGISTRY, reader_for, reading, register_leaf
+from resumeproof.core.errors import InvalidReader, UncapturableLeaf
+from resumeproof.core.exclusions import Exclusion
+from resumeproof.core.keypath import KeyPath
+from resumeproof.state.capture import capture
+from resumeproof.state.readers import _REGISTRY, reader_for, reading, register_leaf
 
 
 class Plain:

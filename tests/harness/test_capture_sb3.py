@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 import stable_baselines3 as sb3
 import torch
+from resumeproof.core.exclusions import Exclusion
+from resumeproof.core.keypath import KeyPath
+from resumeproof.core.randomness import preserved_streams
+from resumeproof.state.capture import capture, capture_streams
+from resumeproof.state.compare import compare
 from stable_baselines3.common.logger import configure
-
-from harness.capture import capture, capture_streams
-from harness.compare import compare
-from harness.exclusions import Exclusion
-from harness.keypath import KeyPath
-from harness.randomness import preserved_streams
 
 REPLAY = {"buffer_size": 200, "learning_starts": 16}
 SUBJECTS = {
@@ -187,7 +186,7 @@ def test_sb3_round_trip_is_compared():
 SCRIPT = """
 import random, sys
 import numpy as np, torch
-from harness.capture import capture
+from resumeproof.state.capture import capture
 net = torch.nn.Sequential(torch.nn.Linear(3, 2))
 torch.nn.init.ones_(net[0].weight); torch.nn.init.zeros_(net[0].bias)
 adam = torch.optim.Adam(net.parameters())

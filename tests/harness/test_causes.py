@@ -6,11 +6,11 @@ from collections import OrderedDict
 import numpy as np
 import torch
 from example_parts import Part, subject
-
-from harness import loop, report
-from harness.runner import run
-from harness.scenario import Scenario
-from harness.verdict import Verdict
+from resumeproof import loop
+from resumeproof.core.scenario import Scenario
+from resumeproof.verdicts import report
+from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.verdict import Verdict
 
 LIFE = Scenario(length=12, save_at=6)
 

@@ -6,16 +6,15 @@ import threading
 
 import pytest
 import torch
-
-from harness.checks import CHECKS
-from harness.errors import NotApplicable
-from harness.exclusions import Exclusion
-from harness.runner import run
-from harness.scenario import Scenario
-from harness.subjects.component import component
-from harness.subjects.loop import loop
-from harness.trial import Trial
-from harness.verdict import Verdict
+from resumeproof.checks import CHECKS
+from resumeproof.core.errors import NotApplicable
+from resumeproof.core.exclusions import Exclusion
+from resumeproof.core.scenario import Scenario
+from resumeproof.subjects.component import component
+from resumeproof.subjects.loop import loop
+from resumeproof.trial.trial import Trial
+from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.verdict import Verdict
 
 SCENARIO = Scenario(length=8, save_at=5)
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from harness import cli
-from harness.entries import compare_files, read_entries
-from harness.targets import Case, read_cases
+from resumeproof import cli
+from resumeproof.files.entries import compare_files, read_entries
+from resumeproof.subjects.by_name import Case, read_cases
 
 PPO = ["stable_baselines3:PPO", "--env", "CartPole-v1"]
 SMALL = ["-s", "n_steps=16", "-s", "batch_size=16", "-s", "n_epochs=2"]
@@ -43,7 +42,7 @@ def test_forgotten_counter_differs_and_can_be_replayed(capsys, tmp_path):
     assert status == 1
     assert "checkpoint mismatch: resume on component:Forgetful\n" in out
     assert "next: save and restore component.growth\n" in out
-    assert f"replay: python -m harness replay {path} --checks purity,roundtrip,resume\n" in out
+    assert f"replay: python -m resumeproof replay {path} --checks purity,roundtrip,resume\n" in out
     again, replayed, _ = command(capsys, "replay", str(path), *FUTURE)
     assert again == 1
     assert "next: save and restore component.growth\n" in replayed
@@ -56,7 +55,7 @@ def test_replay_line_without_a_file_is_the_whole_command(capsys):
     status, out, _ = command(capsys, *words, *life)
     assert status == 1
     expected = (
-        "replay: python -m harness check example_loops:ForgetsScheduler -s batch=8 --length 12 "
+        "replay: python -m resumeproof check example_loops:ForgetsScheduler -s batch=8 --length 12 "
         "--seed 3 --save-at 5 --cycles 1 --gap 0 --medium file --into used --checks roundtrip\n"
     )
     assert expected in out
@@ -156,7 +155,7 @@ def test_list_shows_checks_subjects_and_profiles(capsys):
 
 
 def test_module_runs_as_a_program_and_help_needs_no_torch():
-    """`python -m harness --help` works before torch is loaded."""
+    """`python -m resumeproof --help` works before torch is loaded."""
     code = (
         "import sys, runpy\nsys.argv = ['harness', '--help']\n"
         "try: runpy.run_module('harness', run_name='__main__')\n"

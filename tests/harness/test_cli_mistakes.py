@@ -5,8 +5,7 @@ import re
 import zipfile
 
 import pytest
-
-from harness import Scenario, cli
+from resumeproof import Scenario, cli
 
 PPO = ["check", "stable_baselines3:PPO"]
 SHORT = ["--length", "12", "--save-at", "6"]

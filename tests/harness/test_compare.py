@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from resumeproof.core.exclusions import Exclusion
+from resumeproof.state.capture import capture
+from resumeproof.state.compare import MismatchKind, compare
 
-from harness.capture import capture
-from harness.compare import MismatchKind, compare
-from harness.exclusions import Exclusion
 from tests.harness.compare_cases import CASES, shared, view_of
 
 

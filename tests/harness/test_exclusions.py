@@ -4,10 +4,9 @@ import pickle
 from typing import ClassVar
 
 import pytest
-
-from harness.errors import InvalidExclusion, UncapturableLeaf, UnusedExclusion
-from harness.exclusions import Exclusion, declared, require_used
-from harness.keypath import KeyPath
+from resumeproof.core.errors import InvalidExclusion, UncapturableLeaf, UnusedExclusion
+from resumeproof.core.exclusions import Exclusion, declared, require_used
+from resumeproof.core.keypath import KeyPath
 
 CLOCK = Exclusion(pattern="start_time", reason="wall clock")
 OTHER = Exclusion(pattern="env.envs[*].t_start", reason="wall clock")

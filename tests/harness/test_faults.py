@@ -6,11 +6,11 @@ import unittest
 import example_faults as faults
 import pytest
 from hypothesis import Phase, settings
-
-from harness import check_resume, fuzz_case, strategies
-from harness.checks import CHECKS
-from harness.errors import NothingApplies
-from harness.testing import CheckpointMismatch
+from resumeproof import check_resume, fuzz_case
+from resumeproof.checks import CHECKS
+from resumeproof.core.errors import NothingApplies
+from resumeproof.fuzzing import strategies
+from resumeproof.verdicts.failure import CheckpointMismatch
 
 # the fault, its clean twin, the law that names it and what the report says
 FAULTS = [

@@ -7,19 +7,17 @@ from pathlib import Path
 
 import example_globals
 import pytest
-
-import harness
-from harness import Scenario, loop
-from harness.fresh_process import fresh_process
-from harness.runner import run
-from harness.trial import Trial
-from harness.verdict import Verdict
+from resumeproof import Scenario, loop
+from resumeproof.checks.fresh_process import fresh_process
+from resumeproof.trial.trial import Trial
+from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.verdict import Verdict
 
 LIFE = Scenario(length=12, save_at=6)
 IN_PROCESS = ("purity", "roundtrip", "idempotence", "isolation", "resume", "completeness")
-ROOT = Path(harness.__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SCRIPT = """
-from harness import Scenario, check_resume
+from resumeproof import Scenario, check_resume
 from example_globals import {name} as subject
 
 {guard}check_resume(subject, [Scenario(length=12, save_at=6)], ["resume", "fresh_process"])
@@ -91,7 +89,7 @@ def test_lambda_cannot_be_sent_and_is_named():
 
 
 OWN_CLASS = """
-from harness import Scenario, check_resume, loop
+from resumeproof import Scenario, check_resume, loop
 
 
 class Sum:

@@ -6,10 +6,10 @@ no reader can read. What a table does not claim is not skipped anywhere: a row h
 """
 
 import pytest
+from resumeproof.core.errors import UncapturableLeaf
+from resumeproof.state.capture import capture
+from resumeproof.state.compare import compare
 
-from harness.capture import capture
-from harness.compare import compare
-from harness.errors import UncapturableLeaf
 from tests.harness.hidden import arrays, code, modules, rl, tensors, values
 
 TABLES = {

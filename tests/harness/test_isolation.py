@@ -6,12 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-
-from harness.checks import CHECKS
-from harness.mismatch import MismatchKind
-from harness.scenario import Scenario
-from harness.subjects.component import component
-from harness.trial import Trial
+from resumeproof.checks import CHECKS
+from resumeproof.core.scenario import Scenario
+from resumeproof.state.mismatch import MismatchKind
+from resumeproof.subjects.component import component
+from resumeproof.trial.trial import Trial
 
 
 class Holder:

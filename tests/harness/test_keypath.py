@@ -3,8 +3,7 @@
 import pickle
 
 import pytest
-
-from harness.keypath import PARAMETER, KeyPath, last_texts, may_end
+from resumeproof.core.keypath import PARAMETER, KeyPath, last_texts, may_end
 
 RENDERED = [
     ((), "<root>"),

@@ -3,14 +3,13 @@
 import copy
 
 import pytest
+import resumeproof.mutation.kill_matrix as kill_matrix
 import torch
-
-import harness.kill_matrix as kill_matrix
-from harness.errors import HarnessError
-from harness.kill_matrix import KILLED, UNCHANGED, mutate
-from harness.mismatch import Diff
-from harness.scenario import Scenario
-from harness.subjects.loop import loop
+from resumeproof.core.errors import HarnessError
+from resumeproof.core.scenario import Scenario
+from resumeproof.mutation.kill_matrix import KILLED, UNCHANGED, mutate
+from resumeproof.state.mismatch import Diff
+from resumeproof.subjects.loop import loop
 
 LIFE = Scenario(length=9, save_at=6)
 

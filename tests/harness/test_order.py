@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-
-from harness.checks import CHECKS
-from harness.errors import NotApplicable
-from harness.scenario import Scenario
-from harness.subjects.component import component
-from harness.trial import Trial
+from resumeproof.checks import CHECKS
+from resumeproof.core.errors import NotApplicable
+from resumeproof.core.scenario import Scenario
+from resumeproof.subjects.component import component
+from resumeproof.trial.trial import Trial
 
 
 class Part:

@@ -4,10 +4,9 @@ import io
 import pickle
 
 import pytest
-
-from harness.checks import CHECKS
-from harness.scenario import Scenario
-from harness.trial import Trial
+from resumeproof.checks import CHECKS
+from resumeproof.core.scenario import Scenario
+from resumeproof.trial.trial import Trial
 
 SCENARIO = Scenario(length=8, save_at=5)
 

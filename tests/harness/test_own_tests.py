@@ -3,13 +3,12 @@
 import json
 
 import pytest
-
-from harness.kill_matrix import KILLED, SURVIVED
-from harness.own_tests import losses_of, to_plain, told
-from harness.plugin import LOSSES
-from harness.scenario import Scenario
-from harness.subjects.component import component
-from harness.testing import BoundCheck
+from resumeproof.core.scenario import Scenario
+from resumeproof.mutation.kill_matrix import KILLED, SURVIVED
+from resumeproof.mutation.user_tests import losses_of, to_plain, told
+from resumeproof.plugin import LOSSES
+from resumeproof.subjects.component import component
+from resumeproof.testing import BoundCheck
 
 LIFE = Scenario(length=12, save_at=6)
 

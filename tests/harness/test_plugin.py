@@ -9,21 +9,20 @@ import tomllib
 from pathlib import Path
 
 import pytest
-
-import harness.plugin
-from harness.plugin import RESULT
+import resumeproof.plugin
+from resumeproof.plugin import RESULT
 
 pytest_plugins = ["pytester"]
 
 EXAMPLES = Path(__file__).parent / "examples"
-ROOT = Path(harness.plugin.__file__).parents[1]
+ROOT = Path(resumeproof.plugin.__file__).parents[1]
 MODES = {"no xdist": [], "n0": ["-p", "xdist", "-n0"], "n2": ["-p", "xdist", "-n2"]}
 
 SUITE = """
     import sys
     sys.path.insert(0, {examples!r})
     import example_counters as examples
-    from harness import Scenario, check_resume, parametrize_with_checks
+    from resumeproof import Scenario, check_resume, parametrize_with_checks
 
     LIVES = [Scenario(length=12, save_at=6, save_point="middle")]
 
@@ -45,7 +44,7 @@ def run_once(pytester, monkeypatch):
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # others' plugins cost seconds
     monkeypatch.delenv("CKPT_PROFILE", raising=False)
 
-    def run(*arguments, suite=SUITE, plugin=("-p", "harness.plugin"), mode="no xdist"):
+    def run(*arguments, suite=SUITE, plugin=("-p", "resumeproof.plugin"), mode="no xdist"):
         pytester.makepyfile(test_suite=suite.format(examples=str(EXAMPLES)))
         flags = ["--strict-markers", "-p", "no:cacheprovider", *plugin, *MODES[mode]]
         return pytester.runpytest_subprocess(*flags, *arguments, timeout=60)
@@ -188,11 +187,11 @@ def test_misspelt_expected_failure_stops_the_collection(run_once):
 
 
 @pytest.mark.parametrize(
-    "plugin", [("-p", "harness.plugin"), ()], ids=["with -p", "from conftest alone"]
+    "plugin", [("-p", "resumeproof.plugin"), ()], ids=["with -p", "from conftest alone"]
 )
 def test_ways_to_load_the_plugin_coexist(run_once, pytester, plugin):
     """`-p`, `pytest_plugins` of a conftest and the entry point are one plugin."""
-    pytester.makeconftest('pytest_plugins = ["harness.plugin"]')
+    pytester.makeconftest('pytest_plugins = ["resumeproof.plugin"]')
     result = run_once("-k", "two_lives", plugin=plugin)
     result.assert_outcomes(passed=1)
 
@@ -209,7 +208,7 @@ def test_entry_point_coexists_with_the_other_ways(run_once, pytester, monkeypatc
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(pytester.path)]))
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     run_once("-k", "two_lives", plugin=()).assert_outcomes(passed=1)
-    pytester.makeconftest('pytest_plugins = ["harness.plugin"]')
+    pytester.makeconftest('pytest_plugins = ["resumeproof.plugin"]')
     result = run_once("-k", "two_lives")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["ckpt: threads=1*"])
@@ -243,7 +242,7 @@ def test_suite_without_checks_is_left_alone(run_once):
 def test_loading_pins_one_thread_before_torch():
     """The variables are set when the first conftest runs, and torch obeys them."""
     code = (
-        "import sys, harness.plugin as plugin\n"
+        "import sys, resumeproof.plugin as plugin\n"
         "assert not {'torch', 'numpy', 'hypothesis'} & set(sys.modules)\n"
         "plugin.pytest_load_initial_conftests(None)\n"
         "import torch\nassert torch.get_num_threads() == 1"

@@ -5,9 +5,8 @@ import random
 import numpy as np
 import pytest
 import torch
-
-from harness.capture import capture_streams
-from harness.randomness import Streams, poison, preserved_streams, seed_all
+from resumeproof.core.randomness import Streams, poison, preserved_streams, seed_all
+from resumeproof.state.capture import capture_streams
 
 
 @pytest.fixture(autouse=True)

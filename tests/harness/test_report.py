@@ -1,8 +1,7 @@
 """Records as text: the exact words of every kind of failure, and the matrix."""
 
 import pytest
-
-from harness import report
+from resumeproof.verdicts import report
 
 SCENARIO = {"save_at": 320, "save_point": "past half"}
 LOST = "VALUE      vgs.step_count  int  expected 320, got 0"
@@ -34,14 +33,16 @@ def attribution(**changes):
 
 def test_explained_failure_reads_in_the_order_of_what_one_asks():
     """What must hold, when it diverges, what explains it, what is inert, what to do, replay."""
-    text = report.failure(record(attribution=attribution()), replay="python -m harness replay x")
+    text = report.failure(
+        record(attribution=attribution()), replay="python -m resumeproof replay x"
+    )
     assert text == (
         "checkpoint mismatch: resume on sb3:MyPPO\n"
         "  diverges at step 384, saved at step 320; explained by 1 of 3 differing leaves\n"
         "  VALUE      vgs.step_count  int  expected 320, got 0\n"
         "  (inert: 2, see --ckpt-verbose)\n"
         "  next: save and restore vgs.step_count\n"
-        "  replay: python -m harness replay x"
+        "  replay: python -m resumeproof replay x"
     )
 
 

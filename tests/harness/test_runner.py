@@ -4,12 +4,11 @@ import itertools
 import random
 
 import pytest
-
-from harness.errors import HarnessError
-from harness.runner import run, run_many
-from harness.scenario import Scenario
-from harness.subjects.loop import loop
-from harness.verdict import Verdict
+from resumeproof.core.errors import HarnessError
+from resumeproof.core.scenario import Scenario
+from resumeproof.subjects.loop import loop
+from resumeproof.verdicts.runner import run, run_many
+from resumeproof.verdicts.verdict import Verdict
 
 SCENARIO = Scenario(length=10, save_at=6)
 TICKS = itertools.count()

@@ -6,10 +6,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from harness.errors import InvalidScenario, InvalidTarget
-from harness.scenario import MEDIA, Scenario
-from harness.targets import Case, read_cases
+from resumeproof.core.errors import InvalidScenario, InvalidTarget
+from resumeproof.core.scenario import MEDIA, Scenario
+from resumeproof.subjects.by_name import Case, read_cases
 
 LIFE = Scenario(length=12, save_at=5, cycles=2, gap=3, options={"n_envs": 2}, medium="memory")
 CASE = Case(target="example_loops:right", options={"batch": 4}, scenario=LIFE)

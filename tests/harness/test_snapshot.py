@@ -6,12 +6,12 @@ import random
 
 import numpy as np
 import pytest
-
-from harness.capture import capture
-from harness.compare import compare
-from harness.keypath import KeyPath
-from harness.leaves import reading, register_leaf
-from harness.snapshot import Snapshot, same_bits
+from resumeproof.core.keypath import KeyPath
+from resumeproof.state.capture import capture
+from resumeproof.state.compare import compare
+from resumeproof.state.readers import reading, register_leaf
+from resumeproof.state.rows import same_bits
+from resumeproof.state.snapshot import Snapshot
 
 
 def state():

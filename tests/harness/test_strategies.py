@@ -8,14 +8,19 @@ import pytest
 from example_counters import scaler
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
-
-from harness import strategies
-from harness.errors import UnknownCheck, VacuousLife
-from harness.lives import SAVE_POINTS, lives, natural_length, points_by_kind, save_points
-from harness.scenario import Scenario
-from harness.stored import read
-from harness.subjects.component import component
-from harness.testing import CheckpointMismatch
+from resumeproof.core.errors import UnknownCheck, VacuousLife
+from resumeproof.core.scenario import Scenario
+from resumeproof.fuzzing import strategies
+from resumeproof.fuzzing.corpus import read
+from resumeproof.subjects.component import component
+from resumeproof.trial.defaults import (
+    SAVE_POINTS,
+    lives,
+    natural_length,
+    points_by_kind,
+    save_points,
+)
+from resumeproof.verdicts.failure import CheckpointMismatch
 
 PHASES = (Phase.generate, Phase.shrink)  # explaining a failure would run it many times more
 

@@ -6,15 +6,14 @@ import shutil
 import zipfile
 
 import pytest
-
-from harness.checks import CHECKS
-from harness.entries import read_entries
-from harness.errors import InvalidTarget, NotApplicable
-from harness.runner import run
-from harness.scenario import Scenario
-from harness.subjects.component import component
-from harness.trial import Trial
-from harness.verdict import Verdict
+from resumeproof.checks import CHECKS
+from resumeproof.core.errors import InvalidTarget, NotApplicable
+from resumeproof.core.scenario import Scenario
+from resumeproof.files.entries import read_entries
+from resumeproof.subjects.component import component
+from resumeproof.trial.trial import Trial
+from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.verdict import Verdict
 
 SCENARIO = Scenario(length=8, save_at=5)
 

@@ -3,12 +3,11 @@
 import example_loops as examples
 import pytest
 import torch
-
-from harness.errors import InvalidSubject
-from harness.runner import run
-from harness.scenario import Scenario
-from harness.subjects.component import component
-from harness.verdict import Verdict
+from resumeproof.core.errors import InvalidSubject
+from resumeproof.core.scenario import Scenario
+from resumeproof.subjects.component import component
+from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.verdict import Verdict
 
 LIFE = Scenario(length=12, save_at=6, cycles=2, gap=2)
 

@@ -6,13 +6,12 @@ import example_loops as examples
 import numpy as np
 import pytest
 import torch
-
-from harness.errors import InvalidSubject
-from harness.runner import run
-from harness.scenario import Scenario
-from harness.subjects.loop import loop
-from harness.subjects.poisoned import bits_of, spoil
-from harness.verdict import Verdict
+from resumeproof.core.errors import InvalidSubject
+from resumeproof.core.scenario import Scenario
+from resumeproof.subjects.loop import loop
+from resumeproof.subjects.poison import bits_of, spoil
+from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.verdict import Verdict
 
 LIFE = Scenario(length=12, save_at=5, cycles=2, gap=2)
 

@@ -5,16 +5,15 @@ import pytest
 import sb3_contrib
 import stable_baselines3 as sb
 from gymnasium.wrappers import RecordEpisodeStatistics
+from resumeproof.causes.search import attribute
+from resumeproof.core.scenario import Scenario
+from resumeproof.subjects.sb3 import sb3
+from resumeproof.trial.defaults import lives
+from resumeproof.trial.trial import Trial
+from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.verdict import Verdict
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
-
-from harness.attribution import attribute
-from harness.lives import lives
-from harness.runner import run
-from harness.scenario import Scenario
-from harness.subjects.sb3 import sb3
-from harness.trial import Trial
-from harness.verdict import Verdict
 
 NET = {"policy_kwargs": {"net_arch": [8]}}
 ON = {"env": "CartPole-v1", **NET}

@@ -4,9 +4,7 @@ import re
 
 import example_loops as examples
 import pytest
-from stable_baselines3 import A2C
-
-from harness import (
+from resumeproof import (
     Exclusion,
     InvalidSubject,
     Scenario,
@@ -16,17 +14,13 @@ from harness import (
     parametrize_with_checks,
     sb3,
 )
-from harness.checks import CHECKS
-from harness.errors import NothingApplies, UnknownCheck, VacuousLife
-from harness.runner import require_checks
-from harness.testing import (
-    BoundCheck,
-    CheckpointMismatch,
-    check,
-    collecting,
-    failure_class,
-)
-from harness.verdict import Verdict
+from resumeproof.checks import CHECKS
+from resumeproof.core.errors import NothingApplies, UnknownCheck, VacuousLife
+from resumeproof.testing import BoundCheck, check
+from resumeproof.verdicts.failure import CheckpointMismatch, collecting, failure_class
+from resumeproof.verdicts.runner import require_checks
+from resumeproof.verdicts.verdict import Verdict
+from stable_baselines3 import A2C
 
 FUTURE = ("purity", "roundtrip", "resume")
 LIFE = Scenario(length=12, save_at=6)

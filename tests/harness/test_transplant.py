@@ -6,9 +6,8 @@ import random
 import numpy as np
 import pytest
 import torch
-
-from harness.compare import compare
-from harness.transplant import Transplant, Unreachable, graph_of, sites
+from resumeproof.causes.patch import Transplant, Unreachable, graph_of, sites
+from resumeproof.state.compare import compare
 
 
 class Thing:

@@ -3,12 +3,11 @@
 import random
 
 import pytest
-
-from harness.arms import Shared
-from harness.errors import HarnessError, InvalidScenario
-from harness.scenario import Scenario
-from harness.subjects.loop import loop
-from harness.trial import Trial
+from resumeproof.core.errors import HarnessError, InvalidScenario
+from resumeproof.core.scenario import Scenario
+from resumeproof.subjects.loop import loop
+from resumeproof.trial.runs import Shared
+from resumeproof.trial.trial import Trial
 
 
 class Counter:

@@ -5,15 +5,14 @@ import json
 import numpy as np
 import pytest
 from example_parts import Part, subject
-
-from harness import report
-from harness.errors import InvalidSubject
-from harness.runner import run
-from harness.scenario import Scenario
-from harness.subjects.component import component
-from harness.subjects.loop import loop
-from harness.testing import check_resume
-from harness.verdict import Verdict
+from resumeproof.core.errors import InvalidSubject
+from resumeproof.core.scenario import Scenario
+from resumeproof.subjects.component import component
+from resumeproof.subjects.loop import loop
+from resumeproof.testing import check_resume
+from resumeproof.verdicts import report
+from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.verdict import Verdict
 
 LIFE = Scenario(length=12, save_at=6)
 

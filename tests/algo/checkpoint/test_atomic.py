@@ -21,10 +21,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-
-from algo.checkpoint import NoCheckpoint, atomic_write, find_latest, read, retain, write
-from algo.checkpoint import write_latest as point_to
-from algo.checkpoint.atomic import DISK, PARTIAL_SUFFIX, Sink
+from resumeproof.algo.checkpoint import NoCheckpoint, atomic_write, find_latest, read, retain, write
+from resumeproof.algo.checkpoint import write_latest as point_to
+from resumeproof.algo.checkpoint.file.atomic import DISK, PARTIAL_SUFFIX, Sink
 
 Op = tuple[Any, ...]
 

@@ -17,9 +17,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from stable_baselines3 import PPO
-
-from algo.checkpoint import (
+from resumeproof.algo.checkpoint import (
     CheckpointError,
     DamagedCheckpoint,
     ForeignCheckpoint,
@@ -30,8 +28,9 @@ from algo.checkpoint import (
     verify,
     write,
 )
-from algo.checkpoint import migrations as migrations_module
-from algo.checkpoint.archive import ENTRIES, SEAL_SIZE, Layout, checksum
+from resumeproof.algo.checkpoint.file import migrations as migrations_module
+from resumeproof.algo.checkpoint.file.archive import ENTRIES, SEAL_SIZE, Layout, checksum
+from stable_baselines3 import PPO
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "format-1.zip"
 TREE = {
@@ -341,7 +340,7 @@ def test_another_zip_is_foreign() -> None:
 
 HOSTILE = """
 import io, pathlib, sys
-from algo.checkpoint import CheckpointError, read
+from resumeproof.algo.checkpoint import CheckpointError, read
 files = [path.read_bytes() for path in sorted(pathlib.Path(sys.argv[1]).iterdir())]
 def attempt(data):
     try:
@@ -368,7 +367,7 @@ def hostile_files() -> list[bytes]:
     """Return files with a pickle, or code by name, in every slot that could hold one."""
     manifest, state, payload = taken_apart()
     slots: list[Any] = [
-        {"$pickle": PICKLE.hex()}, {"$name": "os.system"}, {"$name": "algo.checkpoint"},
+        {"$pickle": PICKLE.hex()}, {"$name": "os.system"}, {"$name": "resumeproof.algo.checkpoint"},
         {":serialized:": PICKLE.hex(), "$type": "x"}, {"$array": PICKLE.hex()},
         {"$array": {"block": "0", "dtype": "|O", "shape": [1]}}, {"$dtype": "O"},
         {"$generator": {"bit_generator": {"$name": "os.system"}}},

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from algo.checkpoint import atomic_write, write
-from algo.checkpoint.directory import write_latest
+from resumeproof.algo.checkpoint import atomic_write, write
+from resumeproof.algo.checkpoint.file.directory import write_latest
 
 
 @pytest.fixture

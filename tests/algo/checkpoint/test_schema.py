@@ -14,8 +14,7 @@ import torch
 from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from algo.checkpoint import MismatchedCheckpoint, decode, encode
+from resumeproof.algo.checkpoint import MismatchedCheckpoint, decode, encode
 
 NAN_PAYLOAD = struct.unpack(">d", bytes.fromhex("fff8000000000123"))[0]
 STRUCTURE = np.dtype([("a", "<f4"), ("b", "<i8", (2,)), ("c", [("d", "<U3")])], align=True)

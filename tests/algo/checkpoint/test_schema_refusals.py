@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-
-from algo.checkpoint import (
+from resumeproof.algo.checkpoint import (
     Block,
     DamagedCheckpoint,
     MismatchedCheckpoint,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-
-from harness import component
+from resumeproof import component
 
 
 class Counter:

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-
-from harness import component
+from resumeproof import component
 
 
 def require_keys(state: dict[str, Any], expected: set[str]) -> None:

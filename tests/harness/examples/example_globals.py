@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from harness import component
+from resumeproof import component
 
 TOTALS: dict[str, float] = {}
 

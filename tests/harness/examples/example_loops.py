@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
-from harness import component, loop
+from resumeproof import component, loop
 
 DATA = torch.randn(32, 3, generator=torch.Generator().manual_seed(5))
 TARGETS = DATA.sum(dim=1, keepdim=True).tanh()

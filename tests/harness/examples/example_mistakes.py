@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import example_loops as loops
-
-from harness import Exclusion, loop
+from resumeproof import Exclusion, loop
 
 
 def nothing() -> Any:

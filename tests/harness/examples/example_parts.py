@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness import loop
+from resumeproof import loop
 
 
 class Part:

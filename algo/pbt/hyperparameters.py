@@ -1,0 +1,193 @@
+"""The hyper-parameters that a population can change in a live model, one row each.
+
+A row writes a value wherever training reads it and wherever a checkpoint takes it from, so that the
+next update uses it, and so does the next one after a load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+from ..maths.schedules import Constant, as_schedule
+from ..saving.configuration import require_known
+from .explore import Choice, Prior
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Hyperparameter:
+    """One row of the table.
+
+    Attributes:
+        put: gives the value to a live model.
+        low: least legal value.
+        high: greatest legal value.
+        open: whether the least value itself is illegal.
+        whole: whether only whole numbers are legal.
+        missing: what a model lacks in which the value would have no effect, or None.
+    """
+
+    put: Callable[[Any, Any], None]
+    low: float = 0.0
+    high: float = float("inf")
+    open: bool = False
+    whole: bool = False
+    missing: Callable[[Any], str | None] = lambda _: None
+
+
+def _attribute(name: str) -> Callable[[Any, Any], None]:
+    return lambda model, value: setattr(model, name, value)
+
+
+def _put_learning_rate(model: Any, value: float) -> None:
+    model.learning_rate = value
+    if "lr" in (model.optimizer_kwargs or {}):
+        # it would beat the learning rate, now and after a load
+        rest = {key: other for key, other in model.optimizer_kwargs.items() if key != "lr"}
+        model.optimizer_kwargs = rest or None
+    model._setup_lr_schedule()
+    for group in model.policy.optimizer.param_groups:
+        group["lr"] = value
+
+
+def _schedule(name: str) -> Callable[[Any, Any], None]:
+    return lambda model, value: setattr(model, name, as_schedule(value, name))
+
+
+def _put_weight_decay(model: Any, value: float) -> None:
+    # new dicts: the old ones may be those of every member
+    model.optimizer_kwargs = {**(model.optimizer_kwargs or {}), "weight_decay": value}
+    policy = model.policy
+    policy.optimizer_kwargs = {**policy.optimizer_kwargs, "weight_decay": value}
+    for group in policy.optimizer.param_groups:
+        group["weight_decay"] = value
+
+
+def _put_vgs_alpha(model: Any, value: float) -> None:
+    model.vgs.alpha = value
+    model.vgs_kwargs = {**(model.vgs_kwargs or {}), "alpha": value}
+
+
+def _put_kl_target(model: Any, value: float) -> None:
+    model.kl_penalty.target = value
+    model.kl_penalty_kwargs = {**model.kl_penalty_kwargs, "target": value}
+
+
+def _not_scheduled(name: str) -> Callable[[Any], str | None]:
+    def missing(model: Any) -> str | None:
+        value = getattr(model, name)
+        if value is None or isinstance(as_schedule(value, name), Constant):
+            return None
+        return f"a constant {name} instead of a schedule"
+
+    return missing
+
+
+def _no_weight_decay(model: Any) -> str | None:
+    groups = model.policy.optimizer.param_groups
+    return (
+        None
+        if all("weight_decay" in group for group in groups)
+        else "an optimizer with weight_decay"
+    )
+
+
+HYPERPARAMETERS: dict[str, Hyperparameter] = {
+    "learning_rate": Hyperparameter(
+        put=_put_learning_rate, open=True, missing=_not_scheduled("learning_rate")
+    ),
+    "clip_range": Hyperparameter(
+        put=_schedule("clip_range"), open=True, missing=_not_scheduled("clip_range")
+    ),
+    "clip_range_vf": Hyperparameter(
+        put=_schedule("clip_range_vf"), open=True, missing=_not_scheduled("clip_range_vf")
+    ),
+    "ent_coef": Hyperparameter(put=_attribute("ent_coef")),
+    "vf_coef": Hyperparameter(put=_attribute("vf_coef")),
+    "gamma": Hyperparameter(put=_attribute("gamma"), high=1.0),
+    "gae_lambda": Hyperparameter(put=_attribute("gae_lambda"), high=1.0),
+    "max_grad_norm": Hyperparameter(put=_attribute("max_grad_norm"), open=True),
+    "target_kl": Hyperparameter(put=_attribute("target_kl"), open=True),
+    "n_epochs": Hyperparameter(put=_attribute("n_epochs"), low=1, whole=True),
+    "batch_size": Hyperparameter(put=_attribute("batch_size"), low=2, whole=True),
+    "optimizer_kwargs.weight_decay": Hyperparameter(
+        put=_put_weight_decay, missing=_no_weight_decay
+    ),
+    "vgs_kwargs.alpha": Hyperparameter(
+        put=_put_vgs_alpha, missing=lambda model: None if model.vgs else "a gradient scaler"
+    ),
+    "kl_penalty.target": Hyperparameter(
+        put=_put_kl_target,
+        open=True,
+        missing=lambda model: None if model.kl_penalty else "a KL penalty",
+    ),
+}
+
+
+def put_all(model: Any, values: Mapping[str, float]) -> None:
+    """Gives every value to the model; its next update uses them."""
+    for name, value in values.items():
+        HYPERPARAMETERS[name].put(model, value)
+
+
+def require_legal(values: Mapping[str, Any], where: str) -> None:
+    """Checks names and values.
+
+    Raises:
+        TypeError: a name is unknown; the message lists the known ones.
+        ValueError: a value is out of the range of its hyper-parameter.
+    """
+    require_known(values, HYPERPARAMETERS, where)
+    for name, value in values.items():
+        row = HYPERPARAMETERS[name]
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not (row.low <= value <= row.high) or (row.open and value == row.low):
+            bracket = "(" if row.open else "["
+            raise ValueError(
+                f"{where}[{name!r}] reaches {value!r}: expected numbers in "
+                f"{bracket}{row.low}, {row.high}]"
+            )
+        if row.whole and not isinstance(value, int):
+            raise ValueError(
+                f"{where}[{name!r}] reaches {value!r}: expected whole numbers, such as "
+                "Choice((4, 8, 16))"
+            )
+
+
+def require_explorable(priors: Mapping[str, Prior]) -> None:
+    """Checks that every value a distribution can give is legal.
+
+    Raises:
+        TypeError: a name is unknown, or not a distribution is given for it.
+        ValueError: a bound is out of the range of its hyper-parameter.
+    """
+    require_known(priors, HYPERPARAMETERS, "explore")
+    for name, prior in priors.items():
+        if not isinstance(prior, Prior):
+            raise TypeError(
+                f"explore[{name!r}]={prior!r} is {type(prior).__name__}: expected Uniform(low, "
+                "high), LogUniform(low, high) or Choice(values)"
+            )
+        if HYPERPARAMETERS[name].whole and not isinstance(prior, Choice):
+            raise ValueError(
+                f"explore[{name!r}]={prior!r}: expected whole numbers, such as Choice((4, 8, 16))"
+            )
+        for value in prior.values if isinstance(prior, Choice) else (prior.low, prior.high):
+            require_legal({name: value}, "explore")
+
+
+def require_effect(model: Any, names: Mapping[str, Any], who: str) -> None:
+    """Checks that each hyper-parameter means something in the model.
+
+    Raises:
+        ValueError: the model lacks what it belongs to, or schedules it itself.
+    """
+    for name in names:
+        missing = HYPERPARAMETERS[name].missing(model)
+        if missing is not None:
+            raise ValueError(
+                f"explore[{name!r}] needs {missing}, which {who} has not: build it with that, or "
+                f"explore something else"
+            )

@@ -1,0 +1,224 @@
+"""One PPO update: epochs of minibatches over a full rollout buffer.
+
+Source: Schulman et al. 2017, https://arxiv.org/abs/1707.06347, with distributional critics.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.utils import explained_variance
+
+from ..maths.losses import approximate_kl, ppo_policy_loss
+
+
+class NonFiniteUpdate(ArithmeticError):
+    """A ratio or a loss of a minibatch is not finite; no parameter has been changed by it.
+
+    You see it when training has diverged. Lower `learning_rate`, set `max_grad_norm`, or look at
+    the rewards: the message says where it happened.
+    """
+
+
+@final
+@dataclass
+class Statistics:
+    """What one update logs: one value a minibatch, read only at the end."""
+
+    values: dict[str, list[torch.Tensor]] = field(default_factory=dict)
+
+    def add(self, **values: torch.Tensor) -> None:
+        """Notes one minibatch."""
+        for name, value in values.items():
+            self.values.setdefault(name, []).append(value.detach())
+
+    def mean(self, name: str) -> float:
+        """The mean over all minibatches so far."""
+        return float(torch.stack(self.values[name]).mean())
+
+
+def update(model: Any) -> None:
+    """Trains policy and critics on the rollout buffer; leaves no gradient behind."""
+    progress = model._current_progress_remaining
+    model.policy.set_training_mode(True)
+    model._update_learning_rate(model.policy.optimizer)
+    clip_range = model.clip_range(progress)
+    clip_range_vf = None if model.clip_range_vf is None else model.clip_range_vf(progress)
+    old_outputs = None if clip_range_vf is None else _old_outputs(model)
+    targets = _targets(model)
+    statistics, parameters = Statistics(), list(model.policy.parameters())
+    for epoch in range(model.n_epochs):
+        go_on = True
+        for number, (indices, samples) in enumerate(minibatches(model)):
+            old = None if old_outputs is None else tuple(o[indices] for o in old_outputs)
+            loss = _loss(
+                model,
+                samples,
+                targets[indices],
+                old,
+                clip_range,
+                clip_range_vf,
+                statistics,
+                f"minibatch {number} of epoch {epoch}",
+            )
+            go_on = not _too_far(model, statistics)
+            if not go_on:
+                break
+            _descend(model, loss, parameters)
+        model._n_updates += 1
+        if not go_on:
+            break
+    # gradients are no state between updates: the next backward starts from none
+    model.policy.optimizer.zero_grad(set_to_none=True)
+    if model.kl_penalty is not None:
+        model.kl_penalty.update(statistics.mean("approx_kl"))
+    _log(model, statistics, clip_range, clip_range_vf)
+
+
+def minibatches(model: Any) -> Iterator[tuple[Any, Any]]:
+    """One epoch: random index arrays into the flattened buffer, with their samples."""
+    buffer = model.rollout_buffer
+    size = buffer.buffer_size * buffer.n_envs
+    indices = np.random.permutation(size)
+    _flatten(buffer)
+    for start in range(0, size, model.batch_size):
+        chosen = indices[start : start + model.batch_size]
+        yield chosen, buffer._get_samples(chosen)
+
+
+def _flatten(buffer: Any) -> None:
+    """(n_steps, n_envs, ...) to (n_steps * n_envs, ...), as RolloutBuffer.get does, once."""
+    if buffer.generator_ready:
+        return
+    if isinstance(buffer.observations, dict):
+        for key, values in buffer.observations.items():
+            buffer.observations[key] = buffer.swap_and_flatten(values)
+    else:
+        buffer.observations = buffer.swap_and_flatten(buffer.observations)
+    for name in ("actions", "values", "log_probs", "advantages", "returns"):
+        setattr(buffer, name, buffer.swap_and_flatten(getattr(buffer, name)))
+    buffer.generator_ready = True
+
+
+def _targets(model: Any) -> torch.Tensor:
+    """The returns of the whole buffer in the critic's units, shape (n_steps * n_envs,)."""
+    _flatten(model.rollout_buffer)
+    returns = model.rollout_buffer.returns.flatten()
+    if model.return_normalizer is not None:
+        model.return_normalizer.update(returns)
+    targets = torch.as_tensor(returns, device=model.device)
+    if model.return_normalizer is not None:
+        targets = model.return_normalizer.normalize(targets)
+    model.policy.value_net.adapt_support(targets)
+    return targets
+
+
+def _old_outputs(model: Any) -> tuple[torch.Tensor, ...]:
+    """What the critics predict for the whole buffer before the update, for value clipping."""
+    buffer = model.rollout_buffer
+    _flatten(buffer)
+    with torch.no_grad():
+        samples = buffer._get_samples(np.arange(buffer.buffer_size * buffer.n_envs))
+        outputs: tuple[torch.Tensor, ...] = model.policy.critic_outputs(samples.observations)
+    return outputs
+
+
+def _loss(
+    model: Any,
+    samples: Any,
+    targets: torch.Tensor,
+    old_outputs: tuple[torch.Tensor, ...] | None,
+    clip_range: float,
+    clip_range_vf: float | None,
+    statistics: Statistics,
+    where: str,
+) -> torch.Tensor:
+    actions = samples.actions
+    if isinstance(model.action_space, spaces.Discrete):
+        actions = actions.long().flatten()
+    outputs, log_prob, entropy = model.policy.evaluate(samples.observations, actions)
+    log_ratio = log_prob - samples.old_log_prob
+    ratio = log_ratio.exp()
+    _require_finite(model, "ratio", ratio, where)
+    policy_loss = ppo_policy_loss(_advantages(model, samples), ratio, clip_range).mean()
+    value_loss = model.policy.value_net.loss(outputs, targets, old_outputs, clip_range_vf)
+    entropy_loss = (log_prob if entropy is None else -entropy).mean()
+    kl = approximate_kl(log_ratio)
+    loss: torch.Tensor = policy_loss + model.ent_coef * entropy_loss + model.vf_coef * value_loss
+    if model.kl_penalty is not None:
+        loss = loss + model.kl_penalty.coefficient * kl
+    _require_finite(model, "loss", loss, where)
+    statistics.add(
+        policy_gradient_loss=policy_loss,
+        value_loss=value_loss,
+        entropy_loss=entropy_loss,
+        approx_kl=kl,
+        clip_fraction=((ratio.detach() - 1).abs() > clip_range).float().mean(),
+        loss=loss,
+    )
+    return loss
+
+
+def _advantages(model: Any, samples: Any) -> torch.Tensor:
+    advantages: torch.Tensor = samples.advantages
+    if not model.normalize_advantage or len(advantages) < 2:
+        return advantages
+    return (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+
+
+def _require_finite(model: Any, name: str, values: torch.Tensor, where: str) -> None:
+    # one pass: a NaN is the maximum too, and no ratio is -inf
+    if math.isfinite(float(values.detach().max())):
+        return
+    bad = int((~torch.isfinite(values)).sum())
+    raise NonFiniteUpdate(
+        f"{name} is not finite for {bad} of {values.numel()} samples in {where} of update "
+        f"{model._n_updates} at {model.num_timesteps} timesteps: lower learning_rate "
+        f"({model.policy.optimizer.param_groups[0]['lr']}), or check the rewards and observations"
+    )
+
+
+def _too_far(model: Any, statistics: Statistics) -> bool:
+    if model.target_kl is None:
+        return False
+    return bool(statistics.values["approx_kl"][-1] > 1.5 * model.target_kl)
+
+
+def _descend(model: Any, loss: torch.Tensor, parameters: list[torch.nn.Parameter]) -> None:
+    optimizer = model.policy.optimizer
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    if model.vgs is None:
+        torch.nn.utils.clip_grad_norm_(parameters, model.max_grad_norm)
+        optimizer.step()
+        return
+    model.vgs.scale()
+    torch.nn.utils.clip_grad_norm_(parameters, model.max_grad_norm)
+    with model.vgs.scaled_step_size():
+        optimizer.step()
+
+
+def _log(
+    model: Any, statistics: Statistics, clip_range: float, clip_range_vf: float | None
+) -> None:
+    record, buffer = model.logger.record, model.rollout_buffer
+    for name in statistics.values:
+        record(f"train/{name}", statistics.mean(name))
+    explained = explained_variance(buffer.values.flatten(), buffer.returns.flatten())
+    record("train/explained_variance", explained)
+    if hasattr(model.policy, "log_std"):
+        record("train/std", float(model.policy.log_std.detach().exp().mean()))
+    record("train/n_updates", model._n_updates, exclude="tensorboard")
+    record("train/clip_range", clip_range)
+    if clip_range_vf is not None:
+        record("train/clip_range_vf", clip_range_vf)
+    if model.vgs is not None:
+        record("train/vgs_factor", model.vgs.factor)
+    if model.kl_penalty is not None:
+        record("train/kl_coefficient", model.kl_penalty.coefficient)

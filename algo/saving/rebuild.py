@@ -1,0 +1,106 @@
+"""A model built for a checkpoint: the file's configuration, and what the caller says instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from ..checkpoint import MismatchedCheckpoint
+from ..run_state.streams import preserved_streams
+from .configuration import require_spaces
+
+
+def build(
+    cls: Any, tree: dict[str, Any], arguments: dict[str, Any], env: Any, device: Any, fresh: bool
+) -> Any:
+    """A model with the file's configuration and random weights, moving no global stream."""
+    seed = arguments.pop("seed", None)
+    spaces = tree["spaces"]
+    with preserved_streams():
+        model = cls(env=env, device=device, **arguments, _init_setup_model=False)
+        if env is None:
+            for name, value in spaces.items():
+                setattr(model, name, value)
+        else:
+            require_spaces(model.env, spaces)
+            if model.n_envs != spaces["n_envs"] and not fresh:
+                raise MismatchedCheckpoint(
+                    f"the run has {spaces['n_envs']} environments, {model.n_envs} were passed: "
+                    "resume it with as many, or start afresh with "
+                    "load(path, env=env, force_reset=True)"
+                )
+        with _without_orthogonal_init(model):
+            model._setup_model()
+    model.seed = arguments["seed"] = seed
+    return model
+
+
+def replaced(model: Any, parts: dict[str, Any], overrides: dict[str, Any]) -> list[str]:
+    """The parts whose state cannot be used because the caller asked for another component."""
+    switches = {"vgs": "vgs", "kl_penalty": "kl_penalty", "normalize_returns": "return_normalizer"}
+    replaced = [
+        part
+        for argument, part in switches.items()
+        if argument in overrides and (getattr(model, part) is None) != (parts[part] is None)
+    ]
+    optimizer = type(model.policy.optimizer).__name__
+    if "optimizer" in overrides and parts["policy.optimizer"]["class"] != optimizer:
+        replaced.append("policy.optimizer")
+    return replaced
+
+
+def require_state(model: Any, parts: dict[str, Any], overrides: dict[str, Any]) -> None:
+    """Checks that the optimizer, as the caller asks for it now, finds the state that it needs.
+
+    Raises:
+        MismatchedCheckpoint: a keyword needs an entry that the run has not kept.
+    """
+    explicit = {k: v for k, v in (overrides.get("optimizer_kwargs") or {}).items() if k != "lr"}
+    if not explicit or "policy.optimizer" not in parts:
+        return
+    kept = [set(entries) for entries in parts["policy.optimizer"]["entries"].values() if entries]
+    missing = _needed_entries(model.policy.optimizer).difference(*kept[:1])
+    if kept and missing:
+        raise MismatchedCheckpoint(
+            f"optimizer_kwargs={explicit} needs {sorted(missing)} in the state of "
+            f"{type(model.policy.optimizer).__name__}, and the run has kept none: leave it out, or "
+            "build a new model with it and give it what was learned with set_parameters(states, "
+            'exact_match=False), the states without "policy.optimizer"'
+        )
+
+
+def _needed_entries(optimizer: Any) -> set[str]:
+    """The names of what an optimizer keeps for a parameter, by one step of another like it."""
+    group = optimizer.param_groups[0]
+    parameter = torch.nn.Parameter(torch.zeros_like(group["params"][0]))
+    parameter.grad = torch.zeros_like(parameter)
+    with preserved_streams():
+        other = type(optimizer)([{**group, "params": [parameter]}])
+        other.step()
+    return set(other.state[parameter])
+
+
+def enforce(model: Any, overrides: dict[str, Any]) -> None:
+    """Lets what the caller passed win where the restored state says otherwise."""
+    explicit = dict(overrides.get("optimizer_kwargs") or {})
+    if "learning_rate" in overrides or "lr" in explicit:
+        explicit["lr"] = model.lr_schedule(model._current_progress_remaining)
+    for group in model.policy.optimizer.param_groups:
+        group.update({key: value for key, value in explicit.items() if key in group})
+    if "seed" in overrides:
+        model.set_random_seed(overrides["seed"])
+
+
+@contextmanager
+def _without_orthogonal_init(model: Any) -> Iterator[None]:
+    """Builds networks without the QR decompositions whose result a checkpoint overwrites."""
+    options = model.policy_kwargs
+    model.policy_kwargs = {**options, "ortho_init": False}
+    try:
+        yield
+    finally:
+        model.policy_kwargs = options
+    model.policy.ortho_init = options.get("ortho_init", True)

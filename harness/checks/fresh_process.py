@@ -1,0 +1,152 @@
+"""The laws of a load once more, in another interpreter with other hashes and another folder."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import sys
+import tempfile
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import InvalidSubject, NotApplicable
+from ..core.scenario import Scenario
+from ..state.compare import Diff
+from ..state.snapshot import Snapshot
+from ..subjects.protocol import Subject
+from ..trial.trial import Trial
+
+_HASH_SEEDS = ("4321", "1234")
+_PATIENCE = 300.0  # seconds
+
+
+def fresh_process(trial: Trial, method: str = "forkserver") -> Diff:
+    """A run that comes back in another interpreter is the one that was saved, and goes on so.
+
+    Args:
+        trial: as for every check.
+        method: "forkserver", which starts in a moment once torch is loaded there, or "spawn".
+
+    Raises:
+        InvalidSubject: the script that was started has no `if __name__ == "__main__":`.
+        NotApplicable: the subject cannot be sent to another process; says which part.
+    """
+    save, _ = trial.saving
+    task = _pickled(trial, save.path)
+    _require_guard(trial.subject.name)
+    answer, value = _run_elsewhere(task, method)
+    if answer == "raised":
+        raise value
+    loaded, at = value
+    trial.step = save.step
+    return trial.compare(save.after, loaded) or trial.future(at)
+
+
+def _require_guard(name: str) -> None:
+    """Another process imports the script that was started: without a guard it starts it again.
+
+    Raises:
+        InvalidSubject: that script has no guard.
+    """
+    path = Path(getattr(sys.modules.get("__main__"), "__file__", None) or "")
+    if path.suffix == ".py" and path.is_file() and "__main__" not in path.read_text("utf-8"):
+        raise InvalidSubject(
+            f"expected a script that another process can import, got {str(path)!r}, which would "
+            f'run {name} again there: write its calls below `if __name__ == "__main__":`, or '
+            "leave out the check fresh_process"
+        )
+
+
+def _pickled(trial: Trial, path: Path) -> bytes:
+    try:
+        return pickle.dumps((trial.subject, trial.scenario, path, _torch_settings()))
+    except Exception as error:  # functions may refuse in any way
+        raise NotApplicable(
+            f"{trial.subject.name} cannot be sent to another process ({error}): define its "
+            "functions and classes with `def` and `class` at the top of a module that can be "
+            "imported, not as lambdas or inside a function"
+        ) from error
+
+
+def _run_elsewhere(task: bytes, method: str) -> tuple[str, Any]:
+    context: Any = multiprocessing.get_context(method)
+    if method == "forkserver":
+        context.set_forkserver_preload(["resumeproof.trial.trial", *_loaded_frameworks()])
+    ours, theirs = context.Pipe(duplex=False)
+    before = os.environ.get("PYTHONHASHSEED")
+    os.environ["PYTHONHASHSEED"] = _HASH_SEEDS[before == _HASH_SEEDS[0]]
+    try:
+        process = context.Process(target=_resume, args=(task, theirs), daemon=True)
+        process.start()
+    finally:
+        os.environ.pop("PYTHONHASHSEED")
+        if before is not None:
+            os.environ["PYTHONHASHSEED"] = before
+    theirs.close()
+    return _answer(process, ours)
+
+
+def _answer(process: Any, ours: Connection) -> tuple[str, Any]:
+    try:
+        if not ours.poll(_PATIENCE):
+            raise TimeoutError(f"no answer from the other process within {_PATIENCE:g} seconds")
+        kind, value = pickle.loads(ours.recv_bytes())
+        return str(kind), value
+    except EOFError as error:
+        raise RuntimeError("the other process ended without an answer") from error
+    finally:
+        ours.close()
+        process.join(5)
+        if process.is_alive():
+            process.kill()
+            process.join()
+        process.close()
+
+
+def _loaded_frameworks() -> list[str]:
+    return [name for name in ("torch", "stable_baselines3") if name in sys.modules]
+
+
+def _torch_settings() -> tuple[int, bool] | None:
+    torch = sys.modules.get("torch")
+    if torch is None:
+        return None
+    return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+
+
+def _resume(task: bytes, theirs: Connection) -> None:
+    """In the other process: loads, goes on to the end, and sends back what it saw."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            answer = pickle.dumps(("done", _resumed(task)))
+        except Exception as error:
+            answer = _portable(error)
+        theirs.send_bytes(answer)
+        os.chdir("/")
+
+
+def _resumed(task: bytes) -> tuple[Snapshot, Mapping[int, Snapshot]]:
+    subject: Subject
+    scenario: Scenario
+    subject, scenario, path, settings = pickle.loads(task)
+    if settings is not None:
+        import torch
+
+        torch.set_num_threads(settings[0])
+        torch.use_deterministic_algorithms(settings[1])
+    trial = Trial(subject, scenario)
+    live = trial.load(path)
+    return trial.capture(live), trial.finish(live, scenario.save_at)
+
+
+def _portable(error: Exception) -> bytes:
+    try:
+        answer = pickle.dumps(("raised", error))
+        pickle.loads(answer)
+    except Exception:  # an exception that does not survive the journey: its text does
+        answer = pickle.dumps(("raised", RuntimeError(f"{type(error).__name__}: {error}")))
+    return answer

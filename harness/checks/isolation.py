@@ -1,0 +1,166 @@
+"""The law of isolation: a loaded run shares nothing that training moves with anyone else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from ..core.errors import NotApplicable
+from ..core.exclusions import Exclusion
+from ..core.keypath import KeyPath
+from ..core.randomness import preserved_streams
+from ..state.capture import capture_roots
+from ..state.compare import Diff
+from ..state.diff import changed
+from ..state.mismatch import Mismatch, MismatchKind
+from ..state.readers.reading import VALUE_KINDS
+from ..state.rows import ALIAS, ATOM
+from ..state.snapshot import Snapshot
+from ..trial.trial import Trial
+from .states import restore, state_of, trained
+
+_SIDES = ("loaded", "saved")
+_BULK = frozenset({"tensor", "array", "sparse", "storage", "rng"})
+
+
+def isolation(trial: Trial) -> Diff:
+    """The loaded run shares nothing that training moves with the saved run, or with its state.
+
+    Tensors and arrays must not be shared where they move in a run, whether in place or not.
+    Containers and objects may be, where training puts others in their stead: the loaded run is
+    trained on, and what then has changed in the saved run, or in its state, was not its own. A run
+    that is saved at its end has no such training left.
+    """
+    moved = _moved(trial)
+    pairs = (_by_file(trial), _in_memory(trial))
+    return Diff(mismatches=tuple(m for pair in pairs if pair for m in _shared(trial, *pair, moved)))
+
+
+def _by_file(trial: Trial) -> tuple[dict[str, object], Any]:
+    """What a run is made of that was saved, and a run that was loaded beside it."""
+    others: dict[str, object] = {}
+    loaded: list[Any] = []
+
+    def load_beside(live: object) -> None:
+        path = trial.folder / "isolation.zip"
+        trial.write(live, path)
+        others["saved"] = dict(trial.subject.roots(live))
+        loaded.append(trial.load(path))
+
+    with preserved_streams():
+        trial.visit(trial.build(), 0, trial.scenario.save_at, load_beside)
+    return others, loaded[0]
+
+
+def _in_memory(trial: Trial) -> tuple[dict[str, object], Any] | None:
+    """A run and its state, and a run that loaded this very state; None without such states."""
+    try:
+        source, target = trained(trial, trial.scenario.seed), trained(trial, trial.other_seed)
+        with preserved_streams():
+            state = state_of(trial, source)
+            restore(trial, target, state)
+    except NotApplicable:
+        return None
+    return {"saved": dict(trial.subject.roots(source)), "state": state}, target
+
+
+def _moved(trial: Trial) -> set[KeyPath]:
+    course, saved = trial.uninterrupted, trial.saving[0].after
+    diffs = (trial.compare(course.fresh, saved), trial.compare(saved, course.at[max(course.at)]))
+    return {mismatch.keypath for diff in diffs for mismatch in diff.mismatches}
+
+
+def _shared(
+    trial: Trial, others: dict[str, object], loaded: Any, moved: Iterable[KeyPath]
+) -> Iterator[Mismatch]:
+    cut = [e.below(side) for side in _SIDES for e in trial.subject.exclusions]
+    both = {**others, "loaded": dict(trial.subject.roots(loaded))}
+    snapshot = capture_roots(both, cut)
+    crossing = [(said, members) for said, members in _groups(snapshot) if _crosses(members)]
+    touched = set(_bulk(snapshot, moved))
+    if any(row not in touched for _, members in crossing for _, row in members):
+        touched |= _trained_elsewhere(trial, snapshot, others, loaded, cut)
+    for said, members in crossing:
+        # of those who hold it, another run says more than a state
+        other = min((path for path, _ in members if not _loaded(path)), key=_is_state)
+        for path, row in members:
+            if _loaded(path) and row in touched:
+                yield Mismatch(
+                    keypath=path,
+                    kind=MismatchKind.ALIASING,
+                    type_name=snapshot.rows[row][2],
+                    expected=f"{said} of its own",
+                    got=f"what {other} holds",
+                    other=other,
+                )
+
+
+def _groups(snapshot: Snapshot) -> Iterator[tuple[str, list[tuple[KeyPath, int]]]]:
+    """What is shared, and by whom: the KeyPath of each name, and the row of what it names."""
+    names: dict[int, list[int]] = {}
+    for place, row in enumerate(snapshot.rows):
+        if len(row) == ALIAS:
+            names.setdefault(row[2], [row[2]]).append(place)
+    for target, places in names.items():
+        yield "an object", [(snapshot.keypath(place), target) for place in places]
+    for group in snapshot.memory:
+        yield "memory", [(snapshot.keypath(row), row) for row, _ in group]
+
+
+def _crosses(members: Sequence[tuple[KeyPath, int]]) -> bool:
+    return {_loaded(path) for path, _ in members} == {True, False}
+
+
+def _loaded(path: KeyPath) -> bool:
+    return path.segments[0] == "loaded"
+
+
+def _is_state(path: KeyPath) -> bool:
+    return path.segments[0] == "state"
+
+
+def _bulk(snapshot: Snapshot, moved: Iterable[KeyPath]) -> Iterator[int]:
+    """The rows of data in the loaded run that stand where training moves some, in a run alone."""
+    for keypath in moved:
+        root, *rest = keypath.segments or ("",)
+        segments = ("loaded", (str(root),), *rest)
+        passed = list(_passed(snapshot, KeyPath(*segments)))
+        if len(passed) == len(segments) and snapshot.rows[passed[-1]][3][0] in _BULK:
+            yield passed[-1]
+
+
+def _trained_elsewhere(
+    trial: Trial,
+    snapshot: Snapshot,
+    others: dict[str, object],
+    loaded: Any,
+    cut: Sequence[Exclusion],
+) -> set[int]:
+    """The rows of what changes outside the loaded run when that is trained on, and its owners."""
+    before = capture_roots(others, cut)
+    with preserved_streams():
+        # a run that cannot go on is for `resume` to report: what it has moved by then counts here
+        with suppress(Exception):
+            trial.subject.train(loaded, until=trial.scenario.length, visits={})
+        after = capture_roots(others, cut)
+    touched: set[int] = set()
+    for keypath in changed(before, after):
+        passed = list(_passed(snapshot, keypath))
+        # a value gives way to another one: who changes is the last object that can
+        while passed and snapshot.rows[passed[-1]][3][0] in VALUE_KINDS:
+            passed.pop()
+        touched.update(passed)
+    return touched
+
+
+def _passed(snapshot: Snapshot, keypath: KeyPath) -> Iterator[int]:
+    """The objects on the way down to it, as far as there are any."""
+    place = 0
+    for segment in keypath.segments:
+        found = snapshot.children[place].get(segment)
+        if found is None or len(snapshot.rows[found]) == ATOM:
+            return
+        row = snapshot.rows[found]
+        place = int(row[2]) if len(row) == ALIAS else found
+        yield place

@@ -1,0 +1,75 @@
+"""The law of options passed at a load: they win over the file, and change nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ..core.errors import NotApplicable
+from ..core.keypath import KeyPath
+from ..core.randomness import poison, preserved_streams
+from ..state.compare import Diff
+from ..state.mismatch import Mismatch, MismatchKind
+from ..state.snapshot import Snapshot
+from ..trial.trial import Trial
+
+
+def override(trial: Trial) -> Diff:
+    """What the caller passes explicitly at a load wins over the file, and all else is the file's.
+
+    Where an option reaches is what it changes in a fresh build: there the loaded run must be as
+    that build, everywhere else as loaded without the option. One that reaches nothing fails: of
+    an option that nobody reads, every load looks right.
+    """
+    subject: Any = trial.subject
+    options = getattr(subject, "overrides", None)
+    if not options or not hasattr(subject, "load_with"):
+        raise NotApplicable(
+            f"{subject.name} has no `overrides` (options to pass) and "
+            "`load_with(source, scenario, overrides)`"
+        )
+    fresh, changed = _built(trial, {}), _built(trial, options)
+    if silent := _silent(trial, fresh, options):
+        return Diff(mismatches=tuple(silent))
+    plain, explicit = _loaded(trial, {}), _loaded(trial, options)
+    reach = {m.keypath for m in trial.compare(fresh, changed).mismatches}
+    return _judge(trial, (plain, changed, explicit), reach)
+
+
+def _silent(trial: Trial, fresh: Snapshot, options: Mapping[str, Any]) -> list[Mismatch]:
+    return [
+        Mismatch(
+            keypath=KeyPath("options", (name,)),
+            kind=MismatchKind.VALUE,
+            type_name=type(value).__name__,
+            expected="an option that reaches something; where it is in force, pass another value",
+            got=f"{value!r} changes nothing in a fresh build",
+        )
+        for name, value in options.items()
+        if not trial.compare(fresh, _built(trial, {name: value}))
+    ]
+
+
+def _judge(trial: Trial, snapshots: tuple[Snapshot, ...], reach: set[KeyPath]) -> Diff:
+    plain, changed, explicit = snapshots
+    inside = trial.compare(changed, explicit).mismatches
+    outside = trial.compare(plain, explicit).mismatches
+    found: list[Mismatch] = [m for m in inside if m.keypath in reach]
+    found += [m for m in outside if m.keypath not in reach]
+    return Diff(mismatches=tuple(found))
+
+
+def _built(trial: Trial, options: Any) -> Snapshot:
+    merged = {**trial.scenario.options, **options}
+    with preserved_streams():
+        live = trial.build(dataclasses.replace(trial.scenario, options=merged))
+        return trial.capture(live)
+
+
+def _loaded(trial: Trial, options: Any) -> Snapshot:
+    subject: Any = trial.subject
+    with preserved_streams():
+        poison(trial.other_seed)
+        path = trial.saving[0].path
+        return trial.capture(subject.load_with(path, trial.scenario, options))

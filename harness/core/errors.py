@@ -1,0 +1,203 @@
+"""Every error the instrument itself raises; each says when you see it and what to do."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, final
+
+from .keypath import KeyPath
+
+
+class HarnessError(Exception):
+    """The base of every error below. You never see it alone: catch it to catch them all."""
+
+
+@final
+class UncapturableLeaf(HarnessError):
+    """You see it when a capture reaches an object whose state cannot be read completely.
+
+    What to do: register a reader for its type, or exclude its KeyPath with a reason. It is
+    never skipped: a hole in the snapshot would be a hole in every answer built on it.
+    """
+
+    def __init__(self, keypath: KeyPath, type_name: str, reason: str) -> None:
+        self.keypath = keypath
+        self.type_name = type_name
+        self.reason = reason
+        short = type_name.rpartition(".")[2]
+        super().__init__(
+            f"cannot capture {keypath}: {type_name} {reason}.\n"
+            f"  If it is state:     resumeproof.register_leaf({short}, reader), where reader(obj) "
+            "returns resumeproof.state.readers.reading(kind, *facts)\n"
+            f"  If it is not state: resumeproof.Exclusion(pattern={str(keypath)!r}, reason=...)"
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[KeyPath, str, str]]:
+        return type(self), (self.keypath, self.type_name, self.reason)  # workers send it home
+
+
+@final
+class UnusedExclusion(HarnessError):
+    """You see it when an exclusion covered nothing in any capture or comparison of a run.
+
+    What to do: delete it, or correct its pattern. A list of exclusions that outlives what it
+    was written for hides the next loss.
+    """
+
+    def __init__(
+        self, patterns: Sequence[str], nearest: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        self.patterns = tuple(patterns)
+        self.nearest = {pattern: tuple(near) for pattern, near in (nearest or {}).items()}
+        listed = ", ".join(repr(pattern) for pattern in patterns)
+        near = [
+            f"; nearest to {p!r}: {', '.join(near)}" for p, near in self.nearest.items() if near
+        ]
+        super().__init__(
+            f"expected every exclusion to cover something, got {len(patterns)} that cover "
+            f"nothing: {listed}; delete them, or correct the patterns{''.join(near)}"
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
+        return type(self), (self.patterns, self.nearest)
+
+
+@final
+class InvalidExclusion(HarnessError):
+    """You see it when an exclusion has no pattern, covers everything, or gives no reason.
+
+    What to do: name the KeyPath and write one sentence on why it is not state.
+    """
+
+
+@final
+class InvalidScenario(HarnessError):
+    """You see it when a scenario asks for something that cannot be run.
+
+    What to do: correct the field that the message names.
+    """
+
+
+@final
+class InvalidReader(HarnessError):
+    """You see it when a registered reader is not callable, or returns what is not a reading.
+
+    What to do: return `state.readers.reading(kind, *facts, payload=..., children=...)`, with
+    facts of plain values only.
+    """
+
+
+@final
+class InvalidSubject(HarnessError):
+    """You see it when what is put under test cannot be built, driven, saved or loaded.
+
+    What to do: the message shows what it got, what was expected, and what to write instead.
+    """
+
+
+@final
+class InvalidTarget(HarnessError):
+    """You see it when a command names a subject, a case or a file that cannot be used.
+
+    What to do: the message shows what it got, what was expected, and what to write instead.
+    """
+
+
+@final
+class UnknownCheck(HarnessError):
+    """You see it when a check is named that does not exist.
+
+    What to do: take one of the names that the message lists.
+    """
+
+    def __init__(self, where: str, names: Sequence[str], valid: Sequence[str]) -> None:
+        self.where = where
+        self.names = tuple(names)
+        self.valid = tuple(valid)
+        listed = ", ".join(map(repr, names))
+        super().__init__(
+            f"expected a list of names of checks in {where}, got {listed}; "
+            f"valid: {', '.join(valid)}"
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[str, ...], tuple[str, ...]]]:
+        return type(self), (self.where, self.names, self.valid)
+
+
+@final
+class VacuousLife(HarnessError):
+    """You see it when nothing moved before the save, or nothing after it: no loss could show.
+
+    What to do: run longer, save later, or drive the subject so that its state changes.
+    """
+
+    def __init__(self, subject: str, scenarios: Sequence[str]) -> None:
+        self.subject = subject
+        self.scenarios = tuple(scenarios)
+        super().__init__(
+            f"expected the state of {subject} to move before and after the save, got no change in "
+            f"{', '.join(scenarios)}: pass scenarios= with a longer life or a later save"
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[str, ...]]]:
+        return type(self), (self.subject, self.scenarios)
+
+
+@final
+class NothingApplies(HarnessError):
+    """You see it when not one of the checks asked for applies to the subject.
+
+    What to do: ask for others, or give the subject what the message says it lacks.
+    """
+
+    def __init__(self, subject: str, checks: Sequence[str], reasons: Sequence[str]) -> None:
+        self.arguments = (subject, tuple(checks), tuple(reasons))
+        super().__init__(
+            f"none of {', '.join(checks)} applies to {subject}, so that nothing was checked: "
+            f"{'; '.join(reasons)}"
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[str, ...], tuple[str, ...]]]:
+        return type(self), self.arguments
+
+
+@final
+class NothingToRun(HarnessError):
+    """You see it when no life, or no check, is left to run.
+
+    What to do: pass lists that are not empty, or leave the argument out.
+    """
+
+    def __init__(self, checks: Sequence[str], scenarios: object) -> None:
+        self.arguments = (tuple(checks), scenarios)
+        what = f"scenarios={scenarios!r}" if checks else "checks=[]"
+        super().__init__(
+            f"expected a list of lives and of checks, got {what}: write scenarios=[Scenario(...)] "
+            "and checks=['resume'], or leave them out"
+        )
+
+    def __reduce__(self) -> tuple[type[Self], tuple[tuple[str, ...], object]]:
+        return type(self), self.arguments
+
+
+@final
+class NotApplicable(HarnessError):
+    """You see it when a check asks for something the subject does not offer.
+
+    What to do: nothing, or give the subject the member that the message names.
+    """
+
+
+@final
+class StepFailed(Exception):
+    """You see it, as the verdict ERROR, when a step of the subject raised.
+
+    It is no `HarnessError`: the harness did its work, and the subject is what failed.
+    """
+
+    def __init__(self, subject: str, step: int, cause: BaseException) -> None:
+        self.subject = subject
+        self.step = step
+        self.cause = cause
+        super().__init__(f"step {step} of {subject} raised {type(cause).__name__}: {cause}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, int, BaseException]]:
+        return type(self), (self.subject, self.step, self.cause)

@@ -1,0 +1,112 @@
+"""A scenario: one life of a run, as plain values that can be stored, replayed and printed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self, final
+
+from .errors import InvalidScenario
+
+# new media and options leave the format as it is: a version that does not know them says so
+FORMAT = 1
+MEDIA = ("file", "memory", "parameters", "pickle", "deepcopy")
+INTO = ("used", "fresh")
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """What to build, how long to train, when and how to save.
+
+    Attributes:
+        options: keyword arguments for the subject, plain values only.
+        seed: of the run; the poisoned target of a load gets another one.
+        length: environment or loop steps of the whole run.
+        save_at: steps done when the run is saved for the first time; 0 is before any training.
+        save_point: what is special about `save_at`, in words, for the report.
+        cycles: how often the run is saved and loaded.
+        gap: steps between two cycles.
+        medium: what takes the state from one run into another: a "file"; a stream in "memory";
+            "parameters", where after the file a stranger's state, then the saved one, is put into
+            the live run (`set_parameters`); "pickle" or "deepcopy" of the live run.
+        into: what a load finds to fill, of another seed: a run "used" before, its floats NaN, in
+            which nothing is as it was built; or a "fresh" one, in which nothing has happened yet.
+
+    Raises:
+        InvalidScenario: a value makes no sense; shows it and what was expected.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    length: int
+    save_at: int
+    save_point: str = "given"
+    cycles: int = 1
+    gap: int = 0
+    medium: str = "file"
+    into: str = "used"
+
+    def __post_init__(self) -> None:
+        for name in ("seed", "length", "save_at", "cycles", "gap"):
+            if type(getattr(self, name)) is not int:
+                raise InvalidScenario(f"{name}={getattr(self, name)!r}: expected an int")
+        last = self.save_at + self.gap * (self.cycles - 1)
+        checks = {
+            "seed": (0 <= self.seed < 2**32, "0 to 2**32 - 1, which numpy's stream can take"),
+            "length": (self.length >= 1, "at least 1 step"),
+            "save_at": (0 <= self.save_at <= self.length, f"0 to length={self.length}"),
+            "cycles": (self.cycles >= 1, "at least 1"),
+            "gap": (
+                self.gap >= 0 and last <= self.length,
+                f"0 or more, and the last save, at {last}, within length={self.length}",
+            ),
+            "medium": (self.medium in MEDIA, f"one of {MEDIA}"),
+            "into": (self.into in INTO, f"one of {INTO}"),
+        }
+        for name, (holds, expected) in checks.items():
+            if not holds:
+                raise InvalidScenario(f"{name}={getattr(self, name)!r}: expected {expected}")
+
+    @property
+    def save_points(self) -> tuple[int, ...]:
+        """The step of every save, in order."""
+        return tuple(self.save_at + self.gap * cycle for cycle in range(self.cycles))
+
+    def to_json(self) -> str:
+        """One line of JSON, with the format's version; `from_json` gives an equal scenario.
+
+        Raises:
+            InvalidScenario: an option is not plain JSON data and would come back changed.
+        """
+        content = {"format": FORMAT, **dataclasses.asdict(self)}
+        text = json.dumps(content, sort_keys=True, default=repr)
+        if json.loads(text) != content:
+            raise InvalidScenario(
+                f"options={dict(self.options)!r} do not survive JSON: use str, int, float, bool, "
+                "None, lists and dicts with str keys"
+            )
+        return text
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The scenario that `to_json` wrote.
+
+        Raises:
+            InvalidScenario: not JSON, another format version, or unknown fields.
+        """
+        try:
+            content = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise InvalidScenario(f"{text[:80]!r} is not JSON ({error})") from error
+        version = content.pop("format", None) if isinstance(content, dict) else None
+        if version != FORMAT:
+            raise InvalidScenario(f"format={version!r}: this version reads format {FORMAT} only")
+        known = {f.name for f in dataclasses.fields(cls)}
+        if not {"length", "save_at"} <= set(content) <= known:
+            raise InvalidScenario(
+                f"fields {sorted(content)}: expected length, save_at and any of {sorted(known)}"
+            )
+        return cls(**content)

@@ -1,0 +1,104 @@
+"""Lives that failed, stored as JSON: replayed for ever after, by tests and by the command line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from ..core.errors import InvalidTarget
+from ..subjects.by_name import Case, read_cases
+from ..subjects.protocol import Subject
+from ..verdicts.verdict import Record
+
+FOLDER = Path("regressions/scenarios")
+_SHOWN = 5
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """A life that failed, and the law that it broke.
+
+    Attributes:
+        path: the file.
+        law: name of a check.
+        case: subject and scenario.
+    """
+
+    path: Path
+    law: str
+    case: Case
+
+
+def folder() -> Path:
+    """Where failing lives are written: `CKPT_SCENARIOS`, or `regressions/scenarios` from here."""
+    return Path(os.environ.get("CKPT_SCENARIOS") or FOLDER)
+
+
+def store(subject: Subject, law: str, record: Record) -> Path:
+    """Writes a life that failed; the same life of the same subject has the same file.
+
+    Args:
+        subject: found by name where a loaded module holds it; otherwise the file says how it was
+            called, and `replay` will ask for the rest.
+        law: the check that failed.
+        record: what the life showed.
+    """
+    target = target_of(subject) or subject.name
+    case = Case(target=target, scenario=record.scenario).to_dict()
+    digest = hashlib.blake2b(json.dumps([case, law], sort_keys=True).encode(), digest_size=4)
+    path = folder() / f"{digest.hexdigest()}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {**case, "law": law, "showed": _showed(record)}
+    path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+    return path
+
+
+def read(where: Path) -> Iterator[Stored]:
+    """The stored lives of a folder, in the order of their names; none if there is no folder.
+
+    Raises:
+        InvalidTarget: a file is no stored life, or does not say which law it broke.
+    """
+    for path in sorted(where.glob("*.json")):
+        law = json.loads(path.read_text()).get("law")
+        if not isinstance(law, str):
+            raise InvalidTarget(f"expected the name of a check as law in {path}, got {law!r}")
+        (case,) = read_cases(path)
+        yield Stored(path=path, law=law, case=case)
+
+
+def law_of(record: Record) -> str:
+    """The law that broke first, or in which something was raised."""
+    if record.findings:
+        return record.findings[0].check
+    return record.error.partition(":")[0]
+
+
+def target_of(subject: Subject) -> str | None:
+    """`module:name` of a subject that some loaded module holds; None if none does."""
+    for module_name, module in sorted(sys.modules.items()):
+        if module_name == "__main__" or module_name.startswith("_"):
+            continue
+        for name, value in list(getattr(module, "__dict__", {}).items()):
+            if value is subject:
+                return f"{module_name}:{name}"
+    return None
+
+
+def _showed(record: Record) -> dict[str, Any]:
+    findings = [
+        {
+            "check": finding.check,
+            "step": finding.step,
+            "mismatches": [str(m) for m in finding.diff.mismatches[:_SHOWN]],
+        }
+        for finding in record.findings
+    ]
+    return {"verdict": record.verdict.value, "error": record.error, "findings": findings}

@@ -1,0 +1,295 @@
+"""Generated scenarios: the only file that knows Hypothesis.
+
+A strategy draws plain data; the run is built in the test. What fails prints as a `Scenario(...)`
+that can be pasted, and replays from JSON.
+"""
+
+from __future__ import annotations
+
+import os
+import unittest
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast, final
+
+from hypothesis import HealthCheck, event, given, reject, settings
+from hypothesis import strategies as st
+from hypothesis.database import DirectoryBasedExampleDatabase, MultiplexedDatabase
+
+from ..core.errors import VacuousLife
+from ..core.scenario import INTO, Scenario
+from ..subjects.protocol import Subject, require_subject
+from ..trial.defaults import (
+    SAVE_POINTS,
+    lives,
+    media,
+    natural_length,
+    period_of,
+    points_by_kind,
+    stride_of,
+)
+from ..verdicts.coverage import moves
+from ..verdicts.failure import CheckpointMismatch, passed
+from ..verdicts.runner import require_checks
+from ..verdicts.verdict import Verdict
+from .corpus import law_of, store
+
+# what generated lives are for; checks that do not depend on the life run once, elsewhere
+FUZZED = ("purity", "roundtrip", "resume")
+
+MOST_CYCLES = 5
+
+_PROFILES: dict[str, dict[str, Any]] = {
+    "ckpt-dev": {"max_examples": 5, "stateful_step_count": 6},
+    "ckpt-ci": {
+        "max_examples": 25,
+        "stateful_step_count": 8,
+        "derandomize": True,
+        "database": None,
+    },
+    "ckpt-nightly": {
+        "max_examples": 500,
+        "stateful_step_count": 12,
+        "report_multiple_bugs": True,
+    },
+}
+PROFILES = tuple(_PROFILES)
+
+
+def register_profiles() -> None:
+    """Registers `ckpt-dev`, `ckpt-ci` and `ckpt-nightly`; a user's own profiles are untouched.
+
+    Where `CKPT_EXAMPLES` names a folder, examples are shared through it, but for `ckpt-ci`, which
+    draws the same ones every time.
+    """
+    common: dict[str, Any] = {
+        "derandomize": False,  # said, not inherited: where CI is set the default is derandomized
+        "deadline": None,
+        "print_blob": True,
+        "report_multiple_bugs": False,
+        "suppress_health_check": (HealthCheck.too_slow, HealthCheck.differing_executors),
+    }
+    parent = settings.get_profile("default")
+    if shared := os.environ.get("CKPT_EXAMPLES"):
+        own, other = parent.database, DirectoryBasedExampleDatabase(shared)
+        common["database"] = other if own is None else MultiplexedDatabase(own, other)
+    for name, values in _PROFILES.items():
+        settings.register_profile(name, parent=parent, **{**common, **values})
+
+
+def profile(name: str | None = None) -> settings:
+    """The settings of a profile: the one named, that of `--ckpt-profile`, or `ckpt-dev`."""
+    register_profiles()
+    return settings.get_profile(name or os.environ.get("CKPT_PROFILE") or "ckpt-dev")
+
+
+def scenarios(
+    subject: Subject,
+    *,
+    length: int | None = None,
+    choices: Mapping[str, Sequence[Any]] | None = None,
+    save_points: Sequence[str] = SAVE_POINTS,
+) -> st.SearchStrategy[Scenario]:
+    """Lives to draw: everything the subject offers, every save point, medium and cycle count.
+
+    They shrink to the shortest life that fails: one cycle, options as they are without a word, a
+    short run, an early save.
+
+    Args:
+        subject: says what can be chosen (`choices`, see `trial.trial`), where it can be saved,
+            and to what.
+        length: steps of a run; drawn around the subject's natural length if None.
+        choices: values of options, over those that the subject offers.
+        save_points: the kinds of `trial.defaults.SAVE_POINTS` to draw from.
+    """
+    offered = {**getattr(subject, "choices", {}), **(choices or {})}
+    return st.composite(_scenario)(subject, length, offered, tuple(save_points))
+
+
+def _scenario(
+    draw: st.DrawFn,
+    subject: Subject,
+    length: int | None,
+    offered: Mapping[str, Sequence[Any]],
+    save_points: tuple[str, ...],
+) -> Scenario:
+    cycles = draw(st.integers(1, MOST_CYCLES), label="cycles")
+    options = _options(draw, subject, offered)
+    steps = length or draw(st.sampled_from(_lengths(subject, options)), label="length")
+    kinds = points_by_kind(subject, steps, options)
+    allowed = [kind for kind in kinds if kind in save_points]
+    if not allowed:
+        reject()
+    # nothing has moved at the start: the first to be tried, but not the most often
+    kind = draw(st.sampled_from([*allowed, *allowed[1:]]), label="save_point")
+    save_at = draw(st.sampled_from(kinds[kind]), label="save_at")
+    gaps = _gaps(subject, steps, options, (steps - save_at) // max(cycles - 1, 1))
+    return Scenario(
+        options=options,
+        length=steps,
+        save_at=save_at,
+        save_point=kind,
+        cycles=cycles,
+        gap=draw(st.sampled_from(gaps), label="gap") if cycles > 1 else 0,
+        medium=draw(st.sampled_from(media(subject)), label="medium"),
+        into=draw(st.sampled_from(INTO), label="into"),
+        seed=draw(st.integers(0, 2**16), label="seed"),
+    )
+
+
+def _options(
+    draw: st.DrawFn, subject: Subject, offered: Mapping[str, Sequence[Any]]
+) -> dict[str, Any]:
+    """A value for every choice; what holds without a word is not said."""
+    implied = getattr(subject, "implied", {})
+    drawn = {name: draw(st.sampled_from(list(offered[name])), label=name) for name in offered}
+    return {k: v for k, v in drawn.items() if k not in implied or implied[k] != v}
+
+
+def _lengths(subject: Subject, options: Mapping[str, Any]) -> list[int]:
+    quarter = max(natural_length(subject, options) // 4, 1)
+    return [quarter * number for number in range(1, 7)]
+
+
+def _gaps(subject: Subject, length: int, options: Mapping[str, Any], room: int) -> range:
+    between_calls = getattr(subject, "between_calls", False)
+    step = (period_of if between_calls else _stride)(subject, length, options)
+    return range(0, room + 1, step)
+
+
+def _stride(subject: Subject, _length: int, options: Mapping[str, Any]) -> int:
+    return stride_of(subject, options)
+
+
+def law_holds(law: str, subject: Subject, chosen: settings | None = None) -> None:
+    """Draws lives of a subject, as many as the profile says, and checks one law in each.
+
+    Raises: as `laws_hold`.
+    """
+    __tracebackhide__ = True
+    laws_hold((law,), subject, chosen)
+
+
+def laws_hold(
+    laws: tuple[str, ...],
+    subject: Subject,
+    chosen: settings | None = None,
+    length: int | None = None,
+) -> None:
+    """Draws lives of a subject, as many as the profile says, and checks laws in each.
+
+    A life that fails is shrunk, stored as JSON (`fuzzing.corpus`), and named in the message. Laws
+    that apply in no life are skipped, as `unittest` and pytest understand it.
+
+    Args:
+        laws: names of checks.
+        subject: what to test.
+        chosen: settings of Hypothesis; those of the profile in force if None.
+        length: steps of a run; drawn around the subject's natural length if None.
+
+    Raises:
+        CheckpointMismatch: a law does not hold.
+        UnknownCheck: there is no such law; lists those there are.
+        VacuousLife: nothing moved in any life, so that no loss could have shown.
+        unittest.SkipTest: none of the laws applies.
+    """
+    __tracebackhide__ = True
+    lives_seen = Lives(subject=subject, laws=require_checks(laws))
+    test = (chosen or profile())(given(scenarios(subject, length=length))(lives_seen.check))
+    try:
+        cast(Any, test)()
+    except CheckpointMismatch as error:
+        _remember(subject, error)
+        raise
+    except BaseExceptionGroup as errors:
+        for each in errors.exceptions:
+            if isinstance(each, CheckpointMismatch):
+                _remember(subject, each)
+        raise
+    lives_seen.conclude()
+
+
+@final
+@dataclass(kw_only=True)
+class Lives:
+    """What the lives of some laws have shown so far.
+
+    Attributes:
+        subject: whose lives.
+        laws: names of the checks.
+        lively: whether in one of them something moved both before the save and after it.
+        reasons: why no law applied, where none did; None once one did.
+        seen: a life to look at again if none was lively.
+    """
+
+    subject: Subject
+    laws: tuple[str, ...]
+    lively: bool = False
+    reasons: tuple[str, ...] | None = ()
+    seen: list[Scenario] = field(default_factory=list)
+
+    def check(self, scenario: Scenario) -> None:
+        """The laws on one life."""
+        event("save point", scenario.save_point)
+        (record,) = passed(self.subject, [(scenario, self.laws)])
+        self.seen.append(scenario)
+        if record.verdict is Verdict.UNSUPPORTED:
+            if self.reasons is not None:
+                self.reasons = (*self.reasons, *record.notes, record.error)
+            return
+        self.reasons = None
+        self.lively = self.lively or moves(self.subject, scenario)
+        event("lively", self.lively)
+
+    def conclude(self) -> None:
+        """Judges all of them together.
+
+        Raises:
+            VacuousLife: see `laws_hold`.
+            unittest.SkipTest: see `laws_hold`.
+        """
+        if self.reasons is not None:
+            raise unittest.SkipTest("; ".join(dict.fromkeys(filter(None, self.reasons))))
+        # the few lives of a quick profile may by chance all have been saved before the first step
+        if not self.lively and not moves(self.subject, lives(self.subject)[0]):
+            raise VacuousLife(self.subject.name, [repr(scenario) for scenario in self.seen[:5]])
+
+
+def _remember(subject: Subject, error: CheckpointMismatch) -> None:
+    if error.record is None:
+        return
+    path = store(subject, law_of(error.record), error.record)
+    error.args = (f"{error}\n  stored: {path}\n  replay: python -m resumeproof replay {path}",)
+
+
+def fuzz_case(
+    subject: Subject,
+    settings: settings | None = None,
+    *,
+    length: int | None = None,
+    checks: tuple[str, ...] = FUZZED,
+) -> type[unittest.TestCase]:
+    """A test case that runs generated lives of a subject, under pytest and unittest alike.
+
+    Write `TestFuzz = fuzz_case(trainer)` in a test module.
+
+    Args:
+        subject: what to test.
+        settings: of Hypothesis; those of the profile in force if None.
+        length: steps of a run; the subject's natural length if None.
+        checks: laws to check on each life.
+
+    Raises:
+        InvalidSubject: it is no subject.
+    """
+    require_subject(subject)
+
+    class FuzzCase(unittest.TestCase):
+        """Generated lives of one subject."""
+
+        def test_generated_lives(self) -> None:
+            """Every law holds in every generated life."""
+            laws_hold(checks, subject, settings, length)
+
+    FuzzCase.__qualname__ = FuzzCase.__name__ = f"Fuzz[{subject.name}]"
+    return FuzzCase

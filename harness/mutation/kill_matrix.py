@@ -1,0 +1,262 @@
+"""Which mutants which checks kill: what a harness is worth, counted.
+
+A mutant is killed by a check that shows, beside what the unmutated load already shows, at least
+one more difference, or raises. Everything else is a survivor, and a survivor is a finding.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+from ..causes.patch import Graph
+from ..checks import CHECKS
+from ..core.errors import InvalidScenario, InvalidSubject, InvalidTarget, NotApplicable
+from ..core.keypath import KeyPath
+from ..core.randomness import preserved_streams
+from ..core.scenario import Scenario
+from ..state.mismatch import Mismatch, MismatchKind
+from ..subjects.protocol import Subject
+from ..trial.runs import Shared
+from ..trial.trial import Trial
+from ..verdicts.runner import require_checks
+from .enumerate_mutants import mutants_of
+from .mutant import SHARED, Mutant, Mutated, NoMutation, Unreachable
+
+KILLED, SURVIVED = "killed", "survived"
+UNCHANGED, UNREACHABLE = "no change", "unreachable"
+LOST_ANYWAY, EXCLUDED, UNASKED = "not in the checkpoint", "excluded", "no check looks"
+_OF_FUTURE = frozenset(CHECKS) - {"roundtrip", "completeness", "isolation"}
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one check made of one mutant.
+
+    Attributes:
+        mutant: what was broken.
+        check: who looked; "" where nothing was broken.
+        result: killed or survived; or why there was no mutant to kill.
+        named: whether a difference at, above or below the broken place was reported.
+        reason: the error, or why nothing was seen.
+    """
+
+    mutant: Mutant
+    check: str
+    result: str
+    named: bool = False
+    reason: str = ""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class KillMatrix:
+    """Every outcome on one subject."""
+
+    subject: str
+    outcomes: tuple[Outcome, ...]
+
+    def count(self, result: str, check: str | None = None, kind: str | None = None) -> int:
+        """How many outcomes are such."""
+        return sum(
+            o.result == result
+            and check in (None, o.check)
+            and kind in (None, o.mutant.kind)
+            for o in self.outcomes
+        )  # fmt: skip
+
+    def survivors(self, *checks: str) -> tuple[Outcome, ...]:
+        """What these checks did not see; of all checks if none is named."""
+        return tuple(
+            o
+            for o in self.outcomes
+            if o.result == SURVIVED and (not checks or o.check in checks)
+        )  # fmt: skip
+
+    def table(self) -> dict[str, dict[str, tuple[int, int]]]:
+        """Kind -> check -> (killed, tried)."""
+        cells: dict[str, dict[str, tuple[int, int]]] = {}
+        for o in self.outcomes:
+            if o.result in (KILLED, SURVIVED):
+                row = cells.setdefault(o.mutant.kind, {})
+                killed, tried = row.get(o.check, (0, 0))
+                row[o.check] = killed + (o.result == KILLED), tried + 1
+        return cells
+
+    def to_plain(self) -> dict[str, Any]:
+        """As data for one line of JSON: the counts, the survivors and their reasons."""
+        table = {kind: {c: list(n) for c, n in row.items()} for kind, row in self.table().items()}
+        killed = [o for o in self.outcomes if o.result == KILLED and not o.reason]
+        skipped = [o for o in self.outcomes if o.result not in (KILLED, SURVIVED)]
+        return {
+            "mutants_of": self.subject,
+            "matrix": table,
+            "unnamed": [f"{o.check}: {o.mutant}" for o in killed if not o.named],
+            "not_mutants": dict(Counter(f"{o.result}: {o.reason}" for o in skipped)),
+            "survivors": [f"{o.check}: {o.mutant}: {o.reason}" for o in self.survivors()],
+        }
+
+
+def mutate(
+    subject: Subject, scenario: Scenario, checks: Sequence[str] = ("roundtrip",), *, stride: int = 1
+) -> KillMatrix:
+    """Breaks one thing after another in what is loaded, and asks the checks each time.
+
+    Args:
+        subject: what is loaded; if not `strict`, only what its checkpoint brings back is broken.
+        scenario: the life; saved after training has moved something.
+        checks: names of `checks.CHECKS`.
+        stride: every how many of the mutants of a kind is tried.
+
+    Raises:
+        HarnessError: a check does not exist.
+    """
+    require_checks(checks)
+    if not _OF_FUTURE & {*checks}:  # nobody looks at the future: it is not run
+        scenario = dataclasses.replace(scenario, length=scenario.save_at)
+    campaign = Campaign(subject, scenario, checks)
+    outcomes: list[Outcome] = []
+    for mutant in every(stride, campaign.mutants()):
+        outcomes += campaign.outcomes(mutant)
+    return KillMatrix(subject=subject.name, outcomes=tuple(outcomes))
+
+
+def every(stride: int, mutants: Iterable[Mutant]) -> Iterator[Mutant]:
+    """The first of each kind, and every stride-th of that kind after it."""
+    seen: Counter[str] = Counter()
+    for mutant in mutants:
+        seen[mutant.kind] += 1
+        if (seen[mutant.kind] - 1) % stride == 0:
+            yield mutant
+
+
+@final
+class Campaign:
+    """All mutants of one subject in one life: what they share is run once."""
+
+    def __init__(self, subject: Subject, scenario: Scenario, checks: Sequence[str]) -> None:
+        self.subject = subject
+        self.scenario = scenario
+        self.checks = checks
+        self.shared = Shared([scenario])
+        self.donors: dict[str, Graph] = {}
+        self.lost: tuple[Mismatch, ...] = ()
+        self.known: dict[str, set[str]] = {}
+
+    def trial(self, mutant: Mutant | None) -> Trial:
+        """A life whose loads break this one thing."""
+        return Trial(Mutated(self.subject, mutant, self.donors), self.scenario, self.shared)
+
+    def mutants(self) -> list[Mutant]:
+        """All that are to be tried; first what the load as it is already shows."""
+        trial = self.trial(None)
+        if not getattr(self.subject, "strict", False):
+            self.lost = CHECKS["roundtrip"](self.trial(None)).mismatches
+        for check in self.checks:
+            try:
+                self.known[check] = {str(m) for m in CHECKS[check](trial).mismatches}
+            except NotApplicable:
+                continue
+        with preserved_streams():
+            self.donors = self._donors(trial)
+            mutated: Mutated = trial.subject  # type: ignore[assignment]
+            return list(mutants_of(mutated.graph(trial.load(trial.saving[0].path)), self.donors))
+
+    def _donors(self, trial: Trial) -> dict[str, Graph]:
+        mutated: Mutated = trial.subject  # type: ignore[assignment]
+        found = {"fresh": mutated.graph(trial.build())}
+        if earlier := max((b for b in trial.boundaries if b < self.scenario.save_at), default=0):
+            live = trial.build()
+            trial.advance(live, 0, earlier)
+            found["stale"] = mutated.graph(live)
+        return found
+
+    def outcomes(self, mutant: Mutant) -> list[Outcome]:
+        """What every check that can see such a mutant made of it."""
+        if told := self.no_mutant(mutant):
+            return [told]
+        trial = self.trial(mutant)
+        # what lies in shared memory has the right value until one of the two trains on
+        names = [c for c in self.known if (c == "isolation") == (mutant.kind == SHARED)]
+        if not names:
+            reason = f"none of {', '.join(self.checks)} is about {mutant.kind}"
+            return [Outcome(mutant=mutant, check="", result=UNASKED, reason=reason)]
+        found = []
+        for check in names:
+            outcome = self.outcome(trial, mutant, check)
+            found.append(outcome)
+            if outcome.result in (UNCHANGED, UNREACHABLE):
+                break
+        return found
+
+    def no_mutant(self, mutant: Mutant) -> Outcome | None:
+        """Why there is nothing to lose: it is lost anyway, or left out with a reason."""
+        if any(_lost(place, lost) for place in _places(mutant) for lost in self.lost):
+            return Outcome(mutant=mutant, check="", result=LOST_ANYWAY, reason="lost unmutated")
+        cover = next((e for e in self.subject.exclusions if e.covers(str(mutant.keypath))), None)
+        if cover is None:
+            return None
+        return Outcome(mutant=mutant, check="", result=EXCLUDED, reason=cover.reason)
+
+    def outcome(self, trial: Trial, mutant: Mutant, check: str) -> Outcome:
+        """What one check made of it."""
+        trial.step = self.scenario.save_at
+        try:
+            diff = CHECKS[check](trial)
+        except NoMutation as why:
+            return Outcome(mutant=mutant, check="", result=UNCHANGED, reason=str(why))
+        except Unreachable as why:
+            return Outcome(mutant=mutant, check="", result=UNREACHABLE, reason=str(why))
+        except (InvalidSubject, InvalidScenario, InvalidTarget):
+            raise  # no answer of the check: nothing was looked at
+        except Exception as error:  # a loud failure, in whatever words
+            reason = f"{type(error).__name__}: {error}"
+            return Outcome(mutant=mutant, check=check, result=KILLED, reason=reason)
+        new = [m for m in diff.mismatches if str(m) not in self.known[check]]
+        if not new and len(diff.mismatches) < len(self.known[check]):
+            reason = "it puts back what the load itself has lost"
+            return Outcome(mutant=mutant, check="", result=UNCHANGED, reason=reason)
+        if not new:
+            return Outcome(mutant=mutant, check=check, result=SURVIVED, reason=_why(check))
+        named = any(
+            _related(at, place) for m in new for at in _ends(m) for place in _places(mutant)
+        )
+        return Outcome(mutant=mutant, check=check, result=KILLED, named=named)
+
+
+def _why(check: str) -> str:
+    """Why a check saw nothing more; a law of the future has then seen every bit agree."""
+    if check == "resume":
+        return "every later boundary agrees bit for bit"
+    if check == "completeness":
+        return "not as in a fresh build, or as it was saved"
+    return "no difference shown"
+
+
+def _places(mutant: Mutant) -> tuple[KeyPath, ...]:
+    return (mutant.keypath,) if mutant.other is None else (mutant.keypath, mutant.other)
+
+
+def _ends(mismatch: Mismatch) -> Iterator[KeyPath]:
+    """Both names of what is shared or no longer is; below the roots of a pair of runs."""
+    for keypath in (mismatch.keypath, mismatch.other):
+        if keypath is None:
+            continue
+        side, *rest = keypath.segments
+        if side in ("saved", "loaded") and rest and isinstance(rest[0], tuple):
+            keypath = KeyPath(rest[0][0], *rest[1:])
+        yield keypath
+
+
+def _lost(place: KeyPath, lost: Mismatch) -> bool:
+    """Whether a leaf does not come back anyway: itself, or with all that it lies in."""
+    whole = lost.kind in (MismatchKind.MISSING, MismatchKind.UNEXPECTED, MismatchKind.TYPE)
+    return place.startswith(lost.keypath) if whole else place == lost.keypath
+
+
+def _related(one: KeyPath, other: KeyPath) -> bool:
+    return one.startswith(other) or other.startswith(one)

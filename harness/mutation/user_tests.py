@@ -1,0 +1,111 @@
+"""What a user's own tests would not see: each is run again on loads that have lost one thing.
+
+A test that takes a subject gets one whose `load` breaks one leaf of what it returns. If the test
+fails then, it has seen the loss; if it still passes, it would not see such a loss in earnest.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from ..core.randomness import preserved_streams
+from ..subjects.protocol import Subject, is_subject
+from ..testing import BoundCheck
+from ..trial.defaults import lives
+from .kill_matrix import KILLED, SURVIVED, Campaign, KillMatrix, Outcome, every, mutate
+from .mutant import Mutant, Mutated
+
+_OWN = "own test"
+# what neither loads nor looks at what was loaded cannot see any loss
+_OF_LOADS = ("roundtrip", "resume", "completeness", "idempotence", "isolation")
+_SHOWN = 8
+
+
+def losses_of(
+    test: Callable[..., Any], arguments: Mapping[str, Any], stride: int
+) -> KillMatrix | None:
+    """What a test that has passed makes of every loss of the one subject it takes.
+
+    Args:
+        test: the function of the test.
+        arguments: what pytest calls it with.
+        stride: every how many of the losses of a kind is tried.
+
+    Returns:
+        None for a test that takes no subject, or whose check cannot see what was loaded.
+    """
+    taken = {name: arguments[name] for name in inspect.signature(test).parameters}
+    subjects = [name for name, value in taken.items() if is_subject(value)]
+    if len(subjects) != 1:
+        return None
+    (name,) = subjects
+    check = next((value for value in taken.values() if isinstance(value, BoundCheck)), None)
+    if check is None:
+        return _of_own_test(lambda subject: test(**{**taken, name: subject}), taken[name], stride)
+    if check.name not in _OF_LOADS:
+        return None
+    scenario = (check.scenarios or lives(taken[name]))[0]
+    return mutate(taken[name], scenario, (check.name,), stride=stride)
+
+
+def _of_own_test(test: Callable[[Any], Any], subject: Subject, stride: int) -> KillMatrix:
+    campaign = Campaign(subject, lives(subject)[0], ())
+    mutants, donors = campaign.mutants(), campaign.donors
+    outcomes = [
+        campaign.no_mutant(mutant) or _outcome(test, mutant, Mutated(subject, mutant, donors))
+        for mutant in every(stride, mutants)
+    ]
+    found = tuple(outcome for outcome in outcomes if outcome is not None)
+    return KillMatrix(subject=subject.name, outcomes=found)
+
+
+def _outcome(test: Callable[[Any], Any], mutant: Mutant, broken: Mutated) -> Outcome | None:
+    """What the test made of one loss; None where its loads had nothing of the kind to lose."""
+    error = ""
+    with preserved_streams():
+        try:
+            test(broken)
+        except Exception as raised:  # a test that fails, in whatever words
+            error = f"{type(raised).__name__}: {raised}"
+    if not broken.broken:
+        return None
+    result = KILLED if error else SURVIVED
+    return Outcome(mutant=mutant, check=_OWN, result=result, reason=error)
+
+
+def to_plain(matrix: KillMatrix) -> dict[str, Any]:
+    """What one test saw and did not, as data."""
+    by_result: dict[str, list[str]] = {KILLED: [], SURVIVED: []}
+    for outcome in matrix.outcomes:
+        if outcome.result in by_result:
+            by_result[outcome.result].append(str(outcome.mutant))
+    return {"subject": matrix.subject, **by_result}
+
+
+def told(found: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    """Lines of the summary: by subject what each test saw, and what none of them would.
+
+    Args:
+        found: what `to_plain` made, with the id of the test.
+    """
+    by_subject: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for one in found:
+        by_subject[one["subject"]].append(one)
+    for subject, tests in sorted(by_subject.items()):
+        seen = {mutant for one in tests for mutant in one[KILLED]}
+        unseen = [
+            m for m in dict.fromkeys(m for one in tests for m in one[SURVIVED]) if m not in seen
+        ]
+        yield (
+            f"{subject}: {len(seen) + len(unseen)} losses tried, {len(seen)} seen, "
+            f"{len(unseen)} that no test of yours would see"
+        )
+        for one in tests:
+            count = len(one[KILLED])
+            yield f"  {count} of {count + len(one[SURVIVED])} seen by {one['test']}"
+        yield from (f"  unseen  {mutant}" for mutant in unseen[:_SHOWN])
+        if len(unseen) > _SHOWN:
+            yield f"  ({len(unseen) - _SHOWN} more unseen, all in the file of --ckpt-report)"

@@ -1,0 +1,277 @@
+"""Two object graphs walked in step from their roots.
+
+The walk keeps a one-to-one map between the objects of the two graphs. The order in which a
+capture met things, or attributes were set, therefore does not matter, while every alias that
+was cut or merged does.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeAlias, final
+
+from ..core.keypath import KeyPath, Segment
+from .array_statistics import describe
+from .mismatch import Mismatch, MismatchKind
+from .readers.reading import VALUE_KINDS, WITH_ATTRIBUTES
+from .rows import ALIAS, ATOM, MemoryGroup, Row, Rows, same_bits
+from .wording import bytes_texts, key_text, layout_texts, shorten, text, type_name
+
+_Words: TypeAlias = Callable[[], Sequence[str]]
+"""What was expected, what was found and, of arrays, the statistics: made only where read."""
+_Path: TypeAlias = tuple[Any, Segment] | None  # (path of the parent, segment): cheap to extend
+
+
+def differences(expected: Rows, got: Rows) -> list[Mismatch]:
+    """Every difference, in the order of the expected graph; shared memory comes last."""
+    return _Lockstep(expected, got).run()
+
+
+def changed(expected: Rows, got: Rows) -> list[KeyPath]:
+    """Where they differ, without a word on how: the words cost most of `differences`."""
+    return [found.keypath for found in _Lockstep(expected, got, worded=False).run()]
+
+
+@final
+@dataclass(slots=True)
+class _Lockstep:
+    """Two graphs walked in step, with the one-to-one map between their objects."""
+
+    expected: Rows
+    got: Rows
+    worded: bool = True
+    found: list[Mismatch] = field(default_factory=list)
+    forward: dict[int, int] = field(default_factory=dict)
+    backward: dict[int, int] = field(default_factory=dict)
+    paths: tuple[dict[int, _Path], dict[int, _Path]] = field(default_factory=lambda: ({}, {}))
+    visited: set[tuple[int, int]] = field(default_factory=set)
+    queue: list[tuple[int, int, _Path]] = field(default_factory=list)
+
+    def run(self) -> list[Mismatch]:
+        self.queue.append((0, 0, None))
+        for above, below, path in self.queue:  # grows while it is walked
+            self.children(above, below, path)
+        self.memory()
+        return self.found
+
+    def children(self, above: int, below: int, path: _Path) -> None:
+        wanted, found = self.expected.children[above], self.got.children[below]
+        for segment, place in wanted.items():
+            other = found.get(segment)
+            if other is None:
+                self.absent(MismatchKind.MISSING, self.expected, place, (path, segment))
+            else:
+                self.edge(place, other, (path, segment))
+        for segment, place in found.items():
+            if segment not in wanted:
+                self.absent(MismatchKind.UNEXPECTED, self.got, place, (path, segment))
+        self.order(above, wanted, found, path)
+
+    def order(
+        self, above: int, wanted: Mapping[Segment, int], found: Mapping[Segment, int], path: _Path
+    ) -> None:
+        row = self.expected.rows[above]
+        if row[3][0] != "dict" or wanted.keys() != found.keys():
+            return
+        orders = [
+            [segment for segment in table if not isinstance(segment, str)]
+            for table in (wanted, found)
+        ]
+        if orders[0] != orders[1]:
+            self.report(
+                MismatchKind.VALUE,
+                path,
+                row[2],
+                lambda: [shorten("keys " + ", ".join(map(key_text, keys))) for keys in orders],
+            )
+
+    def absent(self, kind: MismatchKind, side: Rows, place: int, path: _Path) -> None:
+        row = _resolved(side, place)[1]
+        there = kind is MismatchKind.MISSING
+        self.report(
+            kind,
+            path,
+            type_name(row),
+            lambda: (text(row), "nothing") if there else ("nothing", text(row)),
+        )
+
+    def edge(self, place: int, other: int, path: _Path) -> None:
+        place, wanted = _resolved(self.expected, place)
+        other, found = _resolved(self.got, other)
+        if len(wanted) == ATOM and len(found) == ATOM:
+            self.values(wanted, found, path)
+        elif len(wanted) != len(found):
+            self.report(MismatchKind.TYPE, path, type_name(wanted), lambda: _typed(wanted, found))
+        elif (place, other) not in self.visited:
+            self.visited.add((place, other))
+            if wanted[3][0] not in VALUE_KINDS:
+                self.identity(place, other, path)
+            self.objects(place, other, path)
+
+    def values(self, wanted: Row, found: Row, path: _Path) -> None:
+        if wanted[2] is found[2] or same_bits(wanted[2], found[2]):
+            return
+        alike = type(wanted[2]) is type(found[2])
+        kind = MismatchKind.VALUE if alike else MismatchKind.TYPE
+        self.report(
+            kind,
+            path,
+            type_name(wanted),
+            lambda: (text(wanted), text(found)) if alike else _typed(wanted, found),
+        )
+
+    def identity(self, place: int, other: int, path: _Path) -> None:
+        """One object for one object: what is shared here must be shared there."""
+        image, source = self.forward.get(place), self.backward.get(other)
+        if image is None and source is None:
+            self.forward[place], self.backward[other] = other, place
+            self.paths[0][place] = self.paths[1][other] = path
+            return
+        shared = self.paths[0].get(place), self.paths[1].get(other)
+
+        def texts() -> list[str]:
+            return [
+                "an object of its own" if known is None else f"the same object as {_keypath(at)}"
+                for known, at in zip((image, source), shared, strict=True)
+            ]
+
+        partner = _keypath(shared[0] if image is not None else shared[1])
+        name = self.expected.rows[place][2]
+        self.report(MismatchKind.ALIASING, path, name, texts, other=partner)
+
+    def objects(self, place: int, other: int, path: _Path) -> None:
+        wanted, found = self.expected.rows[place], self.got.rows[other]
+        kind = wanted[3][0]
+        # the console of a test run and of a shell are of two classes, and both just that
+        one_class = wanted[2] == found[2] or kind == "stream"
+        if kind.removesuffix(WITH_ATTRIBUTES) != found[3][0].removesuffix(WITH_ATTRIBUTES):
+            self.report(
+                MismatchKind.TYPE,
+                path,
+                wanted[2],
+                lambda: [f"{row[2]} ({row[3][0]})" for row in (wanted, found)],
+            )
+            return
+        if not one_class:
+            self.report(MismatchKind.TYPE, path, wanted[2], lambda: (wanted[2], found[2]))
+        if kind in ("tensor", "array"):
+            self.arrays(place, other, path)
+        elif one_class:  # facts of two classes have nothing in common
+            self.facts(place, other, path)
+        self.queue.append((place, other, path))
+
+    def facts(self, place: int, other: int, path: _Path) -> None:
+        wanted, found = self.expected.rows[place], self.got.rows[other]
+        if wanted[3] is not found[3] and not same_bits(wanted[3][1:], found[3][1:]):
+            self.report(MismatchKind.VALUE, path, wanted[2], lambda: (text(wanted), text(found)))
+        elif wanted[4] or found[4]:
+            bits = self.expected.payload(place), self.got.payload(other)
+            if bits[0] != bits[1]:
+                self.report(MismatchKind.VALUE, path, wanted[2], lambda: bytes_texts(*bits))
+
+    def arrays(self, place: int, other: int, path: _Path) -> None:
+        wanted, found = self.expected.rows[place], self.got.rows[other]
+        _, dtype, shape, layout, flags = wanted[3]
+        for kind, want, have in zip(
+            (MismatchKind.DTYPE, MismatchKind.SHAPE), wanted[3][1:3], found[3][1:3], strict=True
+        ):
+            if want != have:
+                self.report(kind, path, wanted[2], partial(_strings, want, have))
+        if found[3][1:3] != (dtype, shape):
+            return
+        if (layout, flags) != found[3][3:]:
+            self.report(
+                MismatchKind.LAYOUT, path, wanted[2], lambda: layout_texts(wanted[3], found[3])
+            )
+        bits = self.expected.payload(place), self.got.payload(other)
+        if bits[0] != bits[1]:
+            self.report(MismatchKind.VALUE, path, wanted[2], lambda: describe(dtype, shape, *bits))
+
+    def memory(self) -> None:
+        """What shares memory there must share it here, at the same distance, and only that."""
+        wanted, found = _partners(self.expected.memory), _partners(self.got.memory)
+        for place, other in self.forward.items():
+            images = {
+                (self.forward[partner], distance)
+                for partner, distance in wanted.get(place, ())
+                if partner in self.forward
+            }
+            sources = {pair for pair in found.get(other, ()) if pair[0] in self.backward}
+            if images != sources:
+                self.shared_memory(place, sorted(images - sources), sorted(sources - images))
+
+    def shared_memory(
+        self, place: int, cut: list[tuple[int, int]], merged: list[tuple[int, int]]
+    ) -> None:
+        # each pair once, from its later member
+        order = list(self.forward)
+        for pairs, is_cut in ((cut, True), (merged, False)):
+            for partner, _ in pairs:
+                source = self.backward[partner]
+                moved = partner in {row for row, _ in (merged if is_cut else cut)}
+                if order.index(source) > order.index(place) or (moved and not is_cut):
+                    continue
+                at = _keypath(self.paths[0][source])
+                apart, joined = "memory of its own", f"memory shared with {at}"
+                texts = (joined, f"{joined} at another offset" if moved else apart)
+                texts = texts if is_cut else (apart, joined)
+                name = self.expected.rows[place][2]
+                self.report(
+                    MismatchKind.ALIASING,
+                    self.paths[0][place],
+                    name,
+                    partial(_strings, *texts),
+                    other=at,
+                )
+
+    def report(
+        self,
+        kind: MismatchKind,
+        path: _Path,
+        type_name: str,
+        words: _Words,
+        other: KeyPath | None = None,
+    ) -> None:
+        said = [*(words() if self.worded else ("", "")), ""]
+        self.found.append(
+            Mismatch(
+                keypath=_keypath(path),
+                kind=kind,
+                type_name=type_name,
+                expected=said[0],
+                got=said[1],
+                stats=said[2],
+                other=other,
+            )
+        )
+
+
+def _partners(groups: tuple[MemoryGroup, ...]) -> dict[int, set[tuple[int, int]]]:
+    """For each row the rows it shares memory with, and how many bytes further they start."""
+    return {
+        row: {(partner, there - here) for partner, there in group if partner != row}
+        for group in groups
+        for row, here in group
+    }
+
+
+def _resolved(side: Rows, place: int) -> tuple[int, Row]:
+    row = side.rows[place]
+    return (row[2], side.rows[row[2]]) if len(row) == ALIAS else (place, row)
+
+
+def _typed(wanted: Row, found: Row) -> tuple[str, str]:
+    first, second = (f"{type_name(row)} {text(row)}" for row in (wanted, found))
+    return first, second
+
+
+def _strings(*values: object) -> tuple[str, ...]:
+    return tuple(map(str, values))
+
+
+def _keypath(path: _Path) -> KeyPath:
+    segments: list[Segment] = []
+    while path is not None:
+        path, segment = path
+        segments.append(segment)
+    return KeyPath(*reversed(segments))

@@ -1,0 +1,80 @@
+"""Readers: one file per type of state, found by exact type, then by registered base.
+
+A reader gets an object and returns its facts, its children and its bytes
+(`state.readers.reading`). It calls no code of the object's own class, draws no number, and
+raises `Unreadable` where something would be left out. torch is imported only if the program
+already has it.
+"""
+
+import enum
+import sys
+from collections.abc import Callable
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+from ...core.errors import InvalidReader
+from . import arrays, code, containers, files, objects, rng, scalars
+from .reading import Reader, Reading, name_of, reading
+
+__all__ = ["Reader", "Reading", "reader_for", "reading", "register_leaf"]
+
+_REGISTRY: dict[type, Reader] = {
+    **scalars.READERS,
+    **arrays.READERS,
+    **containers.READERS,
+    **code.READERS,
+    **files.READERS,
+    **rng.READERS,
+}
+
+# module of the program -> ours with the readers of its types
+_ON_DEMAND = {
+    "torch": ".tensors",
+    "torch.utils.tensorboard.writer": ".writers",
+    "multiprocessing.process": ".processes",
+    "subprocess": ".processes",
+    "stable_baselines3.common.logger": ".sb3",
+}
+
+
+def register_leaf(cls: type, reader: Callable[[Any], Reading]) -> None:
+    """Read every instance of `cls`, and of its subclasses, with `reader`.
+
+    Attributes that a subclass adds to a base without `__dict__` are walked in addition.
+
+    Args:
+        cls: the type of state.
+        reader: called with the instance; returns `state.readers.reading(kind, *facts)`.
+
+    Raises:
+        InvalidReader: `cls` is no class, or `reader` is not callable.
+    """
+    if not isinstance(cls, type) or not callable(reader):
+        raise InvalidReader(
+            f"expected register_leaf(class, callable), got cls={cls!r} "
+            f"({type(cls).__qualname__}) and reader={reader!r} ({type(reader).__qualname__})"
+        )
+    _REGISTRY[cls] = reader
+    reader_for.cache_clear()
+
+
+@lru_cache(maxsize=16384)
+def reader_for(cls: type) -> tuple[str, Reader]:
+    """The name and the reader of a type; one that nothing can read gets one that refuses."""
+    for module, ours in _ON_DEMAND.items():
+        if module in sys.modules:
+            for known, reader in import_module(ours, __name__).READERS.items():
+                _REGISTRY.setdefault(known, reader)
+    return name_of(cls), _resolve(cls)
+
+
+def _resolve(cls: type) -> Reader:
+    if cls in _REGISTRY:
+        return _REGISTRY[cls]
+    if issubclass(cls, enum.Enum):  # an IntEnum is an int by its MRO, but a member by its use
+        return _REGISTRY[enum.Enum]
+    for base in cls.__mro__:
+        if base in _REGISTRY:
+            return objects.with_attributes(_REGISTRY[base], cls, base)
+    return objects.reader_of_objects(cls)

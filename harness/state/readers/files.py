@@ -1,0 +1,76 @@
+"""Handles of the operating system: where a run writes is no state, what it reads from is."""
+
+import io
+import itertools
+import sys
+import threading
+import types
+from typing import Any
+
+from .objects import attributes
+from .reading import Child, Reader, Reading, Unreadable, refuse
+
+
+def _stream(obj: Any) -> Reading:
+    """A text stream a run writes to, such as the file of a logger or `sys.stdout`.
+
+    Nothing written returns into the run, so that it is such a stream is the whole of its state:
+    a resumed run may well write to another file, or to another console. A stream that can be
+    read feeds the run, from content and a position that no reader can restore: that is refused.
+    """
+    try:
+        writable, readable = io.TextIOWrapper.writable(obj), io.TextIOWrapper.readable(obj)
+    except ValueError:  # a closed file
+        return ("stream", "closed"), (), None
+    if not writable or (readable and not _is_console(obj)):
+        raise Unreadable("is open for reading, and feeds the run from a position of its own")
+    return ("stream", "written"), (), None
+
+
+def _is_console(obj: Any) -> bool:
+    # pytest catches what is printed in files that it reads itself
+    standard = (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)
+    return any(obj is one for one in standard) or type(obj).__module__ == "_pytest.capture"
+
+
+def _text(obj: io.StringIO) -> Reading:
+    if io.StringIO.closed.__get__(obj):
+        return ("buffer", "closed"), attributes(obj.__dict__), None
+    # content, what ends a line, position
+    state = io.StringIO.__getstate__(obj)[:3]  # type: ignore[index]
+    return ("buffer", *state), attributes(obj.__dict__), None
+
+
+def _bytes(obj: io.BytesIO) -> Reading:
+    added = attributes(obj.__dict__)
+    if io.BytesIO.closed.__get__(obj):
+        return ("buffer", "closed"), added, None
+    return ("buffer", io.BytesIO.tell(obj)), added, (io.BytesIO.getvalue(obj), None)
+
+
+def _error(obj: BaseException) -> Reading:
+    """What it says and what led to it; where it was raised, its traceback, is no state."""
+    children: list[Child] = [("args", obj.args), *attributes(obj.__dict__)]
+    chain = (("__cause__", obj.__cause__), ("__context__", obj.__context__))
+    children += [(name, error) for name, error in chain if error is not None]
+    return ("error", obj.__suppress_context__), children, None
+
+
+_RUNNING = "is half-run code, whose position cannot be read"
+_SYSTEM = "is a handle of the operating system"
+
+READERS: dict[type, Reader] = {
+    io.TextIOWrapper: _stream,
+    io.StringIO: _text,
+    io.BytesIO: _bytes,
+    # the classes of C have `io.IOBase` only as a virtual base, and this one as a real one
+    **dict.fromkeys(io.IOBase.__mro__[:2], refuse(_SYSTEM)),
+    BaseException: _error,
+    types.GeneratorType: refuse(_RUNNING),
+    types.CoroutineType: refuse(_RUNNING),
+    types.AsyncGeneratorType: refuse(_RUNNING),
+    itertools.count: refuse("is a counter that only tells its position by moving"),
+    threading.Thread: refuse(_SYSTEM),
+    type(threading.Lock()): refuse(_SYSTEM),
+    type(threading.RLock()): refuse(_SYSTEM),
+}
