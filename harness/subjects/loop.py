@@ -14,7 +14,7 @@ from ..core.randomness import Streams, poison, seed_all
 from ..core.scenario import Scenario
 from . import loop_file as container
 from .calls import built, require_arity, required
-from .poison import bits_of, spoil
+from .poison import floats_of, spoil
 from .protocol import Visits
 
 _ANOTHER_SEED = 7919
@@ -219,9 +219,9 @@ class LoopSubject:
         seed_all(seed)
         live = Run(target=built(self.make, seed, dict(scenario.options)))
         if scenario.into == "used":
-            before = bits_of(self.roots(live))
+            fresh = floats_of(self.roots(live), self.exclusions)
             self.train(live, until=_further(scenario), visits={})
-            spoil(self.roots(live), before)
+            spoil(self.roots(live), fresh, self.exclusions)
         poison(seed)
         return live.target
 

@@ -1,69 +1,91 @@
-"""Spoils the floats of a target, so that what a load leaves alone cannot pass for restored."""
+"""Spoils the floats of a target, so that what a load leaves alone cannot pass for restored.
+
+A float is known by its place in the run and by its bytes, never by the object that holds it: the
+same scenario poisons the same leaves, whatever the process did before.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeAlias, final
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
-from ..state.readers import reader_for
-from ..state.readers.reading import Child, Late, Unreadable
+import numpy as np
 
-Bits: TypeAlias = dict[int, bytes]
-
-_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)})
-
-
-def bits_of(roots: Mapping[str, Any]) -> Bits:
-    """The bytes of every float tensor and array that the roots reach, by identity."""
-    return {id(item): bytes(payload) for item, payload in _floats(roots)}
+from ..core.exclusions import Exclusion
+from ..core.keypath import KeyPath
+from ..state.capture import walk_roots
+from ..state.rows import NODE
+from ..state.snapshot import Snapshot
 
 
-def spoil(roots: Mapping[str, Any], before: Bits) -> int:
-    """Fills with NaN, in place, every float tensor and array that is not as it was before.
+def floats_of(
+    roots: Mapping[str, Any], exclusions: Sequence[Exclusion] = ()
+) -> dict[KeyPath, bytes]:
+    """Returns the bytes of every float tensor and array that the roots reach, by place."""
+    snapshot, _ = walk_roots(roots, exclusions)
+    return {snapshot.keypath(place): snapshot.payload(place) for place in _bulk(snapshot)}
 
-    What never moved is a constant of the build and stays: no checkpoint needs to hold it.
+
+def spoil(
+    roots: Mapping[str, Any],
+    fresh: Mapping[KeyPath, bytes],
+    exclusions: Sequence[Exclusion] = (),
+) -> tuple[KeyPath, ...]:
+    """Fills with NaN, in place, every float tensor and array that is not as in a fresh build.
+
+    What a fresh build holds too stays: a constant, or a scratch that every step leaves empty, is
+    right in any run, and no checkpoint needs to hold it. What cannot be written stays, too: memory
+    that overlaps itself, read-only arrays, tensors that refuse.
+
+    Args:
+        roots: of a run that was trained.
+        fresh: what `floats_of` returned when it had just been built.
+        exclusions: what is not walked.
 
     Returns:
-        How many were filled.
+        The places that were filled.
     """
-    moved = [item for item, payload in _floats(roots) if before.get(id(item)) != payload]
-    for item in moved:
-        (item.detach() if hasattr(item, "detach") else item)[...] = float("nan")
-    return len(moved)
+    snapshot, objects = walk_roots(roots, exclusions)
+    filled = []
+    for place in _bulk(snapshot):
+        keypath = snapshot.keypath(place)
+        if fresh.get(keypath) != snapshot.payload(place) and _fill(objects[place]):
+            filled.append(keypath)
+    return tuple(filled)
 
 
-def _floats(roots: Mapping[str, Any]) -> Iterator[tuple[Any, bytes | memoryview]]:
-    seen: dict[int, Any] = {}
-    queue = list(roots.values())
-    for item in queue:  # grows while it is walked
-        if type(item) in _PLAIN or id(item) in seen:
-            continue
-        seen[id(item)] = item
-        try:
-            facts, below, data = reader_for(type(item))[1](item)  # type: ignore[arg-type]
-        except Unreadable:  # the capture that follows says so, with its KeyPath
-            continue
-        if data and _writable_float(item, facts):
-            yield item, data[0]
-        queue.extend(child for _, child in _children(below))
+def _bulk(snapshot: Snapshot) -> list[int]:
+    return [
+        place
+        for place, row in enumerate(snapshot.rows)
+        if len(row) == NODE and row[3][0] in ("tensor", "array") and row[4]
+    ]
 
 
-def _children(below: Iterable[Child] | Late) -> Iterable[Child]:
-    return below.children(_Anything()) if isinstance(below, Late) else below
+def _fill(item: Any) -> bool:
+    with suppress(RuntimeError, TypeError, ValueError):  # it refuses: left as it is
+        if isinstance(item, np.ndarray):
+            return _fill_array(item)
+        torch = sys.modules["torch"]
+        plain = item.detach()
+        if not (plain.is_floating_point() or plain.is_complex()) or _overlaps(plain):
+            return False
+        with torch.no_grad():
+            plain.fill_(float("nan"))
+        return True
+    return False
 
 
-def _writable_float(item: Any, facts: tuple[Any, ...]) -> bool:
-    if facts[0] == "tensor":
-        return bool(item.is_floating_point() or item.is_complex())
-    return facts[0] == "array" and item.dtype.kind in "fc" and bool(item.flags.writeable)
+def _fill_array(item: np.ndarray[Any, Any]) -> bool:
+    if item.dtype.kind not in "fc" or not item.flags.writeable:
+        return False
+    item[...] = float("nan")
+    return True
 
 
-@final
-class _Anything:
-    """Names for late children: which they are does not matter here."""
-
-    def label(self, key: object) -> tuple[str, str] | None:
-        return "object", str(id(key))
-
-    def position(self, item: object) -> int | None:
-        return None
+def _overlaps(tensor: Any) -> bool:
+    """Returns whether several elements lie in one place, as in what `expand` makes."""
+    pairs = zip(tensor.shape, tensor.stride(), strict=True)
+    return any(size > 1 and stride == 0 for size, stride in pairs)

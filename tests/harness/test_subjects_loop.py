@@ -5,11 +5,9 @@ import json
 import example_loops as examples
 import numpy as np
 import pytest
-import torch
 from resumeproof.core.errors import InvalidSubject
 from resumeproof.core.scenario import Scenario
 from resumeproof.subjects.loop import loop
-from resumeproof.subjects.poison import bits_of, spoil
 from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Verdict
 
@@ -110,21 +108,6 @@ def test_target_of_a_load_is_spoiled_before():
     run(subject, Scenario(length=4, save_at=2))
     assert np.isnan(seen[0][0]).all()
     assert seen[0][1] == 1.0
-
-
-def test_spoiling_reaches_optimizer_state_and_keeps_constants():
-    """Moments and parameters become NaN, a buffer that never moves does not."""
-    model = torch.nn.Linear(2, 1)
-    model.register_buffer("offset", torch.ones(1))
-    optimizer = torch.optim.Adam(model.parameters())
-    roots = {"run": [model, optimizer]}
-    before = bits_of(roots)
-    model(torch.ones(1, 2)).sum().backward()
-    optimizer.step()
-    assert spoil(roots, before) >= 6
-    assert model.weight.isnan().all()
-    assert optimizer.state[model.weight]["exp_avg"].isnan().all()
-    assert model.offset.item() == 1.0
 
 
 def test_step_gets_its_index_where_it_asks_for_it():
