@@ -1,8 +1,7 @@
-"""The README is run: what it shows works, and what make offers is in it."""
+"""The documentation is run: what it shows works, prints what it says, and names all there is."""
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -10,69 +9,74 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests import pages
+
+ROOT = pages.ROOT
 README = (ROOT / "README.md").read_text()
+CONSOLES = [
+    pytest.param(page, block.text, id=f"{page}:{number}")
+    for page in pages.PAGES
+    for number, block in enumerate(pages.blocks(page))
+    if block.language == "console"
+]
+WITH_PYTHON = [p for p in pages.PAGES if any(b.language == "python" for b in pages.blocks(p))]
 
 
-def test_python_of_the_readme_runs_from_top_to_bottom(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_block_is_run_or_says_why_not(page: str) -> None:
+    """Python and consoles are run; above everything else stands, in italics, why it is not."""
+    shown = pages.blocks(page)
+    assert 2 * len(shown) == pages.fences(page)
+    for block in shown:
+        if block.language not in ("python", "console"):
+            assert block.caption.startswith(("Not run: ", "Drawing:")), block.text
+
+
+@pytest.mark.parametrize("page", WITH_PYTHON)
+def test_python_of_a_page_runs_from_top_to_bottom(page: str, tmp_path: Path) -> None:
     """All Python blocks, one after another, as a reader would paste them into one session."""
-    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert blocks
-    script = tmp_path / "readme.py"
-    script.write_text("\n".join(blocks))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    status, printed = pages.run([sys.executable, str(pages.script(page, tmp_path))], tmp_path)
+    assert status == 0, printed
 
 
-def test_report_of_the_readme_is_what_the_command_prints(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "text"), CONSOLES)
+def test_console_of_a_page_prints_what_it_shows(page: str, text: str, tmp_path: Path) -> None:
     """The same lines in the same order; only the seconds may differ."""
-    block = re.search(r"```console\n\$ python (.*?)\n(.*?)```", README, re.DOTALL)
-    train = re.search(r"```python\n# train.py\n(.*?)```", README, re.DOTALL)
-    assert block is not None
-    assert train is not None
-    (tmp_path / "train.py").write_text(train[1])
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, *block[1].split()],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    seconds = re.compile(r"\d+\.\d+ s")
-    printed = seconds.sub("N s", done.stdout + done.stderr).splitlines()
-    assert sorted(printed) == sorted(seconds.sub("N s", block[2]).splitlines())
-    assert done.returncode == 1
+    pages.script(page, tmp_path)
+    printed = pages.session(text, tmp_path)
+    assert not pages.unlike(text, printed), f"{pages.unlike(text, printed)!r} in\n{printed}"
 
 
-def test_losses_of_the_readme_are_what_pytest_prints(tmp_path: Path) -> None:
-    """The test of the README would miss just these."""
-    block = re.search(r"```console\n\$ pytest --ckpt-mutate\n(.*?)```", README, re.DOTALL)
-    parts = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert block is not None
-    wanted = [part for part in parts if "class Average" in part or "# test_average.py" in part]
-    (tmp_path / "test_average.py").write_text("\n".join(wanted))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--ckpt-mutate", "-p", "no:cacheprovider"],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False,
-    )  # fmt: skip
-    assert block[1] in done.stdout
-    assert done.returncode == 0
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_link_of_a_page_leads_to_a_file(page: str) -> None:
+    """Every relative link; what is behind it exists."""
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text())
+    assert all(((ROOT / page).parent / link).exists() for link in links), links
 
 
-@pytest.mark.parametrize("target", ["gate", "test", "lint", "bench"])
-def test_make_target_says_what_it_does_and_is_documented(target: str) -> None:
-    """`make` alone lists every target, and the README names it."""
+def test_every_page_is_linked_from_the_readme() -> None:
+    """A page that nobody finds is not there."""
+    assert [p for p in pages.PAGES if p.startswith("docs/") and f"({p})" not in README] == []
+
+
+def test_front_pages_stay_short() -> None:
+    """What a reader meets first is read in one go."""
+    for page, most in (("README.md", 180), ("ARCHITECTURE.md", 100), ("CONTRIBUTING.md", 100)):
+        assert len((ROOT / page).read_text().splitlines()) <= most, page
+
+
+@pytest.mark.parametrize(
+    "target",
+    sorted(re.findall(r"make ([\w-]+)", "".join(map(str, re.findall(r"`make.*", README))))),
+)
+def test_make_target_of_the_readme_exists_and_says_what_it_does(target: str) -> None:
+    """`make` alone lists it."""
     listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert re.search(rf"^make {target} +\w+", listed.stdout, re.MULTILINE)
-    assert f"make {target}" in README
 
 
-def test_every_folder_of_the_map_exists_and_none_is_missing() -> None:
+def test_every_folder_is_on_the_map() -> None:
     """The map of the README is the map of the project."""
-    part = README.split("## Where things are")[1]
-    for folder in ("algo", "harness", "properties", "benchmarks", "tests", "regressions"):
-        assert f"{folder}/" in part
-        assert (ROOT / folder).is_dir()
+    folders = {path.relative_to(ROOT).parts[0] for path in ROOT.glob("[!.]*/**/*.py")} - {"build"}
+    part = README.split("## Map")[1]
+    assert {folder for folder in folders if f"\n{folder}/ " not in part} == set()
