@@ -14,6 +14,7 @@ _HOME = {
     "HarnessError": "core.errors",
     "InvalidSubject": "core.errors",
     "KeyPath": "core.keypath",
+    "Kind": "state.kind",
     "Leaf": "state.snapshot",
     "Mismatch": "state.compare",
     "MismatchKind": "state.compare",

@@ -11,7 +11,6 @@ from typing import Any
 
 from resumeproof.algo.checkpoint import CheckpointError, read
 from resumeproof.state.capture import capture
-from resumeproof.state.rows import ATOM, NODE
 from resumeproof.state.snapshot import Snapshot
 from resumeproof.subjects.sb3 import Sb3Subject
 from resumeproof.trial.trial import Trial
@@ -78,7 +77,7 @@ def weights(path: Path) -> list[tuple[str, int]]:
         with zipfile.ZipFile(path) as file:
             return Counter({e.filename: e.file_size for e in file.infolist()}).most_common(_SHOWN)
     held: Counter[str] = Counter()
-    for place in range(len(content.rows)):
+    for place in content.places:
         held[".".join(map(_text, content.keypath(place).segments[1:4]))] += _size(content, place)
     return held.most_common(_SHOWN)
 
@@ -88,7 +87,5 @@ def _text(segment: Any) -> str:
 
 
 def _size(content: Snapshot, place: int) -> int:
-    row = content.rows[place]
-    if len(row) == NODE:
-        return int(row[4])
-    return len(row[2]) if len(row) == ATOM and isinstance(row[2], bytes | str) else 0
+    value = content.value(place)
+    return len(value) if isinstance(value, bytes | str) else len(content.payload(place))

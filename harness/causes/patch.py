@@ -8,51 +8,51 @@ otherwise. What an assigned object refers to is what corresponds to it in the ot
 from __future__ import annotations
 
 import copy
-import sys
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-import numpy as np
-
 from ..core.exclusions import Exclusion
 from ..core.keypath import KeyPath, Segment
-from ..core.stream_positions import move_to, position_of
 from ..state.capture import walk_roots
+from ..state.kind import Kind, Members
 from ..state.mismatch import Mismatch, MismatchKind
-from ..state.readers.reading import VALUE_KINDS
-from ..state.rows import ALIAS, ATOM, NODE
 from ..state.snapshot import Snapshot
-from .write import Unreachable, assign, items_of, remove, replace_content
+from .write import Unreachable, assign, is_tensor, items_of, remove
 
 __all__ = ["Graph", "Site", "Transplant", "Unreachable", "graph_of", "sites"]
 
-_IN_PLACE = frozenset({"tensor", "array", "rng", "generator"})
+_NO_OBJECT = Kind(name="")
 _ABSENT = (MismatchKind.MISSING, MismatchKind.UNEXPECTED)
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class Graph:
-    """A live run: its snapshot, its objects by row, and where its random streams stood."""
+    """A live run: its snapshot, its objects by row, and what was set aside of those that move on.
+
+    Attributes:
+        snapshot: its state.
+        objects: the live object of every row that stands for one.
+        contents: where each random stream stood, and what else `Kind.take` sets aside, by row.
+    """
 
     snapshot: Snapshot
     objects: Mapping[int, Any]
-    positions: Mapping[int, Any]
+    contents: Mapping[int, Any]
 
     def object_at(self, keypath: KeyPath) -> Any:
-        """The live object, or plain value, at a KeyPath.
+        """Returns the live object, or plain value, at a KeyPath.
 
         Raises:
             Unreachable: there is none.
         """
-        place = resolve(self.snapshot, keypath)
+        place = self.snapshot.resolve(keypath)
         if place is None:
             raise Unreachable(f"nothing is at {keypath}")
-        row = self.snapshot.rows[place]
-        if len(row) == ATOM:
-            return row[2]
+        if self.snapshot.is_plain(place):
+            return self.snapshot.value(place)
         if place not in self.objects:
             raise Unreachable(f"{keypath} is excluded")
         return self.objects[place]
@@ -77,15 +77,16 @@ class Site:
 
 
 def graph_of(roots: Mapping[str, Any], exclusions: Sequence[Exclusion] = ()) -> Graph:
-    """The live run as it is now."""
+    """Returns the live run as it is now."""
     snapshot, objects = walk_roots(roots, exclusions)
-    positions = {place: position_of(item) for place, item in objects.items()}
-    known = {place: at for place, at in positions.items() if at is not None}
-    return Graph(snapshot=snapshot, objects=objects, positions=known)
+    takers = {place: snapshot.kind(place).take for place in objects}
+    taken = {place: take(objects[place]) for place, take in takers.items() if take}
+    known = {place: content for place, content in taken.items() if content is not None}
+    return Graph(snapshot=snapshot, objects=objects, contents=known)
 
 
 def sites(mismatches: Sequence[Mismatch], donor: Graph, target: Graph) -> list[Site]:
-    """Where each difference is put back; those that go together as one."""
+    """Returns where each difference is put back; those that go together as one."""
     found: dict[KeyPath, tuple[str, list[Mismatch]]] = {}
     for mismatch in mismatches:
         keypath, how = _site(mismatch, donor, target)
@@ -113,7 +114,7 @@ def sites(mismatches: Sequence[Mismatch], donor: Graph, target: Graph) -> list[S
 def _leaf(keypath: KeyPath, listed: list[Mismatch], donor: Graph, target: Graph) -> Mismatch:
     if len(listed) == 1:
         return listed[0]
-    places = [resolve(graph.snapshot, keypath) for graph in (donor, target)]
+    places = [graph.snapshot.resolve(keypath) for graph in (donor, target)]
     if None in places:
         return listed[0]
     counts = [
@@ -123,7 +124,7 @@ def _leaf(keypath: KeyPath, listed: list[Mismatch], donor: Graph, target: Graph)
     return Mismatch(
         keypath=keypath,
         kind=MismatchKind.VALUE,
-        type_name=str(donor.snapshot.rows[places[0] or 0][2]),
+        type_name=donor.snapshot.type_name(places[0] or 0),
         expected=f"{counts[0]} members",
         got=f"{counts[1]} members",
         stats=f"{len(listed)} differences, first {listed[0].keypath}",
@@ -132,34 +133,40 @@ def _leaf(keypath: KeyPath, listed: list[Mismatch], donor: Graph, target: Graph)
 
 def _site(mismatch: Mismatch, donor: Graph, target: Graph) -> tuple[KeyPath, str]:
     keypath, kind = mismatch.keypath, mismatch.kind
-    held = _kind_at(donor.snapshot, keypath) if kind not in _ABSENT else ""
-    if kind is MismatchKind.VALUE and held in _IN_PLACE:
+    held = _kind_at(donor.snapshot, keypath) if kind is MismatchKind.VALUE else _NO_OBJECT
+    if held.write:
         return keypath, "copy"
-    if kind is MismatchKind.VALUE and held in ("dict", "set"):
+    if held.refill and held.members is not Members.INDEXED:  # its own order, or its members
         return keypath, "content"
     while len(keypath.segments) > 1:
         owner = _kind_at(target.snapshot, keypath.parent)
-        if owner in ("list", "deque", "set") and (kind in _ABSENT or owner == "set"):
-            return keypath.parent, "content"
-        if owner == "dict" and _has_no_name(keypath.segments[-1]):
+        if owner.refill and _goes_with_all(owner, keypath.segments[-1], kind):
             return keypath.parent, "content"
         named = not str(keypath.segments[-1]).startswith("<")
-        if owner not in VALUE_KINDS or owner == "method" or (owner == "function" and named):
+        if owner.identity or (owner.sets_members and named):
             return keypath, "assign"
         keypath, kind = keypath.parent, MismatchKind.VALUE
     return keypath, "assign"
 
 
+def _goes_with_all(owner: Kind, segment: Segment, kind: MismatchKind) -> bool:
+    """Returns whether a member can be put back only together with all others of its owner."""
+    if owner.members is Members.INDEXED:
+        return kind in _ABSENT
+    if owner.members is Members.KEYED:
+        return _has_no_name(segment)
+    return owner.members is Members.UNORDERED
+
+
 def _has_no_name(segment: Segment) -> bool:
-    """Whether it stands for a key, or a value under one, that is known by its place alone."""
+    """Returns whether it stands for a key, or a value under one, known by its place alone."""
     text = segment[-1] if isinstance(segment, tuple) else segment
     return isinstance(text, str) and text.startswith("<key ")
 
 
-def _kind_at(snapshot: Snapshot, keypath: KeyPath) -> str:
-    place = resolve(snapshot, keypath)
-    row = snapshot.rows[place] if place is not None else ()
-    return str(row[3][0]) if len(row) == NODE else ""
+def _kind_at(snapshot: Snapshot, keypath: KeyPath) -> Kind:
+    place = snapshot.resolve(keypath)
+    return _NO_OBJECT if place is None or snapshot.is_plain(place) else snapshot.kind(place)
 
 
 @final
@@ -198,21 +205,21 @@ class Transplant:
 
     def _copy(self, keypath: KeyPath) -> None:
         source, target = self.donor.object_at(keypath), self.target.object_at(keypath)
-        place = resolve(self.donor.snapshot, keypath) or 0
-        if place in self.donor.positions:
-            move_to(target, self.donor.positions[place])
-        elif is_tensor(source):
-            with sys.modules["torch"].no_grad():
-                target.copy_(source)
-        elif isinstance(source, np.ndarray) and target.flags.writeable:
-            np.copyto(target, source, casting="no")
+        place = self.donor.snapshot.resolve(keypath) or 0
+        kind = self.donor.snapshot.kind(place)
+        content = self.donor.contents.get(place) if kind.take else source
+        if kind.write and content is not None and kind.writable(target):
+            kind.write(target, content)
         else:
             self._edge(keypath, self.graft(source, own=True))
 
     def _content(self, keypath: KeyPath) -> None:
         source, target = self.donor.object_at(keypath), self.target.object_at(keypath)
         pairs = items_of(source) if isinstance(source, dict) else [(None, v) for v in source]
-        replace_content(target, [(self.graft(k), self.graft(v)) for k, v in pairs])
+        refill = _kind_at(self.target.snapshot, keypath).refill
+        if refill is None:
+            raise Unreachable(f"{type(target).__name__} does not take other members")
+        refill(target, [(self.graft(k), self.graft(v)) for k, v in pairs])
 
     def _assign(self, site: Site) -> None:
         keypath = site.keypath
@@ -231,7 +238,7 @@ class Transplant:
         assign(owner, keypath.segments[-1], key, value)
 
     def graft(self, value: Any, *, own: bool = False) -> Any:
-        """What corresponds to a value in the target: the object there, or a copy.
+        """Returns what corresponds to a value in the target: the object there, or a copy.
 
         Args:
             value: an object of the donor.
@@ -246,11 +253,11 @@ class Transplant:
         return made
 
     def _key(self, graph: Graph, keypath: KeyPath) -> Any:
-        """The key of a mapping behind the last segment; None where the owner is no mapping."""
+        """Returns the key behind the last segment; None where the owner is no mapping."""
         owner = graph.object_at(keypath.parent)
         if not isinstance(owner, dict) or isinstance(keypath.segments[-1], str):
             return None
-        place = resolve(graph.snapshot, keypath.parent)
+        place = graph.snapshot.resolve(keypath.parent)
         assert place is not None
         segments = [s for s in graph.snapshot.children[place] if isinstance(s, tuple)]
         keys: dict[Any, Any] = dict(
@@ -259,44 +266,22 @@ class Transplant:
         return keys[keypath.segments[-1]]
 
 
-def resolve(snapshot: Snapshot, keypath: KeyPath) -> int | None:
-    """The row of the object at a KeyPath, through aliases; None where there is none."""
-    place = 0
-    for segment in keypath.segments:
-        below = snapshot.children[place].get(segment)
-        if below is None:
-            return None
-        place = below
-        if len(snapshot.rows[place]) == ALIAS:
-            place = snapshot.rows[place][2]
-    return place
-
-
 def _pairs(donor: Snapshot, target: Snapshot) -> list[tuple[int, int]]:
-    """Rows of objects that have identity and stand at the same place in both graphs."""
+    """Returns the rows of objects that have identity and stand at the same place in both graphs."""
     waiting, seen = [(0, 0)], {0}
     for mine, theirs in waiting:  # grows while it is walked
         for segment, place in donor.children[mine].items():
             other = target.children[theirs].get(segment)
             if other is None:
                 continue
-            rows = donor.rows[place], target.rows[other]
-            place, other = (
-                row[2] if len(row) == ALIAS else at
-                for row, at in zip(rows, (place, other), strict=True)
-            )
-            if place not in seen and donor.rows[place][2:3] == target.rows[other][2:3]:
+            place, other = donor.target(place), target.target(other)
+            if place not in seen and _of_one_class(donor, place, target, other):
                 seen.add(place)
                 waiting.append((place, other))
-    return [p for p in waiting[1:] if _has_identity(donor, p[0]) and _has_identity(target, p[1])]
+    return [p for p in waiting[1:] if donor.kind(p[0]).identity and target.kind(p[1]).identity]
 
 
-def _has_identity(snapshot: Snapshot, place: int) -> bool:
-    row = snapshot.rows[place]
-    return len(row) == NODE and row[3][0] not in VALUE_KINDS
-
-
-def is_tensor(found: object) -> Any:
-    """Whether it is a tensor; without importing torch for it."""
-    torch = sys.modules.get("torch")
-    return torch is not None and isinstance(found, torch.Tensor)
+def _of_one_class(donor: Snapshot, place: int, target: Snapshot, other: int) -> bool:
+    if donor.is_plain(place) or target.is_plain(other):
+        return False
+    return donor.type_name(place) == target.type_name(other)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import types
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, final
 
 from ..core.keypath import Segment
@@ -73,16 +74,11 @@ def remove(owner: Any, segment: Segment, key: Any) -> None:
 
 
 def items_of(owner: dict[Any, Any]) -> Iterable[tuple[Any, Any]]:
-    """Keys and values as capture reads them: `move_to_end` changes an order of its own."""
+    """Returns keys and values as capture reads them: `move_to_end` changes an order of its own."""
     return OrderedDict.items(owner) if isinstance(owner, OrderedDict) else dict.items(owner)
 
 
-def replace_content(target: Any, pairs: Sequence[tuple[Any, Any]]) -> None:
-    """Gives a list, deque, set or dict other members, and keeps the object."""
-    target.clear()
-    if isinstance(target, dict):
-        target.update(pairs)
-    elif isinstance(target, set):
-        target.update(value for _, value in pairs)
-    else:
-        target.extend(value for _, value in pairs)
+def is_tensor(item: object) -> Any:
+    """Returns whether it is a tensor, without importing torch for it."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(item, torch.Tensor)

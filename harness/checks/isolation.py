@@ -14,14 +14,11 @@ from ..state.capture import capture_roots
 from ..state.compare import Diff
 from ..state.diff import changed
 from ..state.mismatch import Mismatch, MismatchKind
-from ..state.readers.reading import VALUE_KINDS
-from ..state.rows import ALIAS, ATOM
 from ..state.snapshot import Snapshot
 from ..trial.trial import Trial
 from .states import restore, state_of, trained
 
 _SIDES = ("loaded", "saved")
-_BULK = frozenset({"tensor", "array", "sparse", "storage", "rng"})
 
 
 def isolation(trial: Trial) -> Diff:
@@ -89,7 +86,7 @@ def _shared(
                 yield Mismatch(
                     keypath=path,
                     kind=MismatchKind.ALIASING,
-                    type_name=snapshot.rows[row][2],
+                    type_name=snapshot.type_name(row),
                     expected=f"{said} of its own",
                     got=f"what {other} holds",
                     other=other,
@@ -99,9 +96,10 @@ def _shared(
 def _groups(snapshot: Snapshot) -> Iterator[tuple[str, list[tuple[KeyPath, int]]]]:
     """What is shared, and by whom: the KeyPath of each name, and the row of what it names."""
     names: dict[int, list[int]] = {}
-    for place, row in enumerate(snapshot.rows):
-        if len(row) == ALIAS:
-            names.setdefault(row[2], [row[2]]).append(place)
+    for place in snapshot.places:
+        if snapshot.is_alias(place):
+            target = snapshot.target(place)
+            names.setdefault(target, [target]).append(place)
     for target, places in names.items():
         yield "an object", [(snapshot.keypath(place), target) for place in places]
     for group in snapshot.memory:
@@ -126,7 +124,7 @@ def _bulk(snapshot: Snapshot, moved: Iterable[KeyPath]) -> Iterator[int]:
         root, *rest = keypath.segments or ("",)
         segments = ("loaded", (str(root),), *rest)
         passed = list(_passed(snapshot, KeyPath(*segments)))
-        if len(passed) == len(segments) and snapshot.rows[passed[-1]][3][0] in _BULK:
+        if len(passed) == len(segments) and snapshot.kind(passed[-1]).bulk:
             yield passed[-1]
 
 
@@ -148,7 +146,7 @@ def _trained_elsewhere(
     for keypath in changed(before, after):
         passed = list(_passed(snapshot, keypath))
         # a value gives way to another one: who changes is the last object that can
-        while passed and snapshot.rows[passed[-1]][3][0] in VALUE_KINDS:
+        while passed and not snapshot.kind(passed[-1]).identity:
             passed.pop()
         touched.update(passed)
     return touched
@@ -159,8 +157,7 @@ def _passed(snapshot: Snapshot, keypath: KeyPath) -> Iterator[int]:
     place = 0
     for segment in keypath.segments:
         found = snapshot.children[place].get(segment)
-        if found is None or len(snapshot.rows[found]) == ATOM:
+        if found is None or snapshot.is_plain(found):
             return
-        row = snapshot.rows[found]
-        place = int(row[2]) if len(row) == ALIAS else found
+        place = snapshot.target(found)
         yield place

@@ -11,7 +11,9 @@ import numpy as np
 
 
 def position_of(item: Any) -> Any:
-    """Where a random stream stands; None for what is none."""
+    """Returns where a random stream stands; None for what is none, or has no position."""
+    if isinstance(item, random.SystemRandom):
+        return None
     if isinstance(item, random.Random):
         return item.getstate()
     if isinstance(item, np.random.BitGenerator):

@@ -6,17 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..causes.patch import Graph, resolve
+from ..causes.patch import Graph
 from ..state.compare import compare
+from ..state.kind import Members
 from ..state.mismatch import MismatchKind
-from ..state.readers.reading import VALUE_KINDS
-from ..state.rows import ALIAS, ATOM, NODE
 from ..state.snapshot import Snapshot
+from .graph_edits import is_streams
 from .mutant import GROUPS, SHARED, UNLISTED, Mutant, found_sites, members
 from .operators import LOCAL, OF_OWNERS
 
 _WHOLE = (MismatchKind.UNEXPECTED, MismatchKind.TYPE)
-_TWINS = ("tensor", "array", "dict")
 _PLAIN = ("int", "bool", "str", "bytes", "NoneType", "dict", "list", "tuple")
 # where an edit would only find that it does not apply; each try costs a load
 _BARRED = {
@@ -39,9 +38,9 @@ def mutants_of(target: Graph, donors: Mapping[str, Graph]) -> Iterator[Mutant]:
     """
     snapshot = target.snapshot
     moved = moved_rows(donors["fresh"], target)
-    owners = {snapshot.rows[place][0] for place in moved} - {0}
+    owners = {snapshot.owner(place) for place in moved} - {0}
     # the namespace of the global streams is made anew by every look at them
-    owners -= {place for place in owners if snapshot.rows[place][:2] == (0, "streams")}
+    owners -= {place for place in owners if is_streams(snapshot, place)}
     for kind, donor in donors.items():
         for site in found_sites(donor, target):
             yield Mutant(kind=kind, keypath=site.keypath)
@@ -51,7 +50,7 @@ def mutants_of(target: Graph, donors: Mapping[str, Graph]) -> Iterator[Mutant]:
         for kind in LOCAL:
             if kind_at(snapshot, place) not in _BARRED.get(kind, ()):
                 yield Mutant(kind=kind, keypath=snapshot.keypath(place))
-        if kind_at(snapshot, place) in ("tensor", "array"):
+        if snapshot.kind(place).numeric:
             yield Mutant(kind=SHARED, keypath=snapshot.keypath(place))
     yield from _twins(snapshot, moved)
     yield from _names(snapshot)
@@ -64,27 +63,26 @@ def moved_rows(fresh: Graph, target: Graph) -> list[int]:
     found: set[int] = set()
     whole: set[int] = set()
     for mismatch in compare(fresh.snapshot, snapshot).mismatches:
-        place = resolve(snapshot, mismatch.keypath)
+        place = snapshot.resolve(mismatch.keypath)
         if place:
             (whole if mismatch.kind in _WHOLE else found).add(place)
-    for place, row in enumerate(snapshot.rows):
-        if place and row[0] in whole:
+    for place in snapshot.places:
+        if place and snapshot.owner(place) in whole:
             whole.add(place)
-    return sorted(place for place in found | whole if len(snapshot.rows[place]) != ALIAS)
+    return sorted(place for place in found | whole if not snapshot.is_alias(place))
 
 
 def kind_at(snapshot: Snapshot, place: int) -> str:
     """The kind of the object of a row; the class of a plain value."""
-    row = snapshot.rows[place]
-    return str(row[3][0]) if len(row) == NODE else type(row[2]).__name__
+    return snapshot.type_name(place) if snapshot.is_plain(place) else snapshot.kind(place).name
 
 
 def _of_owner(snapshot: Snapshot, owner: int, moved: Sequence[int]) -> Iterator[Mutant]:
     keypath = snapshot.keypath(owner)
     for kind in (*OF_OWNERS, GROUPS[0]):
         yield Mutant(kind=kind, keypath=keypath)
-    below = [place for place in moved if snapshot.rows[place][0] == owner]
-    if any(type(snapshot.rows[place][2]) is int for place in below):
+    below = [place for place in moved if snapshot.owner(place) == owner]
+    if any(type(snapshot.value(place)) is int for place in below):
         yield Mutant(kind=GROUPS[1], keypath=keypath)
 
 
@@ -98,37 +96,41 @@ def _twins(snapshot: Snapshot, moved: Sequence[int]) -> Iterator[Mutant]:
             if place != twin:
                 mine, theirs = snapshot.keypath(place), snapshot.keypath(twin)
                 yield Mutant(kind="swapped", keypath=mine, other=theirs)
-                if len(snapshot.rows[place]) == NODE:
+                if not snapshot.is_plain(place):
                     yield Mutant(kind="aliases merged", keypath=mine, other=theirs)
 
 
 def _signature(snapshot: Snapshot, place: int) -> Any:
     """What two leaves have in common that can be taken for one another."""
-    row = snapshot.rows[place]
-    if len(row) == ATOM:
-        numeric = type(row[2]) in (int, float)
-        return (row[0], type(row[2])) if numeric and isinstance(row[1], int | tuple) else None
-    if row[3][0] not in _TWINS:
+    owner, kind = snapshot.owner(place), snapshot.kind(place)
+    if snapshot.is_plain(place):
+        value = snapshot.value(place)
+        member = isinstance(snapshot.segment(place), int | tuple)
+        return (owner, type(value)) if member and type(value) in (int, float) else None
+    keyed = kind.members is Members.KEYED
+    if not keyed and not kind.numeric:
         return None
-    shape = snapshot.children[place].keys() if row[3][0] == "dict" else ()
-    return (row[2], row[3], tuple(shape), row[0] if shape else 0)
+    shape = tuple(snapshot.children[place]) if keyed else ()
+    facts = (kind.name, snapshot.facts(place))
+    return (snapshot.type_name(place), facts, shape, owner if shape else 0)
 
 
 def _names(snapshot: Snapshot) -> Iterator[Mutant]:
     shared: set[int] = set()
-    for place, row in enumerate(snapshot.rows):
-        if len(row) == ALIAS and kind_at(snapshot, row[2]) not in VALUE_KINDS:
-            if snapshot.rows[row[2]][0] == 0:
-                shared.add(row[2])  # a root: only its other names can be cut
-            for edge in (place, *({row[2]} - shared)):
+    for place in snapshot.places:
+        if snapshot.is_alias(place) and snapshot.kind(place).identity:
+            target = snapshot.target(place)
+            if snapshot.owner(target) == 0:
+                shared.add(target)  # a root: only its other names can be cut
+            for edge in (place, *({target} - shared)):
                 yield Mutant(kind="alias cut", keypath=snapshot.keypath(edge))
-            shared.add(row[2])
+            shared.add(target)
 
 
 def _unlisted(target: Graph) -> Iterator[Mutant]:
     """Members that Python shows and the snapshot does not: a capture with a hole."""
     for place, owner in target.objects.items():
-        if kind_at(target.snapshot, place) not in ("object", "module_object"):
+        if not target.snapshot.kind(place).lists_attributes:
             continue
         known = target.snapshot.children[place]
         for name in members(owner):

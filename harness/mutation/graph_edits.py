@@ -6,11 +6,11 @@ import copy
 from collections import defaultdict
 from typing import Any, final
 
-from ..causes.patch import Graph, is_tensor
-from ..causes.write import Unreachable, assign, items_of
+from ..causes.patch import Graph
+from ..causes.write import Unreachable, assign, is_tensor, items_of
 from ..core.keypath import Segment
 from ..state.readers.objects import dict_getter, slot_values, slots_of
-from ..state.rows import ALIAS, ATOM
+from ..state.snapshot import Snapshot
 
 _PARTS = ("_parameters", "_buffers", "_modules")
 _BUILTIN = (list, dict, set)
@@ -22,11 +22,11 @@ class Edges:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.rows = graph.snapshot.rows
+        self.snapshot = graph.snapshot
         self.names: dict[int, list[int]] = defaultdict(list)
-        for place, row in enumerate(self.rows):
-            if place and len(row) != ATOM:
-                self.names[row[2] if len(row) == ALIAS else place].append(place)
+        for place in self.snapshot.places:
+            if place and not self.snapshot.is_plain(place):
+                self.names[self.snapshot.target(place)].append(place)
 
     def value(self, place: int) -> Any:
         """What an edge leads to.
@@ -34,10 +34,9 @@ class Edges:
         Raises:
             Unreachable: it is excluded from the graph.
         """
-        row = self.rows[place]
-        if len(row) == ATOM:
-            return row[2]
-        return self.object(row[2] if len(row) == ALIAS else place)
+        if self.snapshot.is_plain(place):
+            return self.snapshot.value(place)
+        return self.object(self.snapshot.target(place))
 
     def object(self, place: int) -> Any:
         """The live object of a row that stands for one.
@@ -55,7 +54,7 @@ class Edges:
         Raises:
             Unreachable: the owner does not take it.
         """
-        owner_place, segment = self.rows[place][:2]
+        owner_place, segment = self.snapshot.owner(place), self.snapshot.segment(place)
         if owner_place == 0:
             raise Unreachable("a root belongs to the caller")
         owner = self.object(owner_place)
@@ -94,8 +93,8 @@ class Edges:
             Unreachable: the owner cannot lose it, or would give its place to the next one; or it
                 is a global stream.
         """
-        owner_place, segment = self.rows[place][:2]
-        if self.rows[owner_place][:2] == (0, "streams"):
+        owner_place, segment = self.snapshot.owner(place), self.snapshot.segment(place)
+        if is_streams(self.snapshot, owner_place):
             raise Unreachable("a global stream belongs to the process")
         owner = self.object(owner_place) if owner_place else None
         if isinstance(owner, dict) and isinstance(segment, tuple):
@@ -118,6 +117,11 @@ class Edges:
                 del table[segment]
                 return
         raise Unreachable(f"{type(owner).__name__} cannot lose {segment!r}")
+
+
+def is_streams(snapshot: Snapshot, place: int) -> bool:
+    """Returns whether a row is the root that holds the global streams."""
+    return place > 0 and snapshot.owner(place) == 0 and snapshot.segment(place) == "streams"
 
 
 def rebuilt(owner: tuple[Any, ...], parts: list[Any]) -> tuple[Any, ...]:

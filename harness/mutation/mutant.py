@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
-from ..causes.patch import Graph, Site, Transplant, graph_of, is_tensor, resolve, sites
-from ..causes.write import Unreachable
+from ..causes.patch import Graph, Site, Transplant, graph_of, sites
+from ..causes.write import Unreachable, is_tensor
 from ..core.exclusions import Exclusion
 from ..core.keypath import KeyPath
 from ..core.scenario import Scenario
@@ -146,8 +146,8 @@ def is_counter(target: Graph, keypath: KeyPath, owner: KeyPath) -> bool:
     """Whether it is an integer that the owner itself holds."""
     if keypath.parent != owner:
         return False
-    place = resolve(target.snapshot, keypath)
-    return place is not None and type(target.snapshot.rows[place][2]) is int
+    place = target.snapshot.resolve(keypath)
+    return place is not None and type(target.snapshot.value(place)) is int
 
 
 def pair(edges: Edges, kind: str, place: int, twin: int, exclusions: Sequence[Exclusion]) -> None:
@@ -203,8 +203,7 @@ def place_of(snapshot: Snapshot, keypath: KeyPath) -> int:
     Raises:
         Unreachable: there is none.
     """
-    above = resolve(snapshot, keypath.parent)
-    place = None if above is None else snapshot.children[above].get(keypath.segments[-1])
+    place = snapshot.edge(keypath)
     if place is None:
         raise Unreachable(f"nothing is at {keypath}")
     return place

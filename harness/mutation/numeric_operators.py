@@ -14,10 +14,8 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
-from ..causes.patch import is_tensor
-from ..causes.write import Unreachable
+from ..causes.write import Unreachable, is_tensor
 from ..core.stream_positions import move_to, position_of
-from ..state.rows import ATOM
 from .graph_edits import Edges
 
 Edit: TypeAlias = Callable[[Edges, int], None]
@@ -90,7 +88,7 @@ def _flip(item: Any, where: np.ndarray[Any, Any], mask: int) -> None:
 def _scalar(edges: Edges, place: int, value: Any) -> None:
     was = edges.value(place)
     require(type(value) is not type(was) or repr(value) != repr(was))
-    if len(edges.rows[place]) == ATOM:
+    if edges.snapshot.is_plain(place):
         edges.put(place, value)
     else:
         edges.replace(place, value)

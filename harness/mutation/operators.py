@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..causes.patch import is_tensor
+from ..causes.write import is_tensor
 from ..core.stream_positions import move_to, position_of
 from ..state.readers.objects import dict_getter
 from .graph_edits import Edges, twin_of

@@ -17,8 +17,8 @@ import numpy as np
 
 from ..core.errors import UncapturableLeaf
 from ..core.exclusions import Exclusion
-from ..core.keypath import PARAMETER, KeyPath, Segment, last_texts, may_end
-from .readers import reader_for
+from ..core.keypath import KeyPath, Segment, last_texts, may_end
+from .readers import KINDS, reader_for
 from .readers.reading import Child, Late, Memory, Unreadable
 from .rows import MemoryGroup, Row, keypath_of
 from .snapshot import Snapshot
@@ -216,7 +216,7 @@ class _Walk:
             tensors = import_module(".readers.tensors", __package__) if loaded else None
             self.parameters = tensors.parameter_names(self.alive) if tensors else {}
         name = self.parameters.get(id(key)) or str(self.keypath(place))
-        return (PARAMETER if self.rows[place][3][0] == "tensor" else "object"), repr(name)
+        return KINDS[self.rows[place][3][0]].as_key, repr(name)
 
 
 def shared_memory(pieces: list[tuple[int, int, int, str, int]]) -> tuple[MemoryGroup, ...]:

@@ -12,8 +12,9 @@ from typing import Any, TypeAlias, final
 
 from ..core.keypath import KeyPath, Segment
 from .array_statistics import describe
+from .kind import Members
 from .mismatch import Mismatch, MismatchKind
-from .readers.reading import VALUE_KINDS, WITH_ATTRIBUTES
+from .readers import KINDS
 from .rows import ALIAS, ATOM, MemoryGroup, Row, Rows, same_bits
 from .wording import bytes_texts, key_text, layout_texts, shorten, text, type_name
 
@@ -71,7 +72,7 @@ class _Lockstep:
         self, above: int, wanted: Mapping[Segment, int], found: Mapping[Segment, int], path: _Path
     ) -> None:
         row = self.expected.rows[above]
-        if row[3][0] != "dict" or wanted.keys() != found.keys():
+        if KINDS[row[3][0]].members is not Members.KEYED or wanted.keys() != found.keys():
             return
         orders = [
             [segment for segment in table if not isinstance(segment, str)]
@@ -104,7 +105,7 @@ class _Lockstep:
             self.report(MismatchKind.TYPE, path, type_name(wanted), lambda: _typed(wanted, found))
         elif (place, other) not in self.visited:
             self.visited.add((place, other))
-            if wanted[3][0] not in VALUE_KINDS:
+            if KINDS[wanted[3][0]].identity:
                 self.identity(place, other, path)
             self.objects(place, other, path)
 
@@ -141,10 +142,9 @@ class _Lockstep:
 
     def objects(self, place: int, other: int, path: _Path) -> None:
         wanted, found = self.expected.rows[place], self.got.rows[other]
-        kind = wanted[3][0]
-        # the console of a test run and of a shell are of two classes, and both just that
-        one_class = wanted[2] == found[2] or kind == "stream"
-        if kind.removesuffix(WITH_ATTRIBUTES) != found[3][0].removesuffix(WITH_ATTRIBUTES):
+        kind, other_kind = KINDS[wanted[3][0]], KINDS[found[3][0]]
+        one_class = wanted[2] == found[2] or kind.any_class
+        if kind is not other_kind and kind.base != other_kind.base:
             self.report(
                 MismatchKind.TYPE,
                 path,
@@ -154,7 +154,7 @@ class _Lockstep:
             return
         if not one_class:
             self.report(MismatchKind.TYPE, path, wanted[2], lambda: (wanted[2], found[2]))
-        if kind in ("tensor", "array"):
+        if kind.numeric:
             self.arrays(place, other, path)
         elif one_class:  # facts of two classes have nothing in common
             self.facts(place, other, path)

@@ -42,8 +42,13 @@ class Rows(Protocol):
         """The bytes of a row's object."""
 
 
+def is_plain(row: Row) -> bool:
+    """Returns whether a row holds a plain value."""
+    return len(row) == ATOM
+
+
 def keypath_of(rows: Sequence[Row], place: int) -> KeyPath:
-    """The segments on the way down to a row."""
+    """Returns the segments on the way down to a row."""
     segments: list[Segment] = []
     while place > 0:
         segments.append(rows[place][1])
@@ -52,5 +57,5 @@ def keypath_of(rows: Sequence[Row], place: int) -> KeyPath:
 
 
 def same_bits(expected: Any, got: Any) -> bool:
-    """Whether two plain values have the same type and bits: 1 is not True, nor -0.0 0.0."""
+    """Returns whether two plain values have the same type and bits: 1 is not True, nor -0.0 0.0."""
     return marshal.dumps(expected, MARSHAL_VERSION) == marshal.dumps(got, MARSHAL_VERSION)

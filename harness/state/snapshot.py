@@ -15,7 +15,10 @@ from typing import Any, final
 
 from ..core.keypath import KeyPath, Segment, render
 from .diff import differences
+from .kind import EXCLUDED, VALUE, Kind
+from .readers import KINDS
 from .rows import ALIAS, ATOM, MARSHAL_VERSION, NODE, MemoryGroup, Row, keypath_of
+from .wording import type_name
 
 
 @final
@@ -31,7 +34,7 @@ class Leaf:
         dtype: of a tensor or array, with byte order; "" otherwise.
         shape: of a tensor or array.
         layout: strides, and for tensors offset, device, conjugate and negative bit.
-        facts: everything else the reader told.
+        facts: everything else that the reader returned.
         payload: bytes in C order.
     """
 
@@ -91,7 +94,7 @@ class Snapshot(Mapping[KeyPath, Leaf]):
         return f"Snapshot({len(self.rows)} rows, {len(self.arena)} bytes)"
 
     def same_bytes(self, other: "Snapshot") -> bool:
-        """Whether the graphs are equal and were walked in the same order."""
+        """Returns whether the graphs are equal and were walked in the same order."""
         return self._seal == other._seal and self.arena == other.arena
 
     @property
@@ -120,28 +123,88 @@ class Snapshot(Mapping[KeyPath, Leaf]):
         return tuple(
             (self.keypath(place), row[3][1])
             for place, row in enumerate(self.rows)
-            if len(row) == NODE and row[3][0] == "excluded"
+            if len(row) == NODE and row[3][0] == EXCLUDED.name
         )
 
+    @property
+    def places(self) -> range:
+        """The number of every row, in the order of the walk; row 0 holds the roots."""
+        return range(len(self.rows))
+
     def keypath(self, place: int) -> KeyPath:
-        """The KeyPath of a row."""
+        """Returns the KeyPath of a row."""
         return keypath_of(self.rows, place)
 
+    def resolve(self, keypath: KeyPath) -> int | None:
+        """Returns the row of the object at a KeyPath, through aliases; None without one."""
+        place = self.edge(keypath)
+        return None if place is None else self.target(place)
+
+    def edge(self, keypath: KeyPath) -> int | None:
+        """Returns the row at a KeyPath itself, also where it is an alias; None without one."""
+        place: int | None = 0
+        for segment in keypath.segments:
+            place = self.children[self.target(place or 0)].get(segment)
+            if place is None:
+                return None
+        return place
+
+    def target(self, place: int) -> int:
+        """Returns the row of the object that a row names: of an alias another one."""
+        row = self.rows[place]
+        return int(row[2]) if len(row) == ALIAS else place
+
+    def is_alias(self, place: int) -> bool:
+        """Returns whether a row is another name of an object that was met before."""
+        return len(self.rows[place]) == ALIAS
+
+    def is_plain(self, place: int) -> bool:
+        """Returns whether a row holds a plain value rather than an object."""
+        return len(self.rows[place]) == ATOM
+
+    def owner(self, place: int) -> int:
+        """Returns the row of the object that holds this edge."""
+        return int(self.rows[place][0])
+
+    def segment(self, place: int) -> Segment:
+        """Returns the last segment of the KeyPath of a row."""
+        segment: Segment = self.rows[place][1]
+        return segment
+
+    def kind(self, place: int) -> Kind:
+        """Returns the kind of what a row leads to; of a plain value `state.kind.VALUE`."""
+        row = self.rows[self.target(place)]
+        return KINDS[row[3][0]] if len(row) == NODE else VALUE
+
+    def type_name(self, place: int) -> str:
+        """Returns the name of the class of what a row leads to."""
+        return type_name(self.rows[self.target(place)])
+
+    def value(self, place: int) -> Any:
+        """Returns the plain value of a row; None for one that leads to an object."""
+        row = self.rows[place]
+        return row[2] if len(row) == ATOM else None
+
+    def facts(self, place: int) -> tuple[Any, ...]:
+        """Returns what the reader told of the object that a row leads to, but for its kind."""
+        row = self.rows[self.target(place)]
+        return tuple(row[3][1:]) if len(row) == NODE else ()
+
     def payload(self, place: int) -> bytes:
-        """The bytes of a row's object."""
+        """Returns the bytes of a row's object."""
         start = self._starts[place]
         return self.arena[start : self._starts[place + 1]]
 
     def leaf(self, place: int) -> Leaf:
-        """The row as a Leaf."""
+        """Returns the row as a Leaf."""
         row = self.rows[place]
         if len(row) == ATOM:
-            return Leaf(kind="value", type_name=type(row[2]).__name__, value=row[2])
+            return Leaf(kind=VALUE.name, type_name=type(row[2]).__name__, value=row[2])
         if len(row) == ALIAS:
             return Leaf(kind="alias", type_name="", target=self.keypath(row[2]))
         kind, *facts = row[3]
         name, payload = row[2], self.payload(place)
-        if kind not in ("tensor", "array"):
+        if not KINDS[kind].numeric:
             return Leaf(kind=kind, type_name=name, facts=tuple(facts), payload=payload)
         dtype, shape, layout, flags = facts
         return Leaf(
@@ -178,6 +241,6 @@ class Snapshot(Mapping[KeyPath, Leaf]):
 
 
 def _append(table: dict[Segment, int], segment: Segment, place: int) -> None:
-    """A second row of one name, a slot and an attribute say, must not hide behind the first."""
+    """Keeps a second row of one name, a slot and an attribute say, apart from the first."""
     names = (("again", f"{render((segment,))} #{count}") for count in itertools.count(2))
     table[next(name for name in names if name not in table)] = place

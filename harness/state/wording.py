@@ -1,35 +1,36 @@
 """Short texts of rows, for messages only."""
 
 from ..core.keypath import Segment, render
+from .readers import KINDS
 from .readers.reading import Facts
-from .rows import ATOM, Row
+from .rows import Row, is_plain
 
 _LIMIT = 80
 
 
 def type_name(row: Row) -> str:
-    """The class of what a row holds."""
-    return type(row[2]).__name__ if len(row) == ATOM else str(row[2])
+    """Returns the class of what a row holds."""
+    return type(row[2]).__name__ if is_plain(row) else str(row[2])
 
 
 def text(row: Row) -> str:
-    """A plain value as Python spells it, anything else by its kind and facts."""
-    if len(row) == ATOM:
+    """Spells a plain value as Python does, anything else by its kind and facts."""
+    if is_plain(row):
         return shorten(repr(row[2]))
     kind, *facts = row[3]
-    if kind in ("tensor", "array"):
+    if KINDS[kind].numeric:
         return f"{kind} {facts[0]} {facts[1]}"
     spelled = ", ".join(str(fact) if type(fact) is str else repr(fact) for fact in facts)
     return shorten(f"{kind} {spelled}".rstrip())
 
 
 def key_text(segment: Segment) -> str:
-    """A key as it stands between brackets."""
+    """Spells a key as it stands between brackets."""
     return render((segment,))[1:-1]
 
 
 def bytes_texts(expected: bytes, got: bytes) -> tuple[str, str]:
-    """Two differing payloads: their sizes, or a stretch of each from where they part."""
+    """Spells two differing payloads: their sizes, or a stretch of each from where they part."""
     if len(expected) != len(got):
         return f"{len(expected)} bytes", f"{len(got)} bytes"
     pairs = enumerate(zip(expected, got, strict=True))
@@ -39,11 +40,10 @@ def bytes_texts(expected: bytes, got: bytes) -> tuple[str, str]:
 
 
 _LAYOUT = ("storage offset", "device", "conjugate bit", "negative bit")
-_FLAGS = {"tensor": ("requires_grad", "is_leaf"), "array": ("writeable",)}
 
 
 def layout_texts(expected: Facts, got: Facts) -> tuple[str, str]:
-    """The parts of layout and flags that differ, named."""
+    """Names the parts of layout and flags that differ."""
     pairs = zip(_named(expected), _named(got), strict=True)
     apart = [(want, have) for want, have in pairs if want != have]
     return ", ".join(want for want, _ in apart), ", ".join(have for _, have in apart)
@@ -54,9 +54,9 @@ def _named(facts: Facts) -> list[str]:
     axes = len(shape)
     named = [f"strides {tuple(layout[:axes])}"]
     named += [f"{name} {part}" for name, part in zip(_LAYOUT, layout[axes:], strict=False)]
-    return named + [f"{name} {flag}" for name, flag in zip(_FLAGS[kind], flags, strict=True)]
+    return named + [f"{name} {flag}" for name, flag in zip(KINDS[kind].flags, flags, strict=True)]
 
 
 def shorten(spelled: str) -> str:
-    """At most one line of a text."""
+    """Returns at most one line of a text."""
     return spelled if len(spelled) <= _LIMIT else f"{spelled[: _LIMIT - 3]}..."

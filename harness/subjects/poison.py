@@ -6,7 +6,6 @@ same scenario poisons the same leaves, whatever the process did before.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -16,7 +15,7 @@ import numpy as np
 from ..core.exclusions import Exclusion
 from ..core.keypath import KeyPath
 from ..state.capture import walk_roots
-from ..state.rows import NODE
+from ..state.kind import Kind
 from ..state.snapshot import Snapshot
 
 
@@ -51,7 +50,8 @@ def spoil(
     filled = []
     for place in _bulk(snapshot):
         keypath = snapshot.keypath(place)
-        if fresh.get(keypath) != snapshot.payload(place) and _fill(objects[place]):
+        kind, moved = snapshot.kind(place), fresh.get(keypath) != snapshot.payload(place)
+        if moved and _fill(objects[place], kind):
             filled.append(keypath)
     return tuple(filled)
 
@@ -59,33 +59,24 @@ def spoil(
 def _bulk(snapshot: Snapshot) -> list[int]:
     return [
         place
-        for place, row in enumerate(snapshot.rows)
-        if len(row) == NODE and row[3][0] in ("tensor", "array") and row[4]
+        for place in snapshot.places
+        if snapshot.payload(place) and snapshot.kind(place).numeric
     ]
 
 
-def _fill(item: Any) -> bool:
+def _fill(item: Any, kind: Kind) -> bool:
     with suppress(RuntimeError, TypeError, ValueError):  # it refuses: left as it is
-        if isinstance(item, np.ndarray):
-            return _fill_array(item)
-        torch = sys.modules["torch"]
-        plain = item.detach()
-        if not (plain.is_floating_point() or plain.is_complex()) or _overlaps(plain):
+        if kind.elements is None or not kind.writable(item):
             return False
-        with torch.no_grad():
-            plain.fill_(float("nan"))
+        floats = kind.elements(item)
+        if not _are_floats(floats):
+            return False
+        floats[...] = float("nan")
         return True
     return False
 
 
-def _fill_array(item: np.ndarray[Any, Any]) -> bool:
-    if item.dtype.kind not in "fc" or not item.flags.writeable:
-        return False
-    item[...] = float("nan")
-    return True
-
-
-def _overlaps(tensor: Any) -> bool:
-    """Returns whether several elements lie in one place, as in what `expand` makes."""
-    pairs = zip(tensor.shape, tensor.stride(), strict=True)
-    return any(size > 1 and stride == 0 for size, stride in pairs)
+def _are_floats(numbers: Any) -> bool:
+    if isinstance(numbers, np.ndarray):
+        return numbers.dtype.kind in "fc"
+    return bool(numbers.is_floating_point() or numbers.is_complex())

@@ -14,10 +14,13 @@ from importlib import import_module
 from typing import Any
 
 from ...core.errors import InvalidReader
+from ..kind import KINDS, Kind, declare
 from . import arrays, code, containers, files, objects, rng, scalars
 from .reading import Reader, Reading, name_of, reading
 
-__all__ = ["Reader", "Reading", "reader_for", "reading", "register_leaf"]
+__all__ = ["KINDS", "Kind", "Reader", "Reading", "reader_for", "reading", "register_leaf"]
+
+_MODULES = (scalars, arrays, containers, code, files, rng, objects)
 
 _REGISTRY: dict[type, Reader] = {
     **scalars.READERS,
@@ -27,6 +30,9 @@ _REGISTRY: dict[type, Reader] = {
     **files.READERS,
     **rng.READERS,
 }
+for _module in _MODULES:
+    declare(_module.OWN_KINDS)
+_TAKEN = set(KINDS)
 
 # module of the program -> ours with the readers of its types
 _ON_DEMAND = {
@@ -38,25 +44,44 @@ _ON_DEMAND = {
 }
 
 
-def register_leaf(cls: type, reader: Callable[[Any], Reading]) -> None:
-    """Read every instance of `cls`, and of its subclasses, with `reader`.
+def register_leaf(cls: type, reader: Callable[[Any], Reading], kind: Kind | None = None) -> None:
+    """Makes `reader` read every instance of `cls`, and of its subclasses.
 
     Attributes that a subclass adds to a base without `__dict__` are walked in addition.
 
     Args:
         cls: the type of state.
         reader: called with the instance; returns `state.readers.reading(kind, *facts)`.
+        kind: what is true of every such object, for a kind of your own; without it, it is an
+            object with an identity that is replaced as a whole.
 
     Raises:
-        InvalidReader: `cls` is no class, or `reader` is not callable.
+        InvalidReader: `cls` is no class, `reader` is not callable, or `kind` has the name of a
+            kind of the harness.
     """
     if not isinstance(cls, type) or not callable(reader):
         raise InvalidReader(
             f"expected register_leaf(class, callable), got cls={cls!r} "
             f"({type(cls).__qualname__}) and reader={reader!r} ({type(reader).__qualname__})"
         )
+    if kind is not None:
+        _require_own(kind)
+        declare((kind,))
     _REGISTRY[cls] = reader
     reader_for.cache_clear()
+
+
+def _require_own(kind: object) -> None:
+    if not isinstance(kind, Kind):
+        raise InvalidReader(
+            f"expected a Kind as kind, got {kind!r} ({type(kind).__qualname__}); "
+            "write kind=resumeproof.Kind(name=...)"
+        )
+    if kind.base in _TAKEN:
+        raise InvalidReader(
+            f"expected a kind with a name of its own, got kind.name={kind.name!r}, which is a kind "
+            "of the harness; give it another name"
+        )
 
 
 @lru_cache(maxsize=16384)
@@ -64,8 +89,12 @@ def reader_for(cls: type) -> tuple[str, Reader]:
     """The name and the reader of a type; one that nothing can read gets one that refuses."""
     for module, ours in _ON_DEMAND.items():
         if module in sys.modules:
-            for known, reader in import_module(ours, __name__).READERS.items():
+            loaded = import_module(ours, __name__)
+            for known, reader in loaded.READERS.items():
                 _REGISTRY.setdefault(known, reader)
+            new = [kind for kind in getattr(loaded, "OWN_KINDS", ()) if kind.name not in _TAKEN]
+            declare(new)
+            _TAKEN.update(kind.name for kind in new)
     return name_of(cls), _resolve(cls)
 
 

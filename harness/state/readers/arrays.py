@@ -1,9 +1,15 @@
-"""numpy arrays and dtypes: values in C order, dtype with byte order, shape, strides, flags."""
+"""numpy arrays and dtypes: values in C order, dtype with byte order, shape, strides, flags.
 
+The kinds of torch's tensors are here too: a comparison knows them where torch is not installed.
+"""
+
+import sys
 from typing import Any
 
 import numpy as np
 
+from ...core.keypath import PARAMETER
+from ..kind import Kind
 from .reading import Child, Data, Facts, Memory, Reader, Reading, Unreadable, name_of
 
 # below this size a copy is cheaper than handing the buffer to the arena
@@ -106,5 +112,45 @@ def _cells(obj: np.ndarray[Any, Any]) -> list[Child]:
 def _dtype(obj: np.dtype[Any]) -> Reading:
     return ("dtype", spell(obj)), (), None
 
+
+def _write_array(target: Any, source: Any) -> None:
+    np.copyto(target, source, casting="no")
+
+
+def _write_tensor(target: Any, source: Any) -> None:
+    with sys.modules["torch"].no_grad():
+        target.copy_(source)
+
+
+def _lies_apart(tensor: Any) -> bool:
+    """Returns whether no two elements lie in one place, as they do in what `expand` makes."""
+    pairs = zip(tensor.shape, tensor.stride(), strict=True)
+    return not any(size > 1 and stride == 0 for size, stride in pairs)
+
+
+OWN_KINDS = (
+    Kind(
+        name="array",
+        numeric=True,
+        flags=("writeable",),
+        elements=lambda array: array,
+        bulk=True,
+        write=_write_array,
+        writable=lambda array: bool(array.flags.writeable),
+    ),
+    Kind(
+        name="tensor",
+        numeric=True,
+        flags=("requires_grad", "is_leaf"),
+        elements=lambda tensor: tensor.detach(),
+        bulk=True,
+        write=_write_tensor,
+        writable=_lies_apart,
+        as_key=PARAMETER,
+    ),
+    Kind(name="sparse", bulk=True),
+    Kind(name="storage", bulk=True),
+    Kind(name="dtype", identity=False),
+)
 
 READERS: dict[type, Reader] = {np.ndarray: read_array, np.dtype: _dtype}

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..kind import WITH_ATTRIBUTES, Kind
 from .objects import attributes
-from .reading import WITH_ATTRIBUTES, Child, Reader, Reading, Unreadable, name_of
+from .reading import Child, Reader, Reading, Unreadable, name_of
 
 _COPIED = frozenset({*functools.WRAPPER_ASSIGNMENTS, "__wrapped__", "cache_parameters"})
 
@@ -221,6 +222,16 @@ _ANNOTATIONS: tuple[Any, ...] = (
     typing.TypeVar,
     typing.ParamSpec,
     type(NotImplemented),
+)
+
+OWN_KINDS = (
+    Kind(name="function", identity=False, sets_members=True),
+    Kind(name="method", identity=False, sets_members=True),
+    *(Kind(name=name, identity=False) for name in ("builtin", "getter", "class", "module", "spec")),
+    *(
+        Kind(name=name)
+        for name in ("cell", "module object", "partial", "cache", "property", "wrapper")
+    ),
 )
 
 READERS: dict[type, Reader] = {

@@ -11,6 +11,7 @@ from itertools import chain
 from typing import Any
 
 from ...core.keypath import Segment
+from ..kind import Kind, Members, Pairs
 from .reading import Child, Children, Late, Names, Reader, Reading, Unreadable, name_of, refuse
 
 _ATOMS = frozenset({type(None), bool, float, complex, bytes, type(...)})
@@ -211,7 +212,34 @@ def _weakref(obj: weakref.ref[Any]) -> Reading:
     return ("weakref", "alive"), joined(Late(edge, last=True), called), None
 
 
+def _refill_mapping(item: dict[Any, Any], pairs: Pairs) -> None:
+    item.clear()
+    item.update(pairs)
+
+
+def _refill_sequence(item: list[Any] | deque[Any], pairs: Pairs) -> None:
+    item.clear()
+    item.extend(value for _, value in pairs)
+
+
+def _refill_set(item: set[Any], pairs: Pairs) -> None:
+    item.clear()
+    item.update(value for _, value in pairs)
+
+
 _ITERATORS: tuple[Iterator[Any], ...] = (iter([]), iter(()), iter(range(0)), reversed([]))
+
+OWN_KINDS = (
+    Kind(name="dict", members=Members.KEYED, refill=_refill_mapping),
+    Kind(name="list", members=Members.INDEXED, refill=_refill_sequence),
+    Kind(name="deque", members=Members.INDEXED, refill=_refill_sequence),
+    Kind(name="set", members=Members.UNORDERED, refill=_refill_set),
+    Kind(name="tuple", identity=False, members=Members.INDEXED),
+    Kind(name="frozenset", identity=False, members=Members.UNORDERED),
+    Kind(name="weakref", identity=False),
+    Kind(name="proxy"),
+    Kind(name="iterator"),
+)
 
 READERS: dict[type, Reader] = {
     dict: read_dict,

@@ -7,6 +7,7 @@ import threading
 import types
 from typing import Any
 
+from ..kind import Kind
 from .objects import attributes
 from .reading import Child, Reader, Reading, Unreadable, refuse
 
@@ -58,6 +59,13 @@ def _error(obj: BaseException) -> Reading:
 
 _RUNNING = "is half-run code, whose position cannot be read"
 _SYSTEM = "is a handle of the operating system"
+
+OWN_KINDS = (
+    # the console of a test run and of a shell are of two classes, and both just that
+    Kind(name="stream", identity=False, any_class=True),
+    Kind(name="buffer"),
+    Kind(name="error"),
+)
 
 READERS: dict[type, Reader] = {
     io.TextIOWrapper: _stream,

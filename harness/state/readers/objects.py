@@ -5,8 +5,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from ..kind import KINDS, WITH_ATTRIBUTES, Kind
 from .containers import joined
-from .reading import VALUE_KINDS, WITH_ATTRIBUTES, Child, Reader, Reading, refuse
+from .reading import Child, Reader, Reading, refuse
 
 _WORD = object.__basicsize__ // 2
 _FACTS = ("object",)
@@ -52,7 +53,7 @@ def with_attributes(read: Reader, cls: type, base: type) -> Reader:
     def extended(obj: Any) -> Reading:
         facts, children, data = read(obj)
         added = [*(attributes(fields(obj)) if fields else ()), *slot_values(slots, obj)]
-        if added and facts[0] in VALUE_KINDS:
+        if added and not KINDS[facts[0]].identity:
             # with attributes a value is an object: two names of one are not two equal ones
             facts = (facts[0] + WITH_ATTRIBUTES, *facts[1:])
         return facts, joined(children, added), data
@@ -110,3 +111,6 @@ def _hidden_bytes(cls: type) -> int:
     )
     visible += (cls.__dictoffset__ > 0) + (cls.__weakrefoffset__ > 0)
     return cls.__basicsize__ - object.__basicsize__ - visible * _WORD
+
+
+OWN_KINDS = (Kind(name="object", lists_attributes=True),)

@@ -10,8 +10,8 @@ from ...core.keypath import Segment
 Facts: TypeAlias = tuple[Any, ...]
 """Kind first, then plain values only: None, bool, int, float, complex, str, bytes, tuples of these.
 
-For the kinds `tensor` and `array` they are (kind, dtype, shape, layout, flags), where layout and
-flags are tuples of (name, value)-free plain values that `state.compare` names.
+For numeric kinds (`state.kind`) they are (kind, dtype, shape, layout, flags), where layout and
+flags are tuples of plain values; `Kind.flags` names those of the flags.
 """
 
 Memory: TypeAlias = tuple[int, int, int, str]
@@ -52,37 +52,6 @@ Reader: TypeAlias = Callable[[Any], Reading]
 
 class Unreadable(Exception):
     """A reader met an object it cannot read completely; capture adds the KeyPath."""
-
-
-VALUE_KINDS = frozenset(
-    {
-        "tuple",
-        "frozenset",
-        "function",
-        "method",
-        "builtin",
-        "getter",
-        "class",
-        "module",
-        "enum",
-        "scalar",
-        "dtype",
-        "spec",
-        "stream",
-        "logger",
-        "pattern",
-        "number",
-        "moment",
-        "path",
-        "range",
-        "weakref",
-        "excluded",
-    }
-)
-"""Kinds without identity: that two names hold one such object is no fact about state."""
-
-WITH_ATTRIBUTES = " with attributes"
-"""Ends the kind of one that carries attributes: as these can change, it has an identity."""
 
 
 def reading(

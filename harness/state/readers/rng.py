@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ...core.stream_positions import move_to, position_of
+from ..kind import Kind
 from .objects import attributes
 from .reading import Reader, Reading
 
@@ -56,6 +58,13 @@ def _seed_sequence(obj: np.random.SeedSequence) -> Reading:
     facts = ("seed_seq", obj.pool_size, obj.n_children_spawned)
     return facts, children, (np.ndarray.tobytes(obj.pool), None)
 
+
+OWN_KINDS = (
+    # a stream moves on while others draw from it: where it stood is set aside
+    Kind(name="rng", bulk=True, take=position_of, write=move_to),
+    Kind(name="generator", take=position_of, write=move_to),
+    Kind(name="seed_seq"),
+)
 
 READERS: dict[type, Reader] = {
     random.Random: _python,

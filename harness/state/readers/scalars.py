@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..kind import Kind
 from .arrays import packed
 from .objects import attributes
 from .reading import Child, Reader, Reading
@@ -127,6 +128,15 @@ def _logger(obj: logging.Logger) -> Reading:
     added = [part for part in attributes(obj.__dict__) if part[0] not in _LOGGER]
     return ("logger", obj.name), added, None
 
+
+OWN_KINDS = (
+    *(
+        Kind(name=name, identity=False)
+        for name in ("scalar", "range", "enum", "number", "moment", "path", "pattern", "logger")
+    ),
+    Kind(name="bytearray"),
+    Kind(name="record"),
+)
 
 READERS: dict[type, Reader] = {
     **{cls: _plain(cls) for cls in (int, float, complex, str, bytes)},

@@ -9,6 +9,7 @@ import torch
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.utils.hooks import RemovableHandle
 
+from ..kind import Kind
 from .objects import attributes, dict_getter
 from .reading import Child, Data, Facts, Memory, Reader, Reading, Unreadable, refuse
 
@@ -241,6 +242,12 @@ def _named(root: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
                 seen.add(id(child))
                 waiting.append((f"{prefix}{name}.", child))
 
+
+OWN_KINDS = (
+    Kind(name="module_object", lists_attributes=True),
+    Kind(name="uninitialised"),
+    Kind(name="handle"),
+)
 
 READERS: dict[type, Reader] = {
     torch.Tensor: read_tensor,
