@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib.util
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from _pytest.config.argparsing import Parser
+from resumeproof import cli, plugin
 
 from tests import pages
 
@@ -80,3 +84,44 @@ def test_every_folder_is_on_the_map() -> None:
     folders = {path.relative_to(ROOT).parts[0] for path in ROOT.glob("[!.]*/**/*.py")} - {"build"}
     part = README.split("## Map")[1]
     assert {folder for folder in folders if f"\n{folder}/ " not in part} == set()
+
+
+def test_every_public_name_has_an_entry_and_every_entry_a_name() -> None:
+    """The reference, both ways; `python docs/reference.py --write` brings it up to date."""
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "docs" / "reference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    reference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    for package, part in zip(
+        reference.PACKAGES, reference.PAGE.read_text().split("\n## ")[1:], strict=True
+    ):
+        assert part.startswith(f"`{package}`\n")
+        assert re.findall(r"^### (.*)$", part, re.MULTILINE) == reference.names(package)
+
+
+def options_of(parser: argparse.ArgumentParser) -> set[str]:
+    """Every option of a command line, those of its commands included, but for --help."""
+    found: set[str] = set()
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found |= set(action.choices) | set().union(*map(options_of, action.choices.values()))
+        found |= set(action.option_strings)
+    return found - {"-h", "--help"}
+
+
+def test_every_command_and_option_is_documented_and_exists() -> None:
+    """The page of the commands, both ways."""
+    page = (ROOT / "docs" / "commands.md").read_text().split("## pytest")[0]
+    shown = set(re.findall(r"(?<=`)--?[\w-]+", page)) | set(re.findall(r"`resumeproof (\w+)", page))
+    assert shown - {"--ckpt-report"} == options_of(cli.parser())
+
+
+def test_every_flag_of_the_plugin_is_documented_and_exists() -> None:
+    """The page of the commands, both ways, settings of the ini file included."""
+    page = (ROOT / "docs" / "commands.md").read_text().split("## pytest")[1]
+    parser = Parser(_ispytest=True)
+    plugin.pytest_addoption(parser)
+    flags = {name for group in parser._groups for o in group.options for name in o.names()}
+    assert set(re.findall(r"--ckpt-[\w-]+", page)) == flags
+    assert set(re.findall(r"ini `(\w+)", page)) == set(parser._inidict)
