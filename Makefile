@@ -29,11 +29,11 @@ gate: $(STAMP)
 	$(BIN)/python -m properties.gate $(ARGS)
 
 fuzz: $(STAMP)
-	@echo "fuzz: generated runs of all our subjects under all laws, for $(MINUTES) minutes"
+	@echo "fuzz: generated scenarios of all our subjects under all checks, for $(MINUTES) minutes"
 	$(BIN)/python -m properties.fuzz --minutes $(MINUTES) --jobs 2 $(ARGS)
 
 mutants: $(STAMP)
-	@echo "mutants: every loss of every kind on nine subjects, under the checks that must see it"
+	@echo "mutants: every mutant of every kind on nine subjects, under the checks that must see it"
 	$(BIN)/python -m properties.mutation $(ARGS)
 
 test: $(STAMP)

@@ -15,7 +15,7 @@ torch.use_deterministic_algorithms(True)
 
 
 def pytest_ckpt_subjects(config: Any) -> list[Any]:
-    """Our own subjects, for the laws in properties/."""
+    """Our own subjects, for the checks in properties/."""
     from properties import components, space
 
     return [

@@ -1,4 +1,4 @@
-"""A stretch of a fuzzing campaign: generated lives of one subject until the time is up."""
+"""A stretch of a fuzzing campaign: generated scenarios of one subject until the time is up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Record, Verdict
 
 _MOST = 60
-"""Lives of one stretch; Hypothesis makes the first tenth of them small."""
+"""Scenarios of one stretch; Hypothesis makes the first tenth of them small."""
 _BARE_EVERY = 4
 _INAPPLICABLE = " does not apply: "
 
@@ -32,7 +32,7 @@ class Stretch:
 
     Attributes:
         target: `module:name` of the subject.
-        laws: checks on each life.
+        checks: checks on each scenario.
         seed: of the generator.
         seconds: how long to draw.
         shrink_seconds: how long to shrink a failure.
@@ -40,7 +40,7 @@ class Stretch:
     """
 
     target: str
-    laws: tuple[str, ...]
+    checks: tuple[str, ...]
     seed: int
     seconds: float
     shrink_seconds: float
@@ -50,7 +50,7 @@ class Stretch:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A life that failed, shrunk as far as time allowed; `path` is where it is stored."""
+    """A scenario that failed, shrunk as far as time allowed; `path` is where it is stored."""
 
     key: str
     text: str
@@ -60,10 +60,10 @@ class Failure:
 @final
 @dataclass(kw_only=True)
 class Outcome:
-    """What a stretch has shown: one record for each life, failures, and what lives cost.
+    """What a stretch has shown: one record for each scenario, failures, and what scenarios cost.
 
     Attributes:
-        records: data as in a report, each with target, laws and, for some, `bare_seconds`.
+        records: data as in a report, each with target, checks and, for some, `bare_seconds`.
         failures: shrunk.
         repeated: how often a known failure was met again.
     """
@@ -78,13 +78,13 @@ class TimeUp(BaseException):
 
 
 def run_stretch(stretch: Stretch) -> Outcome:
-    """Draws lives and checks them until the time is up; a failure is shrunk and stored."""
+    """Draws scenarios and checks them until the time is up; a failure is shrunk and stored."""
     worker = _Worker(stretch)
     try:
         _draw(worker)
     except TimeUp:
         pass
-    except Exception as error:  # whatever a life raised is the result of the campaign
+    except Exception as error:  # whatever a scenario raised is the result of the campaign
         if worker.failing is None:
             worker.failing = _Failing(text=f"{type(error).__name__}: {error}")
             worker.key = f"{worker.subject.name} {type(error).__name__}"
@@ -102,14 +102,14 @@ def _draw(worker: _Worker) -> None:
         print_blob=False,
         suppress_health_check=list(HealthCheck),
     )
-    lives: st.SearchStrategy[Scenario] = scenarios(worker.subject)
-    cast(Any, seed(worker.stretch.seed)(chosen(given(lives)(worker.live))))()
+    drawn: st.SearchStrategy[Scenario] = scenarios(worker.subject)
+    cast(Any, seed(worker.stretch.seed)(chosen(given(drawn)(worker.check))))()
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class _Failing:
-    """The smallest failing life so far."""
+    """The smallest failing scenario so far."""
 
     text: str
     scenario: Scenario | None = None
@@ -132,8 +132,8 @@ class _Worker:
         self.until = time.monotonic() + stretch.seconds
         self.seen: dict[str, Exception | None] = {}
 
-    def live(self, scenario: Scenario) -> None:
-        """One life; raises what it showed, unless that is known."""
+    def check(self, scenario: Scenario) -> None:
+        """One scenario; raises what it showed, unless that is known."""
         text = scenario.to_json()
         if text not in self.seen:
             if time.monotonic() > self.until:
@@ -145,7 +145,7 @@ class _Worker:
 
     def _judged(self, scenario: Scenario) -> Exception | None:
         try:
-            record = run(self.subject, scenario, self.stretch.laws)
+            record = run(self.subject, scenario, self.stretch.checks)
         except Exception as error:  # the harness itself could not go on
             return self._failed(
                 scenario, None, f"{self.subject.name} {type(error).__name__}", error
@@ -173,10 +173,10 @@ class _Worker:
     def _keep(self, record: Record) -> None:
         scenario = record.scenario
         case = Case(target=self.stretch.target, scenario=scenario).to_dict()
-        # a law counts as reached only where it was judged
+        # a check counts as reached only where it was judged
         inapplicable = {note.partition(" ")[0] for note in record.notes if _INAPPLICABLE in note}
-        laws = [law for law in self.stretch.laws if law not in inapplicable]
-        data = {**json.loads(record.to_json()), **case, "laws": laws}
+        checks = [check for check in self.stretch.checks if check not in inapplicable]
+        data = {**json.loads(record.to_json()), **case, "checks": checks}
         if len(self.outcome.records) % _BARE_EVERY == 0 and record.verdict is Verdict.EXACT:
             data["bare_seconds"] = bare_seconds(self.subject, scenario)
         self.outcome.records.append(data)

@@ -54,7 +54,7 @@ def descend(optimizer: Any) -> None:
 
 
 def make_scaler() -> VarianceGradientScaler:
-    """A gradient scaler with a warm-up that ends within any life."""
+    """A gradient scaler with a warm-up that ends within any scenario."""
     params = parameters()
     named = [(f"p{number}", param) for number, param in enumerate(params)]
     return VarianceGradientScaler(named, torch.optim.SGD(params, lr=0.01), warmup_steps=2)
@@ -86,5 +86,5 @@ KL_PENALTY = component(KLPenalty, step=penalise, strict=True, copies=("pickle", 
 NORMALIZER = component(ReturnNormalizer, step=normalise, strict=True, copies=("pickle", "deepcopy"))
 
 _TORCH = "torch's own Optimizer.load_state_dict; the model checks before it calls it (algo.saving)"
-# laws of strictness that are known not to hold for a part alone
+# checks of strictness that are known not to hold for a part alone
 LENIENT = {subject.name: _TORCH for subject in (ADAPTIVE_UPGD, UPGD_ALONE)}

@@ -1,4 +1,4 @@
-"""What a campaign has reached: scenarios by component, save point, medium, cycles and law."""
+"""What a campaign has reached: scenarios by component, save point, medium, cycles and check."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Cell = tuple[str, str]
 """An axis and one of its values, as text."""
 
 
-def cells_of(subject: Subject, content: Mapping[str, Any], laws: Sequence[str]) -> set[Cell]:
+def cells_of(subject: Subject, content: Mapping[str, Any], checks: Sequence[str]) -> set[Cell]:
     """The cells that one scenario, as plain data, lies in."""
     options = {**getattr(subject, "implied", {}), **content["options"]}
-    cells = {("law", law) for law in laws}
+    cells = {("check", check) for check in checks}
     cells |= {
         ("subject", subject.name),
         ("save point", content["save_point"]),
@@ -32,7 +32,7 @@ def cells_of(subject: Subject, content: Mapping[str, Any], laws: Sequence[str]) 
     return cells | {(name, _word(options[name])) for name in _choices(subject)}
 
 
-def cells_to_fill(subjects: Iterable[Subject], laws: Sequence[str]) -> list[Cell]:
+def cells_to_fill(subjects: Iterable[Subject], checks: Sequence[str]) -> list[Cell]:
     """Every cell that a campaign over these subjects can reach, in order."""
     cells: dict[Cell, None] = {}
     for subject in subjects:
@@ -44,7 +44,7 @@ def cells_to_fill(subjects: Iterable[Subject], laws: Sequence[str]) -> list[Cell
     cells |= {("into", into): None for into in INTO}
     cells |= {("cycles", str(count)): None for count in range(1, MOST_CYCLES + 1)}
     cells |= {("between cycles", word): None for word in ("no steps", "more steps")}
-    cells |= {("law", law): None for law in laws}
+    cells |= {("check", check): None for check in checks}
     return list(cells)
 
 

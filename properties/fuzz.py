@@ -1,4 +1,4 @@
-"""A campaign: generated lives of all our subjects under all laws, for as long as you say.
+"""A campaign: generated scenarios of all our subjects under all checks, for as long as you say.
 
 usage: python -m properties.fuzz [--minutes N] [--jobs N] [--seed N] [--records FILE]
 
@@ -35,27 +35,27 @@ COMPONENTS = tuple(
     f"properties.components:{name}"
     for name in ("ADAPTIVE_UPGD", "UPGD_ALONE", "VGS", "KL_PENALTY", "NORMALIZER")
 )
-# these run arms of their own in every life: one of them at a time, beside all the others
+# these run arms of their own in every scenario: one of them at a time, beside all the others
 _COSTLY = ("order", "component", "fresh_process", "strictness")
-_CHEAP = tuple(law for law in CHECKS if law not in _COSTLY)
+_CHEAP = tuple(check for check in CHECKS if check not in _COSTLY)
 _STRETCH_SECONDS, _SHRINK_SECONDS = 10.0, 60.0
 _MINUTES_TO_FILL = 5.0
 
 
 def stretches(targets: Sequence[str], seed: int, seconds: float) -> Iterator[Stretch]:
-    """What to do, without end: whole algorithms four times a turn, the costly laws in turn."""
+    """What to do, without end: whole algorithms four times a turn, the costly checks in turn."""
     names = {target: resolve(target, {}).name for target in targets}
     turns = [t for t in targets if t not in COMPONENTS] * 4 + [
         t for t in targets if t in COMPONENTS
     ]
     costly = cycle(_COSTLY)
     for number, target in enumerate(cycle(turns)):
-        law = next(costly)
-        if law == "strictness" and names[target] in LENIENT:
-            law = next(costly)
+        check = next(costly)
+        if check == "strictness" and names[target] in LENIENT:
+            check = next(costly)
         yield Stretch(
             target=target,
-            laws=(*_CHEAP, law),
+            checks=(*_CHEAP, check),
             seed=seed + number,
             seconds=seconds,
             shrink_seconds=_SHRINK_SECONDS,
@@ -122,7 +122,8 @@ def summary(campaign: Campaign, targets: Sequence[str]) -> tuple[list[str], int]
     subjects = {target: resolve(target, {}) for target in targets}
     expected = cells_to_fill(subjects.values(), list(CHECKS))
     hits = count(
-        cells_of(subjects[data["target"]], data["scenario"], data["laws"]) for data in campaign.kept
+        cells_of(subjects[data["target"]], data["scenario"], data["checks"])
+        for data in campaign.kept
     )
     verdicts = Counter(data["verdict"] for data in campaign.kept)
     vacuous = sum(data["vacuous"] for data in campaign.kept)

@@ -1,4 +1,4 @@
-"""The gate: generated lives of DistributionalPPO, saved, resumed and compared bit for bit.
+"""The gate: generated scenarios of DistributionalPPO, saved, resumed and compared bit for bit.
 
 usage: python -m properties.gate [--scenarios N] [--seed N] [--records FILE] [--jobs N]
     [--mutants N]
@@ -34,7 +34,7 @@ N_STEPS, WARM_UP_UPDATES = 16, 2
 
 
 def draw(random_: random.Random, save_point: str) -> Scenario:
-    """One life with the given save point; everything else is drawn."""
+    """One scenario with the given save point; everything else is drawn."""
     n_envs = random_.choice((1, 1, 2, 4))
     rollout = N_STEPS * n_envs
     length = rollout * random_.randint(3, 6)
@@ -79,7 +79,7 @@ def run_one(task: tuple[str, Scenario]) -> tuple[str, Record]:
 
 
 def run_stored(stored: Stored) -> tuple[str, Record]:
-    """A life that failed once, under the law it broke; in a worker process."""
+    """A scenario that failed once, under the check it broke; in a worker process."""
     subject = stored.case.subject()
     return stored.path.name, run(subject, stored.case.scenario, (stored.law,))
 
@@ -117,7 +117,7 @@ def print_failures(console: Console, results: list[tuple[str, Record]]) -> None:
 def main() -> int:
     """Runs the gate; 0 when every scenario is EXACT."""
     parser = argparse.ArgumentParser(prog="gate", description=__doc__)
-    parser.add_argument("--scenarios", type=int, default=252, help="how many lives to generate")
+    parser.add_argument("--scenarios", type=int, default=252, help="how many scenarios to generate")
     parser.add_argument("--seed", type=int, default=0, help="of the generator of scenarios")
     parser.add_argument("--records", type=Path, default=Path("reports/gate.jsonl"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -141,7 +141,7 @@ def main() -> int:
     print_table(console, results)
     print_failures(console, [*results, *once_failed])
     again = [record.verdict is not Verdict.EXACT for _, record in once_failed]
-    console.print(f"{again.count(False)} of {len(again)} lives that failed once are EXACT")
+    console.print(f"{again.count(False)} of {len(again)} scenarios that failed once are EXACT")
     lived = arguments.mutants and judge(
         console, arguments.mutants, arguments.jobs, arguments.records
     )

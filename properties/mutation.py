@@ -1,4 +1,4 @@
-"""The mutants of the gate: which subjects, in which life, and how the matrix is shown.
+"""The mutants of the gate: which subjects, in which scenario, and how the matrix is shown.
 
 usage: python -m properties.mutation [--stride N] [--jobs N] [--records FILE]
 """
@@ -43,7 +43,7 @@ def ours() -> tuple[str, ...]:
 
 
 def subject_of(name: str) -> tuple[Subject, Scenario]:
-    """The subject, and a life that is saved where all of its parts have moved."""
+    """The subject, and a scenario that is saved where all of its parts have moved."""
     if name in STOCK:
         made, options = STOCK[name]
         return sb3(made, env="CartPole-v1", **_NET, **options), Scenario(length=48, save_at=32)

@@ -40,7 +40,7 @@ CHOICES: Mapping[str, Sequence[Any]] = {
 }
 WRAPPERS = ("normalize", "max_episode_steps")
 ENVIRONMENTS = ("env", "n_envs", *WRAPPERS)
-# said here, so that a life need not say it: the smallest one that fails has no options
+# said here, so that a scenario need not say it: the smallest one that fails has no options
 PLAINEST: dict[str, Any] = {
     **{name: value for name, value in SMALL.items() if name != "vgs_kwargs"},
     **{name: values[0] for name, values in CHOICES.items()},

@@ -15,11 +15,11 @@ from properties.campaign import Stretch, run_stretch
 def test_campaign_finds_shrinks_stores_and_names_a_fault(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A scaler that starts afresh: one short life with no options, which fails again."""
+    """A scaler that starts afresh: one short scenario with no options, which fails again."""
     monkeypatch.setenv("CKPT_SCENARIOS", str(tmp_path))
     stretch = Stretch(
         target="properties.forgetful:FORGETFUL",
-        laws=("roundtrip",),
+        checks=("roundtrip",),
         seed=1,
         seconds=30.0,
         shrink_seconds=30.0,
@@ -36,11 +36,11 @@ def test_campaign_finds_shrinks_stores_and_names_a_fault(
 
 
 def test_campaign_finds_nothing_in_ours(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Lives are drawn and kept, none fails and nothing is stored."""
+    """Scenarios are drawn and kept, none fails and nothing is stored."""
     monkeypatch.setenv("CKPT_SCENARIOS", str(tmp_path))
     stretch = Stretch(
         target="properties.space:OURS",
-        laws=("purity", "roundtrip"),
+        checks=("purity", "roundtrip"),
         seed=1,
         seconds=6.0,
         shrink_seconds=10.0,

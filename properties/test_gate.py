@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_gate_writes_one_record_for_each_scenario_and_a_table(tmp_path: Path) -> None:
-    """Exit status 0, a line of JSON for each life, a word in each cell."""
+    """Exit status 0, a line of JSON for each scenario, a word in each cell."""
     records = tmp_path / "gate.jsonl"
     command = [sys.executable, "-m", "properties.gate", "--scenarios", "15", "--jobs", "1"]
     command += ["--mutants", "0"]

@@ -1,4 +1,4 @@
-"""Law: in whatever order a population trains, is saved, killed and changed, it is its twin."""
+"""In whatever order a population trains, is saved, killed and changed, it is its twin."""
 
 from __future__ import annotations
 

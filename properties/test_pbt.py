@@ -1,4 +1,4 @@
-"""Laws of whole populations, in every leaf that the harness finds: exchange, isolation, resume."""
+"""Whole populations, in every leaf that the harness finds: exchange, isolation, resume."""
 
 from __future__ import annotations
 

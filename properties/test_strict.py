@@ -21,7 +21,7 @@ def test_declared_exclusions_are_all_of_them() -> None:
 @pytest.mark.parametrize("combination", OPTIONS)
 @pytest.mark.parametrize("save_at", [16, 40])
 def test_every_check_holds_on_every_combination(combination: str, save_at: int) -> None:
-    """All laws, in this process and in another, with every exclusion of our own used."""
+    """All checks, in this process and in another, with every exclusion of our own used."""
     subject = subjects()[f"CartPole-v1: {combination}"]
     assert subject.strict
     record = run(subject, Scenario(length=64, save_at=save_at, seed=1), tuple(CHECKS))

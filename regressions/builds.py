@@ -23,7 +23,7 @@ from resumeproof.state.capture import walk_roots
 from resumeproof.subjects.sb3 import Sb3Subject
 
 from regressions.cases import Found
-from regressions.laws_of_options import with_options
+from regressions.checks_of_options import with_options
 from regressions.planted import AT_START, ours
 
 

@@ -1,4 +1,4 @@
-"""What a law is asked, and what it answers: one case, and what was found in it."""
+"""What a check is asked, and what it answers: one case, and what was found in it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from resumeproof.state.compare import Diff
 @final
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One generated input: which law is looked at, in which life, and what the laws draw from.
+    """One generated input: which check is made, in which scenario, and what the checks draw from.
 
     Attributes:
-        law: a name of `regressions.laws.LAWS`.
-        scenario: the life; its options are those the model is built with.
+        check: a name of `regressions.checks.CHECKS`.
+        scenario: what is run; its options are those the model is built with.
         option: the name of the option that is passed explicitly.
         value: what is passed; without a word that of `OPTIONS`.
         keyword: one of `KEYWORDS`.
@@ -24,7 +24,7 @@ class Case:
         gradients: a name of `GRADIENTS`.
     """
 
-    law: str
+    check: str
     scenario: Scenario
     option: str = "gamma"
     value: Any = None
@@ -36,7 +36,7 @@ class Case:
 @final
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A law that does not hold: by which check, where, and in words."""
+    """A check that does not hold: by which check, where, and in words."""
 
     check: str
     place: str

@@ -1,7 +1,7 @@
-"""How many generated lives find each planted bug: `python -m regressions.discovery`.
+"""How many generated scenarios find each planted bug: `python -m regressions.discovery`.
 
-Every bug meets the same search: Hypothesis draws a life from the whole space of options, save
-points and media, and an option to pass explicitly; every law is tried on it. Nothing says which
+Every bug meets the same search: Hypothesis draws a scenario from the whole space of options, save
+points and media, and an option to pass explicitly; every check is tried on it. Nothing says which
 bug is planted.
 """
 
@@ -31,7 +31,7 @@ from resumeproof.fuzzing.strategies import scenarios
 from resumeproof.subjects.sb3 import Sb3Subject
 
 from properties.bits import pin_bits
-from regressions.laws import GRADIENTS, KEYWORDS, OPTIONS, PARAMETERS, Case, Found, look
+from regressions.checks import GRADIENTS, KEYWORDS, OPTIONS, PARAMETERS, Case, Found, look
 from regressions.planted import ours
 
 FOLDER = Path(__file__).parent
@@ -39,8 +39,8 @@ README = FOLDER / "README.md"
 START, END = "<!-- discovery -->", "<!-- end of discovery -->"
 MOST = 300
 HEAD = (
-    "| bug | found by | lives until found: median | worst | s to the named cause: median | worst "
-    "| named |\n|---|---|---|---|---|---|---|"
+    "| bug | found by | scenarios until found: median | worst | s to the named cause: median "
+    "| worst | named |\n|---|---|---|---|---|---|---|"
 )
 
 
@@ -51,13 +51,13 @@ class Discovery:
 
     Attributes:
         bug: its name in the table.
-        lives: generated until the first failure, that one included.
-        seconds: from the first life to the named cause.
-        found: the first failure; None if there was none in `MOST` lives.
+        scenarios: generated until the first failure, that one included.
+        seconds: from the first scenario to the named cause.
+        found: the first failure; None if there was none in `MOST` scenarios.
     """
 
     bug: str
-    lives: int
+    scenarios: int
     seconds: float
     found: Found | None
 
@@ -74,21 +74,25 @@ def planted() -> Mapping[str, Sb3Subject]:
 
 
 def tried(subject: Sb3Subject, scenario: Scenario, option: str) -> Found | None:
-    """The first thing that any law shows of one generated life; quick laws are tried first."""
+    """The first thing that any check shows of one generated scenario; quick ones are first."""
     start = dataclasses.replace(scenario, save_at=0)
     small = [
-        Case(law="inputs", scenario=start, parameters=parameters, gradients=gradients)
+        Case(check="inputs", scenario=start, parameters=parameters, gradients=gradients)
         for parameters in PARAMETERS
         for gradients in GRADIENTS
     ]
-    small += [Case(law="keywords", scenario=scenario, keyword=keyword) for keyword in KEYWORDS]
-    small += [Case(law=law, scenario=start) for law in ("overrides", "environment", "archive")]
-    large = [Case(law=law, scenario=scenario, option=option) for law in ("life", "options")]
+    small += [Case(check="keywords", scenario=scenario, keyword=keyword) for keyword in KEYWORDS]
+    small += [
+        Case(check=check, scenario=start) for check in ("overrides", "environment", "archive")
+    ]
+    large = [
+        Case(check=check, scenario=scenario, option=option) for check in ("harness", "options")
+    ]
     return next((found for case in (*small, *large) for found in look(subject, case)), None)
 
 
 def discover(bug: str, seed: int) -> Discovery:
-    """Draws lives until a law does not hold."""
+    """Draws scenarios until a check does not hold."""
     pin_bits()
     return search(bug, planted()[bug], seed)
 
@@ -114,13 +118,13 @@ def search(bug: str, subject: Sb3Subject, seed: int, most: int = MOST) -> Discov
             seen += 1
             first = tried(subject, scenario, option)
             ended = time.perf_counter()
-        # Hypothesis runs the life that failed once more
+        # Hypothesis runs the scenario that failed once more
         if first is not None:
             raise _Failed
 
     with contextlib.suppress(_Failed):
         draw()
-    return Discovery(bug=bug, lives=seen, seconds=ended - start, found=first)
+    return Discovery(bug=bug, scenarios=seen, seconds=ended - start, found=first)
 
 
 class _Failed(Exception):
@@ -138,7 +142,7 @@ def table(discoveries: Iterable[Discovery]) -> str:
 def _row(bug: str, rows: Sequence[Discovery]) -> str:
     found = [row.found for row in rows if row.found is not None]
     missed = len(rows) - len(found)
-    numbers, seconds = [row.lives for row in rows], [row.seconds for row in rows]
+    numbers, seconds = [row.scenarios for row in rows], [row.seconds for row in rows]
     worst = f"not in {MOST} for {missed} of {len(rows)} seeds" if missed else str(max(numbers))
     checks = _most(each.check for each in found)
     return (
@@ -177,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--write", action="store_true", help="put the table into the README")
     given = parser.parse_args(arguments)
     done = search_all(range(given.seeds), time.monotonic() + 60 * given.minutes)
-    text = f"{len(done)} seeds for each bug; every law is tried on every life.\n\n"
+    text = f"{len(done)} seeds for each bug; every check is tried on every scenario.\n\n"
     text += table(row for rows in done for row in rows)
     print(text)  # noqa: T201  the output of a command
     if given.write:

@@ -1,7 +1,7 @@
-"""What every module here shares: a subject for a faulty class, one life, and the generic checks.
+"""What every module here shares: a subject for a faulty class, a scenario, and the generic checks.
 
 Nothing in this file knows a bug. A planted fault is our algorithm with one thing broken, offered as
-a subject with the whole space of options; the same life and the same checks are for all of them.
+a subject with the whole space of options; scenario and checks are the same for all of them.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ EVERYTHING: dict[str, Any] = {
     "kl_penalty": True,
     "normalize_returns": True,
 }
-LIFE = Scenario(
+TWO_CYCLES = Scenario(
     options=EVERYTHING, length=64, save_at=40, save_point="mid-rollout", cycles=2, gap=16
 )
 AT_START = Scenario(options=EVERYTHING, length=64, save_at=0, save_point="start")
 
 
 def ours(algorithm: type[DistributionalPPO]) -> Sb3Subject:
-    """The subject of our own laws, with another class in place of ours."""
+    """The subject of our own checks, with another class in place of ours."""
     return dataclasses.replace(OURS, algorithm=algorithm)
 
 
-def lived(algorithm: type[DistributionalPPO], scenario: Scenario = LIFE) -> Record:
-    """What the generic checks say of a class; each life is lived once."""
-    return _lived(algorithm, scenario.to_json())
+def checked(algorithm: type[DistributionalPPO], scenario: Scenario = TWO_CYCLES) -> Record:
+    """What the generic checks say of a class; each scenario is run once."""
+    return _checked(algorithm, scenario.to_json())
 
 
 @cache
-def _lived(algorithm: type[DistributionalPPO], scenario: str) -> Record:
+def _checked(algorithm: type[DistributionalPPO], scenario: str) -> Record:
     return run(ours(algorithm), Scenario.from_json(scenario), IN_PROCESS)
 
 

@@ -18,7 +18,7 @@ from resumeproof.core.scenario import Scenario
 from resumeproof.verdicts.verdict import Verdict
 
 from properties.space import VARIANTS
-from regressions.planted import EVERYTHING, described, lived, ours
+from regressions.planted import EVERYTHING, checked, described, ours
 
 
 class _Broken(DistributionalPPO):
@@ -48,7 +48,7 @@ class Unselected(_Broken):
 class FirstRows(_Broken):
     """They are as many as there should be: the first ones.
 
-    No law of checkpoints can see it, so that the search for planted bugs is not asked to.
+    No check of checkpoints can see it, so that the search for planted bugs is not asked to.
     """
 
     def _others(self, size: int) -> tuple[torch.Tensor, ...]:
@@ -101,14 +101,14 @@ def strange_rows(algorithm: type[DistributionalPPO], scenario: Scenario) -> list
 @pytest.mark.parametrize("part", ["part", "few"])
 def test_planted_bug_is_found(part: str) -> None:
     """Training raises as soon as a minibatch is less than the rollout."""
-    record = lived(Unselected, selecting(part))
+    record = checked(Unselected, selecting(part))
     assert record.verdict is Verdict.ERROR
     assert "ValueError: expected old outputs of the shape of the outputs" in record.error
 
 
 def test_report_names_both_shapes() -> None:
     """There is no state to name: the report says which tensor has which shape."""
-    error = lived(Unselected, selecting("part")).error
+    error = checked(Unselected, selecting("part")).error
     assert "outputs (16, 5), got old outputs (32, 5); apply the same mask to both" in error
 
 
@@ -122,7 +122,7 @@ def test_planted_rows_are_found_and_named() -> None:
 @pytest.mark.parametrize("part", ["all", "part", "few"])
 def test_shipped_code_selects_both(part: str) -> None:
     """All, a part, and the fewest that a minibatch may have."""
-    record = lived(DistributionalPPO, selecting(part))
+    record = checked(DistributionalPPO, selecting(part))
     assert record.verdict is Verdict.EXACT, described(record)
 
 

@@ -16,9 +16,9 @@ from resumeproof.algo import DistributionalPPO
 from resumeproof.algo.maths.schedules import Linear, as_schedule
 from resumeproof.algo.saving.configuration import OPTIMIZERS
 
-from regressions.laws import OPTIONS, Case, look
-from regressions.laws_of_options import with_options
-from regressions.planted import LIFE, ours
+from regressions.checks import OPTIONS, Case, look
+from regressions.checks_of_options import with_options
+from regressions.planted import TWO_CYCLES, ours
 
 LR = "model.policy.optimizer.param_groups[0]['lr']"
 
@@ -63,7 +63,7 @@ PLANTED = {
     "#2 the lr holds until a load": UntilLoaded,
 }
 NAMED = dict(zip(PLANTED, ("model.optimizer_kwargs", LR, LR), strict=True))
-CASE = Case(law="options", option="optimizer_kwargs", scenario=LIFE)
+CASE = Case(check="options", option="optimizer_kwargs", scenario=TWO_CYCLES)
 # how a rate is passed, as a number and as a schedule
 RATES: dict[str, dict[str, Any]] = {
     "learning_rate": {"learning_rate": 0.00123},
@@ -120,9 +120,9 @@ def off(when: str, model: Any, rate: dict[str, Any]) -> list[str]:
 def strange_rates(
     algorithm: type[DistributionalPPO], optimizer: str, rate: dict[str, Any], folder: Path
 ) -> list[str]:
-    """The same through a life: built, trained and loaded with a rate, or given it at a load."""
+    """The same in a whole run: built, trained and loaded with a rate, or given it at a load."""
     subject, path = ours(algorithm), folder / "rate.zip"
-    plain = with_options(LIFE, {"optimizer": optimizer})
+    plain = with_options(TWO_CYCLES, {"optimizer": optimizer})
 
     def trained(model: Any) -> Any:
         subject.train(model, until=model.num_timesteps + 32, visits={})
@@ -143,7 +143,7 @@ def strange_rates(
 def test_planted_bug_is_found(name: str) -> None:
     """What is passed is in force no more; other options are, as before."""
     assert look(ours(PLANTED[name]), CASE)
-    assert not look(ours(PLANTED[name]), Case(law="options", option="gamma", scenario=LIFE))
+    assert not look(ours(PLANTED[name]), Case(check="options", option="gamma", scenario=TWO_CYCLES))
 
 
 @pytest.mark.parametrize("name", PLANTED)
@@ -171,15 +171,18 @@ def test_shipped_code_keeps_the_rate_in_force(optimizer: str, rate: str, tmp_pat
 @pytest.mark.parametrize("option", OPTIONS)
 def test_shipped_code_keeps_every_option_in_force(option: str) -> None:
     """Built, after `train()`, after a load, and after `train()` again."""
-    assert look(ours(DistributionalPPO), Case(law="options", option=option, scenario=LIFE)) == ()
+    assert (
+        look(ours(DistributionalPPO), Case(check="options", option=option, scenario=TWO_CYCLES))
+        == ()
+    )
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_shipped_code_keeps_every_keyword_of_the_optimizer(optimizer: str) -> None:
     """Built, trained, loaded, and given to `load`: each that the class has."""
-    life, given = with_options(LIFE, {"optimizer": optimizer}), keywords(optimizer)
+    scenario, given = with_options(TWO_CYCLES, {"optimizer": optimizer}), keywords(optimizer)
     assert {"betas", "weight_decay", "sigma"} & given.keys()
     for name, value in given.items():
         passed = {name: value}
-        case = Case(law="options", option="optimizer_kwargs", value=passed, scenario=life)
+        case = Case(check="options", option="optimizer_kwargs", value=passed, scenario=scenario)
         assert look(ours(DistributionalPPO), case) == (), passed

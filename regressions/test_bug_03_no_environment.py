@@ -16,7 +16,7 @@ from resumeproof.verdicts.verdict import Verdict
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from properties.space import CHOICES, ENVIRONMENTS, OURS
-from regressions.laws import Case, look
+from regressions.checks import Case, look
 from regressions.planted import AT_START, IN_PROCESS, described
 
 
@@ -61,7 +61,7 @@ PLANTED = {
     "#3 the environment is no gymnasium.Env": within(lookalike),
     "#3 the environment begins with another type": within(of_another_type),
 }
-CASE = Case(law="environment", scenario=AT_START)
+CASE = Case(check="environment", scenario=AT_START)
 
 
 def error() -> str:
@@ -72,7 +72,7 @@ def error() -> str:
 
 
 def test_planted_bug_is_found() -> None:
-    """The first life of it is an error."""
+    """The first scenario of it is an error."""
     assert error().startswith("purity: ValueError")
 
 
@@ -90,12 +90,12 @@ def test_planted_type_is_found_and_named() -> None:
 
 @pytest.mark.parametrize("limit", CHOICES["max_episode_steps"])
 @pytest.mark.parametrize("env", CHOICES["env"])
-def test_environments_of_our_laws_are_environments(env: str, limit: int | None) -> None:
+def test_environments_of_our_checks_are_environments(env: str, limit: int | None) -> None:
     """As the checker of the library sees those that our subjects build, wrappers and all."""
     options = {"env": env, "max_episode_steps": limit}
-    life = Scenario(options=options, length=16, save_at=0)
-    record = run(OURS, life, ("roundtrip",))
+    scenario = Scenario(options=options, length=16, save_at=0)
+    record = run(OURS, scenario, ("roundtrip",))
     assert record.verdict is Verdict.EXACT, described(record)
     for more in ({"normalize": True}, {"n_envs": 2}):
-        wider = dataclasses.replace(life, options={**options, **more})
+        wider = dataclasses.replace(scenario, options={**options, **more})
         assert look(OURS, dataclasses.replace(CASE, scenario=wider)) == ()

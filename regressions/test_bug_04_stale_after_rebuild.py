@@ -16,7 +16,7 @@ from resumeproof.algo.saving.configuration import OPTIMIZERS
 from resumeproof.verdicts.verdict import Verdict
 
 from regressions.builds import WAYS, found_after
-from regressions.planted import described, lived, places
+from regressions.planted import checked, described, places
 
 
 def rebuild_optimizer(model: Any) -> None:
@@ -71,7 +71,7 @@ NAMED = dict(zip(PLANTED, ("model.vgs._optimizer", "model.vgs._tracked["), stric
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted_bug_is_found(name: str) -> None:
     """Equal values are not enough: it must be the same object by every name."""
-    record = lived(PLANTED[name])
+    record = checked(PLANTED[name])
     assert record.verdict is Verdict.DIFFERS, described(record)
     assert "roundtrip" in {finding.check for finding in record.findings}
 
@@ -79,7 +79,7 @@ def test_planted_bug_is_found(name: str) -> None:
 @pytest.mark.parametrize("name", PLANTED)
 def test_report_names_what_the_scaler_holds(name: str) -> None:
     """The alias that was cut, by the name under which the scaler holds it."""
-    found = places(lived(PLANTED[name]), "roundtrip")
+    found = places(checked(PLANTED[name]), "roundtrip")
     assert any(place.startswith(f"ALIASING {NAMED[name]}") for place in found), found
 
 
@@ -92,7 +92,7 @@ def test_planted_stranger_is_found_and_named(way: str) -> None:
 
 def test_shipped_code_has_one_of_each() -> None:
     """After two loads too."""
-    record = lived(DistributionalPPO)
+    record = checked(DistributionalPPO)
     assert record.verdict is Verdict.EXACT, described(record)
 
 

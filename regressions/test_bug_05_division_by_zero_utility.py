@@ -17,8 +17,8 @@ from resumeproof.algo.optim import upgd
 from resumeproof.algo.saving.configuration import OPTIMIZERS
 
 from properties.space import CHOICES
-from regressions.laws import GRADIENTS, PARAMETERS, Case, Found, look
-from regressions.laws_of_options import with_options
+from regressions.checks import GRADIENTS, PARAMETERS, Case, Found, look
+from regressions.checks_of_options import with_options
 from regressions.planted import AT_START, ours
 
 
@@ -101,14 +101,14 @@ OPTIMIZER = {
 def stepped(
     algorithm: type[DistributionalPPO], optimizer: str, parameters: str, gradients: str
 ) -> tuple[Found, ...]:
-    """What the law of inputs shows of one class of optimizer."""
-    life = with_options(AT_START, {"optimizer": optimizer})
-    case = Case(law="inputs", scenario=life, parameters=parameters, gradients=gradients)
+    """What the check of inputs shows of one class of optimizer."""
+    scenario = with_options(AT_START, {"optimizer": optimizer})
+    case = Case(check="inputs", scenario=scenario, parameters=parameters, gradients=gradients)
     return look(ours(algorithm), case)
 
 
 def test_every_optimizer_that_is_offered_is_planted_and_generated() -> None:
-    """A class added to the model is added here and to the space of the laws, or this says so."""
+    """A class added to the model is added here and to the space of the checks, or this says so."""
     assert set(OPTIMIZER.values()) == set(OPTIMIZERS)
     assert set(CHOICES["optimizer"]) == set(OPTIMIZERS)
 

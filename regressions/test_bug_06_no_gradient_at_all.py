@@ -1,4 +1,4 @@
-"""Bug 6: "minus infinity as the first maximum is unsafe". It was safe, and the law is pinned here.
+"""Bug 6: "minus infinity as the first maximum is unsafe". It was safe, and that is pinned here.
 
 A parameter without a gradient takes no part, whether others have one or not, in the optimizer and
 in the whole step: scaler, clipping, optimizer. Planted is what would have been the bug: parameters
@@ -15,9 +15,9 @@ from resumeproof.algo import DistributionalPPO
 from resumeproof.algo.saving.configuration import OPTIMIZERS
 from resumeproof.core.scenario import Scenario
 
-from regressions.laws import PARAMETERS, Case, Found, look
-from regressions.laws_of_options import with_options
-from regressions.planted import AT_START, LIFE, ours
+from regressions.checks import PARAMETERS, Case, Found, look
+from regressions.checks_of_options import with_options
+from regressions.planted import AT_START, TWO_CYCLES, ours
 
 
 class _TakesAll:
@@ -77,19 +77,19 @@ PLANTED = {
 # which gradients there are where the fault shows
 SHOWS = {TakesPart: ("none", "some"), TakesPartWithOthers: ("some",)}
 FAULTS = [(fault, gradients) for fault, shows in SHOWS.items() for gradients in shows]
-LIVES = {"at the start": AT_START, "after the warm-up": LIFE}
+SCENARIOS = {"at the start": AT_START, "after the warm-up": TWO_CYCLES}
 
 
 def stepped(
     algorithm: type[DistributionalPPO],
     optimizer: str,
     gradients: str,
-    life: Scenario = AT_START,
+    scenario: Scenario = AT_START,
     parameters: str = "random",
 ) -> tuple[Found, ...]:
-    """What the law of inputs shows of a step in which not everything has a gradient."""
-    scenario = with_options(life, {"optimizer": optimizer})
-    case = Case(law="inputs", scenario=scenario, parameters=parameters, gradients=gradients)
+    """What the check of inputs shows of a step in which not everything has a gradient."""
+    scenario = with_options(scenario, {"optimizer": optimizer})
+    case = Case(check="inputs", scenario=scenario, parameters=parameters, gradients=gradients)
     return look(ours(algorithm), case)
 
 
@@ -116,11 +116,11 @@ def test_report_names_the_state_that_came_to_be(
 @pytest.mark.parametrize("scaler", ["on", "off"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("parameters", PARAMETERS)
-@pytest.mark.parametrize("life", LIVES)
+@pytest.mark.parametrize("begun", SCENARIOS)
 @pytest.mark.parametrize("gradients", ["none", "some"])
 def test_shipped_code_changes_nothing(
-    gradients: str, life: str, parameters: str, optimizer: str, scaler: str
+    gradients: str, begun: str, parameters: str, optimizer: str, scaler: str
 ) -> None:
     """Of what has no gradient; and it raises nothing."""
-    scenario = with_options(LIVES[life], {"scaler": scaler})
+    scenario = with_options(SCENARIOS[begun], {"scaler": scaler})
     assert stepped(DistributionalPPO, optimizer, gradients, scenario, parameters) == ()

@@ -17,10 +17,10 @@ from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.torch_layers import FlattenExtractor
 
 from properties.space import CHOICES, VARIANTS
-from regressions.laws import KEYWORDS, Case, Found, look
-from regressions.laws_of_keywords import UNKNOWN
-from regressions.laws_of_options import with_options
-from regressions.planted import LIFE, ours
+from regressions.checks import KEYWORDS, Case, Found, look
+from regressions.checks_of_keywords import UNKNOWN
+from regressions.checks_of_options import with_options
+from regressions.planted import TWO_CYCLES, ours
 
 
 def known(given: dict[str, Any]) -> dict[str, list[str]]:
@@ -63,7 +63,7 @@ class Lenient(DistributionalPPO):
 
 
 PLANTED = {"#7 unknown keywords are dropped": Lenient}
-AT = pytest.mark.parametrize("law", ["keywords", "overrides"])
+AT = pytest.mark.parametrize("check", ["keywords", "overrides"])
 WHERE = pytest.mark.parametrize("where", KEYWORDS, ids=lambda where: where or "constructor")
 # with one component changed or switched off, its keywords are checked as before
 OTHERS: list[dict[str, Any]] = [
@@ -75,24 +75,26 @@ OTHERS: list[dict[str, Any]] = [
 
 
 def passed(
-    algorithm: type[DistributionalPPO], law: str, where: str, other: dict[str, Any]
+    algorithm: type[DistributionalPPO], check: str, where: str, other: dict[str, Any]
 ) -> tuple[Found, ...]:
-    """What the law shows of an unknown keyword, passed there."""
-    return look(ours(algorithm), Case(law=law, keyword=where, scenario=with_options(LIFE, other)))
+    """What the check shows of an unknown keyword, passed there."""
+    return look(
+        ours(algorithm), Case(check=check, keyword=where, scenario=with_options(TWO_CYCLES, other))
+    )
 
 
 @AT
 @WHERE
-def test_planted_bug_is_found(where: str, law: str) -> None:
+def test_planted_bug_is_found(where: str, check: str) -> None:
     """Nothing was raised, so somebody's option is not in force."""
-    assert passed(Lenient, law, where, {})
+    assert passed(Lenient, check, where, {})
 
 
 @AT
 @WHERE
-def test_report_names_the_argument(where: str, law: str) -> None:
+def test_report_names_the_argument(where: str, check: str) -> None:
     """The dicts it was passed in, and its name."""
-    (found,) = passed(Lenient, law, where, {})
+    (found,) = passed(Lenient, check, where, {})
     outer, *inner = [*filter(None, where.split(".")), UNKNOWN]
     assert found.place == outer + "".join(f"[{name}]" for name in inner)
     assert found.text == "an unknown keyword is taken in silence"
@@ -101,6 +103,6 @@ def test_report_names_the_argument(where: str, law: str) -> None:
 @AT
 @WHERE
 @pytest.mark.parametrize("other", OTHERS, ids=str)
-def test_shipped_code_refuses_it_by_name(other: dict[str, Any], where: str, law: str) -> None:
+def test_shipped_code_refuses_it_by_name(other: dict[str, Any], where: str, check: str) -> None:
     """In the constructor and in `load`, and in every dict that they take."""
-    assert passed(DistributionalPPO, law, where, other) == ()
+    assert passed(DistributionalPPO, check, where, other) == ()

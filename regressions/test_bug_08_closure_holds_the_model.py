@@ -18,9 +18,9 @@ import pytest
 from resumeproof.algo import DistributionalPPO
 from resumeproof.algo.saving.configuration import OPTIMIZERS
 
-from regressions.laws import Case, look
-from regressions.laws_of_options import with_options
-from regressions.planted import AT_START, LIFE, ours
+from regressions.checks import Case, look
+from regressions.checks_of_options import with_options
+from regressions.planted import AT_START, TWO_CYCLES, ours
 
 
 class _Closure(DistributionalPPO):
@@ -81,8 +81,8 @@ PLANTED = {
     "#8 the schedule holds an open log file": HoldsTheLogFile,
     "#8 the schedule holds a second model": HoldsTheModel,
 }
-CASE = Case(law="archive", scenario=AT_START)
-TRAINED = Case(law="archive", scenario=LIFE)
+CASE = Case(check="archive", scenario=AT_START)
+TRAINED = Case(check="archive", scenario=TWO_CYCLES)
 # what is met first, the log or what the console of the test holds, decides who refuses it
 UNPICKLED = ("raises PicklingError", "raises TypeError")
 # no training is needed, and where there was some it is as bad
@@ -90,7 +90,7 @@ CASES = pytest.mark.parametrize("case", [CASE, TRAINED], ids=["at the start", "t
 
 
 def places(fault: type[DistributionalPPO], case: Case) -> list[str]:
-    """Where the law of archives does not hold."""
+    """Where the check of archives does not hold."""
     return [found.place for found in look(ours(fault), case)]
 
 
@@ -128,4 +128,4 @@ def test_shipped_code_saves_one_model_with_a_log_file_open(optimizer: str, case:
 
 def test_shipped_code_lives_on_after_it() -> None:
     """The same checks as for everything else, without a log file."""
-    assert look(ours(DistributionalPPO), Case(law="life", scenario=LIFE)) == ()
+    assert look(ours(DistributionalPPO), Case(check="harness", scenario=TWO_CYCLES)) == ()

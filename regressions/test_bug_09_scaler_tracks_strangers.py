@@ -16,7 +16,7 @@ from resumeproof.core.scenario import Scenario
 from resumeproof.verdicts.verdict import Verdict
 
 from regressions.builds import WAYS, found_after
-from regressions.planted import AT_START, LIFE, described, lived, ours, places
+from regressions.planted import AT_START, TWO_CYCLES, checked, described, ours, places
 
 
 @final
@@ -38,18 +38,18 @@ class Copies(DistributionalPPO):
 PLANTED = {"#9 the scaler tracks copies after a load": Copies}
 
 
-@pytest.mark.parametrize("life", [LIFE, AT_START], ids=["trained", "at the start"])
-def test_planted_bug_is_found(life: Scenario) -> None:
+@pytest.mark.parametrize("scenario", [TWO_CYCLES, AT_START], ids=["trained", "at the start"])
+def test_planted_bug_is_found(scenario: Scenario) -> None:
     """An alias of the graph that was saved is no alias in the one that was loaded: no training."""
-    record = lived(Copies, life)
+    record = checked(Copies, scenario)
     assert record.verdict is Verdict.DIFFERS, described(record)
     assert "roundtrip" in {finding.check for finding in record.findings}
 
 
 def test_report_names_the_tracked_parameters() -> None:
     """Each is one object under two names in the run that was saved, and two in the other."""
-    found = places(lived(Copies), "roundtrip")
-    policy = ours(Copies).build(LIFE).policy
+    found = places(checked(Copies), "roundtrip")
+    policy = ours(Copies).build(TWO_CYCLES).policy
     for name, _ in policy.named_parameters():
         assert any(f"model.vgs._tracked[{name!r}]" in place for place in found), name
     assert all(place.startswith("ALIASING ") for place in found), found
@@ -59,14 +59,14 @@ def test_report_names_the_tracked_parameters() -> None:
 def test_planted_copies_see_no_gradient(way: str) -> None:
     """Whichever way of loading: each parameter whose gradient moves nothing is named."""
     found = [each.place for each in found_after(way, "upgd", Copies) if each.check == "gradients"]
-    names = [name for name, _ in ours(Copies).build(LIFE).policy.named_parameters()]
+    names = [name for name, _ in ours(Copies).build(TWO_CYCLES).policy.named_parameters()]
     assert found == [f"model.vgs._tracked[{name!r}]" for name in names]
 
 
-@pytest.mark.parametrize("life", [LIFE, AT_START], ids=["trained", "at the start"])
-def test_shipped_code_links_by_identity(life: Scenario) -> None:
-    """The same checks on the same lives; what is tracked are the very parameters."""
-    record = lived(DistributionalPPO, life)
+@pytest.mark.parametrize("scenario", [TWO_CYCLES, AT_START], ids=["trained", "at the start"])
+def test_shipped_code_links_by_identity(scenario: Scenario) -> None:
+    """The same checks on the same scenarios; what is tracked are the very parameters."""
+    record = checked(DistributionalPPO, scenario)
     assert record.verdict is Verdict.EXACT, described(record)
 
 

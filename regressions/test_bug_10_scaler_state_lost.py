@@ -14,7 +14,7 @@ from resumeproof.algo import DistributionalPPO
 from resumeproof.algo.optim.vgs import VarianceGradientScaler
 from resumeproof.verdicts.verdict import Verdict
 
-from regressions.planted import AT_START, described, lived, places
+from regressions.planted import AT_START, checked, described, places
 
 
 def wipe_averages(scaler: VarianceGradientScaler | None) -> None:
@@ -74,7 +74,7 @@ PLANTED = {
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted_bug_is_found(name: str) -> None:
     """What was learned before the save is not there after it, and the future shows it."""
-    record = lived(PLANTED[name])
+    record = checked(PLANTED[name])
     assert record.verdict is Verdict.DIFFERS, described(record)
     assert {"roundtrip", "resume"} <= {finding.check for finding in record.findings}
 
@@ -82,7 +82,7 @@ def test_planted_bug_is_found(name: str) -> None:
 @pytest.mark.parametrize("name", PLANTED)
 def test_report_names_the_averages(name: str) -> None:
     """At the load nothing but the scaler differs; its averages do, one by one."""
-    found = places(lived(PLANTED[name]), "roundtrip")
+    found = places(checked(PLANTED[name]), "roundtrip")
     assert all(place.startswith("VALUE model.vgs.") for place in found), found
     assert "VALUE model.vgs._exp_avgs[0]" in found
     counted = any("_counts" in place or "n_updates" in place for place in found)
@@ -92,13 +92,13 @@ def test_report_names_the_averages(name: str) -> None:
 def test_save_before_any_training_cannot_show_it() -> None:
     """Every leaf is at its fresh-build value then, and the record says so: vacuous."""
     for algorithm in PLANTED.values():
-        record = lived(algorithm, AT_START)
+        record = checked(algorithm, AT_START)
         assert record.verdict is Verdict.EXACT, described(record)
         assert record.vacuous
 
 
 def test_shipped_code_keeps_all_of_it() -> None:
-    """The same checks on the same life, over two cycles of saving and loading."""
-    record = lived(DistributionalPPO)
+    """The same checks on the same scenario, over two cycles of saving and loading."""
+    record = checked(DistributionalPPO)
     assert record.verdict is Verdict.EXACT, described(record)
     assert not record.vacuous

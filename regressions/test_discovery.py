@@ -26,29 +26,29 @@ def test_every_module_offers_what_it_plants() -> None:
 
 @pytest.mark.parametrize("bug", FAST)
 def test_search_finds_a_planted_bug(bug: str) -> None:
-    """Within a few lives, and with a place."""
+    """Within a few scenarios, and with a place."""
     found = discovery.discover(bug, 0)
     assert found.found is not None
     assert found.found.place
-    assert found.lives <= 50
+    assert found.scenarios <= 50
 
 
 def test_search_is_the_same_for_the_same_seed() -> None:
     """Everything but the time."""
     first, second = (discovery.discover(FAST[3], 3) for _ in range(2))
-    assert (first.lives, first.found) == (second.lives, second.found)
+    assert (first.scenarios, first.found) == (second.scenarios, second.found)
 
 
 def test_search_finds_nothing_in_the_shipped_algorithm() -> None:
-    """Every life that was asked for has been lived."""
+    """Every scenario that was asked for has been run."""
     result = discovery.search("shipped", ours(DistributionalPPO), 0, most=3)
     assert result.found is None
-    assert result.lives == 3
+    assert result.scenarios == 3
 
 
 def test_table_says_what_was_missed() -> None:
-    """A search that found nothing is no number of lives."""
-    rows = [discovery.Discovery(bug="#0", lives=300, seconds=1.0, found=None)]
+    """A search that found nothing is no number of scenarios."""
+    rows = [discovery.Discovery(bug="#0", scenarios=300, seconds=1.0, found=None)]
     assert "not in 300 for 1 of 1 seeds" in discovery.table(rows)
 
 

@@ -1,4 +1,4 @@
-"""Lives that failed once: each is lived again under the law it broke, for ever after."""
+"""Scenarios that failed once: each is run again under the check it broke, for ever after."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ STORED = list(read(Path(__file__).parent / "scenarios"))
 
 
 @pytest.mark.parametrize("stored", STORED, ids=lambda stored: f"{stored.law}-{stored.path.stem}")
-def test_life_that_failed_once_is_exact(stored: Stored) -> None:
-    """The law that it broke holds in it, and so do the others that every gate checks."""
+def test_scenario_that_failed_once_is_exact(stored: Stored) -> None:
+    """The check that it broke holds in it, and so do the others that every gate checks."""
     subject = stored.case.subject()
-    laws = dict.fromkeys((stored.law, "roundtrip", "resume"))
-    record = run(subject, stored.case.scenario, tuple(laws))
+    checks = dict.fromkeys((stored.law, "roundtrip", "resume"))
+    record = run(subject, stored.case.scenario, tuple(checks))
     assert record.verdict is Verdict.EXACT, str(record.findings)

@@ -1,4 +1,4 @@
-"""The law of archives: what is logged is no state, and a file holds what the model holds, once."""
+"""The check of archives: what is logged is no state; a file holds what the model holds, once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from resumeproof.trial.trial import Trial
 from stable_baselines3.common.logger import configure
 
 from regressions.cases import Case, Found
-from regressions.laws_of_options import with_options
+from regressions.checks_of_options import with_options
 
 # so wide that numbers outweigh the words around them
 WIDE: dict[str, Any] = {"policy_kwargs": {"net_arch": [256, 256]}}

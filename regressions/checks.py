@@ -1,8 +1,8 @@
-"""The general laws that every planted bug is held against, and none of which knows a bug.
+"""The general checks that every planted bug is held against, and none of which knows a bug.
 
-| law | what must hold |
+| check | what must hold |
 |---|---|
-| `life` | what the harness checks in a life: purity, roundtrip, resume |
+| `harness` | what the harness checks in a scenario: purity, roundtrip, resume |
 | `options` | what is passed explicitly is in force: built, trained, loaded, and trained on |
 | `inputs` | a step stays finite on degenerate input; what has no gradient takes no part in it |
 | `keywords` | a keyword that nobody knows is refused by its name, wherever it is passed |
@@ -26,23 +26,23 @@ from resumeproof.verdicts.verdict import Verdict
 from stable_baselines3.common.vec_env import VecEnvWrapper
 
 from regressions.cases import Case, Found, differences, raised
-from regressions.laws_of_files import archive
-from regressions.laws_of_keywords import KEYWORDS, keywords, overrides
-from regressions.laws_of_options import OPTIONS, options
-from regressions.laws_of_steps import GRADIENTS, PARAMETERS, inputs
+from regressions.checks_of_files import archive
+from regressions.checks_of_keywords import KEYWORDS, keywords, overrides
+from regressions.checks_of_options import OPTIONS, options
+from regressions.checks_of_steps import GRADIENTS, PARAMETERS, inputs
 
 
 def look(subject: Sb3Subject, case: Case) -> tuple[Found, ...]:
     """What one case shows, first seen first; an exception of the subject's is a result too."""
     with preserved_streams():
         try:
-            return tuple(LAWS[case.law](subject, case))
+            return tuple(CHECKS[case.check](subject, case))
         except Exception as error:  # whatever a planted bug raises
-            return (raised(case.law, error),)
+            return (raised(case.check, error),)
 
 
-def life(subject: Sb3Subject, case: Case) -> Iterable[Found]:
-    """What the harness checks in every generated life."""
+def harness(subject: Sb3Subject, case: Case) -> Iterable[Found]:
+    """What the harness checks in every generated scenario."""
     record = run(subject, case.scenario, ("purity", "roundtrip", "resume"))
     found = [f for each in record.findings for f in differences(each.check, each.diff)]
     if record.verdict is Verdict.ERROR:
@@ -68,17 +68,17 @@ def environment(subject: Sb3Subject, case: Case) -> Iterable[Found]:
                 yield Found(check="environment", place=f"model.env.envs[{number}]", text=text)
 
 
-LAWS: Mapping[str, Callable[[Sb3Subject, Case], Iterable[Found]]] = MappingProxyType(
+CHECKS: Mapping[str, Callable[[Sb3Subject, Case], Iterable[Found]]] = MappingProxyType(
     {
-        law.__name__: law
-        for law in (life, options, inputs, keywords, overrides, archive, environment)
+        check.__name__: check
+        for check in (harness, options, inputs, keywords, overrides, archive, environment)
     }
 )
 
 __all__ = [
+    "CHECKS",
     "GRADIENTS",
     "KEYWORDS",
-    "LAWS",
     "OPTIONS",
     "PARAMETERS",
     "Case",

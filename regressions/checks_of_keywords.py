@@ -1,4 +1,4 @@
-"""The laws of keywords: one that nobody knows is refused by its name, wherever it is passed."""
+"""The checks of keywords: one that nobody knows is refused by its name, wherever it is passed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from resumeproof.algo.saving.configuration import keywords_of
 from resumeproof.subjects.sb3 import Sb3Subject
 
 from regressions.cases import Case, Found, raised
-from regressions.laws_of_options import with_options
+from regressions.checks_of_options import with_options
 
 UNKNOWN = "no_such_keyword"
 

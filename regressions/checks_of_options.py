@@ -1,4 +1,4 @@
-"""The law of options: what is passed explicitly is in force, for as long as the run lives."""
+"""The check of options: what is passed explicitly is in force, for as long as the run goes on."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def options(subject: Sb3Subject, case: Case) -> Iterable[Found]:
 
 
 def with_options(scenario: Scenario, given: Mapping[str, Any]) -> Scenario:
-    """The life with these options on top of its own."""
+    """The scenario with these options on top of its own."""
     return dataclasses.replace(scenario, options={**scenario.options, **given})
 
 

@@ -1,4 +1,4 @@
-"""The law of steps: an update stays finite, and what has no gradient takes no part in it."""
+"""The check of steps: an update stays finite, and what has no gradient takes no part in it."""
 
 from __future__ import annotations
 
