@@ -8,7 +8,7 @@ _KEYS = ("coefficient", "integral", "previous_error")
 
 
 def _check_number(name: str, value: float, *, minimum: float, above: bool = False) -> None:
-    """Accept a finite number that is at least, or where asked above, the minimum."""
+    """Accepts a finite number that is at least, or where asked above, the minimum."""
     fits = math.isfinite(value) and (value > minimum if above else value >= minimum)
     if not fits:
         relation = "above" if above else "of at least"
@@ -121,7 +121,7 @@ class KLPenalty:
         return min(max(value, self.beta_min), self.beta_max)
 
     def state_dict(self) -> dict[str, float | None]:
-        """Return the whole state as plain numbers; ``previous_error`` is None before an update."""
+        """Returns the whole state as plain numbers; ``previous_error`` is None before an update."""
         return {
             "coefficient": self.coefficient,
             "integral": self._integral,
@@ -129,7 +129,7 @@ class KLPenalty:
         }
 
     def check_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Accept only a state that ``load_state_dict`` can apply; nothing is changed.
+        """Accepts only a state that ``load_state_dict`` can apply; nothing is changed.
 
         Raises:
             ValueError: If a key is missing or unknown (all are listed) or a value is not a
@@ -153,7 +153,7 @@ class KLPenalty:
                 )
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Replace the state after validating all of it.
+        """Replaces the state after validating all of it.
 
         The gains and limits are configuration, not state: where this controller's limits are
         narrower than those of the one that saved, they win and the loaded numbers are clamped.

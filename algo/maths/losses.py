@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def check_batch(vectors: dict[str, Tensor], matrices: dict[str, Tensor] | None = None) -> None:
-    """Accept only tensors that describe the same, non-empty set of samples.
+    """Accepts only tensors that describe the same, non-empty set of samples.
 
     A mask that is applied to some of the tensors of a loss and not to the others is the usual
     cause of a mismatch; where broadcasting would hide it, it is an error here.
@@ -77,7 +77,7 @@ def project_two_hot(targets: Tensor, atoms: Tensor) -> Tensor:
 
 
 def translate_two_hot(probabilities: Tensor, shift: Tensor, atoms: Tensor) -> Tensor:
-    """Move each distribution along its support, sharing moved mass between two neighbours.
+    """Moves each distribution along its support, sharing moved mass between two neighbours.
 
     Inside the support the mean moves by exactly the shift; mass that would leave the support
     stays on its end. A shift of zero changes no bit.

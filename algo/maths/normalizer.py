@@ -85,19 +85,19 @@ class ReturnNormalizer:
         self._count = total
 
     def normalize(self, values: Values) -> Values:
-        """Map values from the environment's units to the critic's; shape and dtype are kept."""
+        """Maps values from the environment's units to the critic's; shape and dtype are kept."""
         return (values - self._mean) / self.std
 
     def denormalize(self, values: Values) -> Values:
-        """Map values from the critic's units to the environment's; shape and dtype are kept."""
+        """Maps values from the critic's units to the environment's; shape and dtype are kept."""
         return values * self.std + self._mean
 
     def state_dict(self) -> dict[str, float | int]:
-        """Return the whole state as plain numbers."""
+        """Returns the whole state as plain numbers."""
         return {"mean": self._mean, "var": self._var, "count": self._count}
 
     def check_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Accept only a state that ``load_state_dict`` can apply; nothing is changed.
+        """Accepts only a state that ``load_state_dict`` can apply; nothing is changed.
 
         Raises:
             ValueError: If a key is missing or unknown (all are listed) or a value does not have
@@ -132,7 +132,7 @@ class ReturnNormalizer:
                 )
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Replace the state after validating all of it.
+        """Replaces the state after validating all of it.
 
         Raises:
             ValueError: As ``check_state_dict``; the state is then unchanged.

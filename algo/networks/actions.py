@@ -16,7 +16,7 @@ _LOG_ROOT_TAU = 0.5 * math.log(2.0 * math.pi)
 
 
 def sample_categorical(log_probs: Tensor) -> Tensor:
-    """Draw one choice per row, by a race of exponential clocks.
+    """Draws one choice per row, by a race of exponential clocks.
 
     One exponential number per choice is drawn; the first clock to ring, with rates equal to the
     probabilities, is the choice.

@@ -20,7 +20,7 @@ class CriticHead(Protocol):
     """The interface of a critic head; implementations are ``torch.nn`` modules."""
 
     def forward(self, latent: Tensor, /) -> Tensor:
-        """Map the latent ``(batch, latent_dim)`` to outputs ``(batch, n_outputs)``."""
+        """Maps the latent ``(batch, latent_dim)`` to outputs ``(batch, n_outputs)``."""
 
     def value(self, outputs: Tensor) -> Tensor:
         """Expected value of each sample, ``(batch,)``."""
@@ -32,7 +32,7 @@ class CriticHead(Protocol):
         """Outputs that moved at most ``clip_range`` away from the old ones."""
 
     def adapt_support(self, targets: Tensor) -> None:
-        """Make room for targets ``(batch,)``; nothing to do for an unbounded critic."""
+        """Makes room for targets ``(batch,)``; nothing to do for an unbounded critic."""
 
 
 def _clip_outputs(outputs: Tensor, old_outputs: Tensor, clip_range: float) -> Tensor:
@@ -64,7 +64,7 @@ class ScalarHead(nn.Linear):
         return _clip_outputs(outputs, old_outputs, clip_range)
 
     def adapt_support(self, targets: Tensor) -> None:
-        """Do nothing: a scalar is unbounded."""
+        """Does nothing: a scalar is unbounded."""
 
 
 @final
@@ -110,7 +110,7 @@ class QuantileHead(nn.Linear):
         return _clip_outputs(outputs, old_outputs, clip_range)
 
     def adapt_support(self, targets: Tensor) -> None:
-        """Do nothing: quantiles are unbounded."""
+        """Does nothing: quantiles are unbounded."""
 
 
 @final

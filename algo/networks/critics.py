@@ -98,7 +98,7 @@ class TwinCritic(nn.Module):
         old_outputs: tuple[Tensor, ...] | None,
         clip_range: float | None,
     ) -> None:
-        """Accept outputs of every head and, for clipping, old outputs of the same shapes."""
+        """Accepts outputs of every head and, for clipping, old outputs of the same shapes."""
         if (old_outputs is None) != (clip_range is None):
             given = "without" if old_outputs is None else "with"
             raise ValueError(
@@ -120,7 +120,7 @@ class TwinCritic(nn.Module):
                 )
 
     def adapt_support(self, targets: Tensor) -> None:
-        """Make room for targets ``(batch,)`` in every head that has a support."""
+        """Makes room for targets ``(batch,)`` in every head that has a support."""
         for head in self.critic_heads():
             head.adapt_support(targets)
 
@@ -135,7 +135,7 @@ CRITICS: dict[str, type[ScalarHead] | type[QuantileHead] | type[CategoricalHead]
 def make_critic(
     kind: str, latent_dim: int, n_heads: int, critic_kwargs: Mapping[str, Any] | None
 ) -> TwinCritic:
-    """Build the critic of a policy by name.
+    """Builds the critic of a policy by name.
 
     Args:
         kind: A name of ``CRITICS``.

@@ -22,7 +22,7 @@ def has_hooks(module: nn.Module) -> bool:
 
 
 def run_layer(layer: nn.Module, inputs: Tensor) -> Tensor:
-    """Apply one layer to ``(batch, n_inputs)``; it is really called if it has hooks."""
+    """Applies one layer to ``(batch, n_inputs)``; it is really called if it has hooks."""
     if has_hooks(layer):
         return cast(Tensor, layer(inputs))
     # a layer whose weight is computed (weight_norm, parametrize) has a hook or another class
@@ -33,7 +33,7 @@ def run_layer(layer: nn.Module, inputs: Tensor) -> Tensor:
 
 
 def run_layers(layers: nn.Module, inputs: Tensor) -> Tensor:
-    """Apply the layers of a ``Sequential`` in order, each with its hooks if it has any."""
+    """Applies the layers of a ``Sequential`` in order, each with its hooks if it has any."""
     if has_hooks(layers):
         return cast(Tensor, layers(inputs))
     for layer in layers._modules.values():

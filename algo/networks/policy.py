@@ -154,7 +154,7 @@ class DistributionalActorCriticPolicy(ActorCriticPolicy):
         return data
 
     def reset_noise(self, n_envs: int = 1) -> None:
-        """Draw new gSDE exploration matrices, which keep no graph of the draw alive."""
+        """Draws new gSDE exploration matrices, which keep no graph of the draw alive."""
         with torch.no_grad():
             super().reset_noise(n_envs)
 

@@ -34,7 +34,7 @@ RULES: Mapping[str, tuple[Callable[[Any], bool], str]] = MappingProxyType(
 
 
 def check_group(group: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Refuse unknown keys, and values out of range, of a group that falls back on the defaults."""
+    """Refuses unknown keys, and values out of range, of a group that falls back on the defaults."""
     names = RULES.keys() & defaults.keys()
     # A scheduler that resumes looks for initial_lr in the group.
     unknown = group.keys() - names - {"params", "param_names", "initial_lr"}
@@ -48,7 +48,7 @@ def check_group(group: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
 
 
 def require_keys(where: str, expected: Set[str], found: Mapping[str, Any]) -> None:
-    """Refuse a mapping with other keys than expected."""
+    """Refuses a mapping with other keys than expected."""
     missing, unknown = sorted(expected - found.keys()), sorted(found.keys() - expected)
     if missing or unknown:
         raise ValueError(

@@ -95,7 +95,7 @@ def _wrap(values: Sequence[float], like: Tensor) -> Any:
 
 
 def accumulate_utility(block: Block, beta: float) -> list[float]:
-    """Bring the utilities up to date; the greatest of each piece, without bias correction."""
+    """Brings the utilities up to date; the greatest of each piece, without bias correction."""
     scale(block.utilities, [beta] * len(block.owners))
     torch._foreach_addcmul_(block.utilities, block.params, block.grads, value=beta - 1)
     return [utility.amax().item() for utility in block.utilities]
@@ -120,7 +120,7 @@ def open_gates(utilities: Tensors, scales: Iterable[float]) -> Tensors:
 def compute_adam_denominators(
     block: Block, betas: tuple[float, float], eps: float, steps: Iterable[int]
 ) -> Tensors:
-    """Bring the moments up to date; sqrt(v_hat) + eps, by torch's operations in torch's order."""
+    """Brings the moments up to date; sqrt(v_hat) + eps, by torch's operations in torch's order."""
     exp_avgs, exp_avg_sqs = block.moments
     torch._foreach_lerp_(exp_avgs, block.grads, 1 - betas[0])
     scale(exp_avg_sqs, [betas[1]] * len(block.owners))

@@ -32,7 +32,7 @@ _LEAVES = {"n_updates", "exp_avg", "exp_avg_sq_norm"}
 
 
 def require(holds: bool, expected: str, got: str) -> None:
-    """Raise where a condition on an argument does not hold."""
+    """Raises where a condition on an argument does not hold."""
     if not holds:
         raise ValueError(f"Expected {expected}, got {got}")
 
@@ -81,7 +81,7 @@ def is_invariant(optimizer: Optimizer) -> bool:
 
 
 def check_state(state: Mapping[str, Any], tracked: Mapping[str, Tensor]) -> None:
-    """Refuse a state that is not for exactly the tracked parameters."""
+    """Refuses a state that is not for exactly the tracked parameters."""
     require(
         state.keys() == _STATE_KEYS,
         f"a VGS state with the keys {sorted(_STATE_KEYS)}",

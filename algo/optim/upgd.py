@@ -51,7 +51,7 @@ class _UtilityGated(Optimizer, ABC):
         self._generators = {"cpu": torch.Generator().manual_seed(seed)}
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Add a group; what it leaves out is as given to the constructor.
+        """Adds a group; what it leaves out is as given to the constructor.
 
         Raises:
             ValueError: a hyper-parameter is out of its range, or a key is not known.
@@ -61,7 +61,7 @@ class _UtilityGated(Optimizer, ABC):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Update every parameter that has a gradient; return what the closure returned.
+        """Updates every parameter that has a gradient; returns what the closure returned.
 
         Raises:
             RuntimeError: a gradient is sparse.
@@ -103,7 +103,7 @@ class _UtilityGated(Optimizer, ABC):
     def _descend(
         self, block: Block, group: dict[str, Any], steps: Sequence[int], peak: float
     ) -> None:
-        """Take the step of one block, whose utilities are up to date."""
+        """Takes the step of one block, whose utilities are up to date."""
         lr = group["lr"]
         generator = self._choose_generator(block.params[0].device)
         moves = draw_noise(block.params, lr * group["sigma"], generator)
@@ -119,7 +119,7 @@ class _UtilityGated(Optimizer, ABC):
     def _add_direction(
         self, moves: list[Tensor], block: Block, group: dict[str, Any], steps: Sequence[int]
     ) -> None:
-        """Add lr d to the moves, the moments brought up to date."""
+        """Adds lr d to the moves, the moments brought up to date."""
 
     def _choose_generator(self, device: torch.device) -> torch.Generator:
         """The device's own generator. On anything but the CPU: not verified on hardware."""
@@ -135,7 +135,7 @@ class _UtilityGated(Optimizer, ABC):
         return {**super().state_dict(), "generator": self._read_streams()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore what `state_dict` returned, as a copy: nothing given is shared or changed.
+        """Restores what `state_dict` returned, as a copy: nothing given is shared or changed.
 
         Raises:
             ValueError: an entry is missing or unknown, or is not of this class or these
@@ -157,7 +157,7 @@ class _UtilityGated(Optimizer, ABC):
         self._generators = generators
 
     def load_own_state(self, own: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` holds besides "state" and "param_groups", as a copy.
+        """Restores what `state_dict` holds besides "state" and "param_groups", as a copy.
 
         For a caller that binds state to parameters by name instead of by position.
 
@@ -168,7 +168,7 @@ class _UtilityGated(Optimizer, ABC):
         self._generators = make_generators(own["generator"])
 
     def check_own_state(self, own: Mapping[str, Any]) -> None:
-        """Check what `load_own_state` would restore, and restore nothing.
+        """Checks what `load_own_state` would restore, and restores nothing.
 
         Raises:
             ValueError: the entries are not exactly a valid "generator".

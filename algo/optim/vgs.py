@@ -128,7 +128,7 @@ class VarianceGradientScaler:
 
     @torch.no_grad()
     def scale(self) -> float:
-        """Observe the raw gradients, return the factor, and apply it where that is to gradients.
+        """Observes the raw gradients, returns the factor, and applies it where gradients take it.
 
         An update at which no tracked tensor has a gradient is none: nothing changes.
 
@@ -147,7 +147,7 @@ class VarianceGradientScaler:
         return self.factor
 
     def _observe(self, active: list[int], grads: list[Tensor]) -> None:
-        """Bring the averages of the active tensors up to date."""
+        """Brings the averages of the active tensors up to date."""
         sq_norms = compute_sq_norms(grads)
         if not all(map(math.isfinite, sq_norms)):
             names = list(self._tracked)
@@ -206,7 +206,7 @@ class VarianceGradientScaler:
         return {"n_updates": self.n_updates, "factor": self.factor, "parameters": parameters}
 
     def check_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Refuse a state that does not fit, changing nothing.
+        """Refuses a state that does not fit, changing nothing.
 
         Raises:
             ValueError: lists every name that is missing, extra, or of another shape or type.
@@ -214,7 +214,7 @@ class VarianceGradientScaler:
         check_state(state, self._tracked)
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` returned, by name and as a copy; configuration stays.
+        """Restores what `state_dict` returned, by name and as a copy; configuration stays.
 
         Raises:
             ValueError: as `check_state_dict`; nothing is restored.

@@ -79,7 +79,7 @@ def _array_window(
 
 
 def _flat(value: npt.NDArray[Any]) -> Bytes:
-    """Return the bytes of a dense array in the order of memory, without a copy."""
+    """Returns the bytes of a dense array in the order of memory, without a copy."""
     axes = sorted(range(value.ndim), key=lambda axis: -value.strides[axis])
     return value.transpose(axes).reshape(-1).view(np.uint8)
 
@@ -111,7 +111,7 @@ def _check_body(content: Json, path: str, optional: set[str]) -> None:
 def _place(
     decoder: Decoder, content: Json, path: str, itemsize: int
 ) -> tuple[tuple[int, ...], tuple[int, ...], int, Bytes]:
-    """Return (shape, strides in bytes, offset in bytes, memory) of an array's JSON."""
+    """Returns (shape, strides in bytes, offset in bytes, memory) of an array's JSON."""
     shape, offset = tuple(content["shape"]), content.get("offset", 0)
     packed = packed_strides(shape, itemsize)
     strides = tuple(content.get("strides", packed))
@@ -212,7 +212,7 @@ def _decode_tensor(decoder: Decoder, content: Json, path: str) -> torch.Tensor:
 
 
 def find_device(decoder: Decoder, name: Json, path: str) -> torch.device:
-    """Return the device that the file names, or the one that the caller asked for.
+    """Returns the device that the file names, or the one that the caller asked for.
 
     Raises:
         MismatchedCheckpoint: the device does not exist here.

@@ -46,7 +46,7 @@ TAGS: Final = {
 def encode(
     tree: object, *, names: Mapping[str, object] | None = None
 ) -> tuple[Json, dict[str, Block]]:
-    """Return the tagged JSON of `tree` and the blocks of memory that its arrays reach.
+    """Returns the tagged JSON of `tree` and the blocks of memory that its arrays reach.
 
     The blocks are views on the live arrays, not copies: use them before the arrays change.
 
@@ -74,7 +74,7 @@ def decode(
     names: Mapping[str, object] | None = None,
     device: str | None = None,
 ) -> Any:
-    """Return the tree that `encode` was given, equal in value, type, bits and identity.
+    """Returns the tree that `encode` was given, equal in value, type, bits and identity.
 
     Arrays and tensors have memory of their own, aligned as torch aligns it.
 

@@ -35,7 +35,7 @@ DTYPE = re.compile(r"[<>|][biufcSUMmV]\d+(\[\d*[a-zA-Z]+\])?|[lLqQgG]")
 
 
 def dtype_json(dtype: np.dtype[Any], path: str) -> Json:
-    """Return the JSON of a dtype: a text, or an object for a structured or nested one.
+    """Returns the JSON of a dtype: a text, or an object for a structured or nested one.
 
     Raises:
         UnsupportedValue: objects, metadata or an extension type.
@@ -80,7 +80,7 @@ def _plain_dtype(content: Json) -> np.dtype[Any] | None:
 
 
 def _dtype(content: Json) -> np.dtype[Any] | None:
-    """Return the dtype for its JSON, or None where the JSON is not one that `dtype_json` writes."""
+    """Returns the dtype for its JSON, or None where `dtype_json` would write no such JSON."""
     if type(content) is list:
         inner, shape = content
         found = _dtype(inner)
@@ -97,7 +97,7 @@ def _dtype(content: Json) -> np.dtype[Any] | None:
 
 
 def decode_dtype(_: Decoder, content: Json, path: str) -> np.dtype[Any]:
-    """Return the numpy dtype for its JSON."""
+    """Returns the numpy dtype for its JSON."""
     dtype = _dtype(content)
     expect(dtype is not None and not dtype.hasobject, content, path, "a dtype without objects")
     assert dtype is not None

@@ -80,7 +80,7 @@ class Group:
 
 
 def packed_strides(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
-    """Return the strides, in bytes, of a C-contiguous array as numpy and torch report them."""
+    """Returns the strides, in bytes, of a C-contiguous array as numpy and torch report them."""
     strides, step = [], itemsize
     for length in reversed(shape):
         strides.append(step)
@@ -89,7 +89,7 @@ def packed_strides(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
 
 
 def is_dense(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> bool:
-    """Return whether the elements cover a range of bytes exactly once each, in some order."""
+    """Returns whether the elements cover a range of bytes exactly once each, in some order."""
     expected = itemsize
     for stride, length in sorted(zip(strides, shape, strict=True)):
         if length == 1:
@@ -101,7 +101,7 @@ def is_dense(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> boo
 
 
 def reach(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> tuple[int, int]:
-    """Return (lowest, highest + 1) byte covered, relative to the first element."""
+    """Returns (lowest, highest + 1) byte covered, relative to the first element."""
     steps = [stride * (length - 1) for stride, length in zip(strides, shape, strict=True)]
     return sum(step for step in steps if step < 0), sum(s for s in steps if s > 0) + itemsize
 
@@ -115,11 +115,11 @@ class Memory:
         self._copies: dict[tuple[str, int], torch.UntypedStorage] = {}
 
     def add(self, window: Window) -> None:
-        """Note a window of at least one byte."""
+        """Notes a window of at least one byte."""
         self._windows.append(window)
 
     def on_cpu(self, storage: torch.UntypedStorage) -> torch.UntypedStorage:
-        """Return the storage, or one copy on the CPU however many tensors share it."""
+        """Returns the storage, or one copy on the CPU however many tensors share it."""
         if storage.device.type == "cpu":
             return storage
         place = (str(storage.device), storage.data_ptr())
@@ -128,7 +128,7 @@ class Memory:
         return self._copies[place]
 
     def settle(self) -> dict[str, Block]:
-        """Return the blocks by key and complete the JSON body of every window."""
+        """Returns the blocks by key and completes the JSON body of every window."""
         blocks: dict[str, Block] = {}
         for group in self._groups():
             key = str(len(blocks))
@@ -177,7 +177,7 @@ def _block(group: Group) -> Block:
 
 
 def _gather(group: Group, size: int) -> Bytes:
-    """Copy the elements of every window into fresh zeros, at their places."""
+    """Copies the elements of every window into fresh zeros, at their places."""
     data = np.zeros(size, np.uint8)
     for window in group.windows:
         source = window.raw()
@@ -201,7 +201,7 @@ class Blocks:
     def window(
         self, key: str, offset: int, shape: Sequence[int], strides: Sequence[int], itemsize: int
     ) -> Bytes:
-        """Return the block's bytes, after checking that the window lies inside it.
+        """Returns the block's bytes, after checking that the window lies inside it.
 
         Raises:
             DamagedCheckpoint: there is no such block, or the window leaves it.
@@ -222,14 +222,14 @@ class Blocks:
         return data
 
     def storage(self, key: str, data: Bytes, device: torch.device) -> torch.UntypedStorage:
-        """Return the block as one torch storage, the same one for every tensor on a device."""
+        """Returns the block as one torch storage, the same one for every tensor on a device."""
         place = (key, str(device))
         if place not in self._storages:
             self._storages[place] = torch.from_numpy(data).to(device).untyped_storage()
         return self._storages[place]
 
     def finish(self) -> None:
-        """Check that every byte of every block was inside some window's range.
+        """Checks that every byte of every block was inside some window's range.
 
         Raises:
             DamagedCheckpoint: a block, or one of its ends, was never asked for.
@@ -243,14 +243,14 @@ class Blocks:
 
 
 def _own_copy(data: Bytes) -> Bytes:
-    """Return a copy: arrays that never shared memory must not share the buffer of the file."""
+    """Returns a copy: arrays that never shared memory must not share the buffer of the file."""
     buffer = aligned_buffer(data.size)
     buffer[...] = data
     return buffer
 
 
 def aligned_buffer(size: int) -> Bytes:
-    """Return `size` uninitialised bytes that start at a multiple of `ALIGNMENT`."""
+    """Returns `size` uninitialised bytes that start at a multiple of `ALIGNMENT`."""
     room = np.empty(size + ALIGNMENT, np.uint8)
     start = -room.ctypes.data % ALIGNMENT
     return room[start : start + size]

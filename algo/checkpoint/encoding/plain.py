@@ -21,13 +21,13 @@ HEXADECIMAL = re.compile(r"-?0x[1-9a-f][0-9a-f]*")
 
 
 def expect(condition: bool, content: Json, path: str, expected: str) -> None:
-    """Raise `DamagedCheckpoint` unless `condition` holds for the JSON at `path`."""
+    """Raises `DamagedCheckpoint` unless `condition` holds for the JSON at `path`."""
     if not condition:
         raise DamagedCheckpoint(f"{path}: expected {expected}, got {content!r:.80}.")
 
 
 def decode_itself(_: Decoder, content: Json, path: str) -> Json:
-    """Refuse: JSON holds these types without a tag."""
+    """Refuses: JSON holds these types without a tag."""
     raise DamagedCheckpoint(f"{path}: expected no tag around {content!r:.80}.")
 
 
@@ -63,7 +63,7 @@ def _decode_number(_: Decoder, content: Json, path: str) -> float:
 
 
 def _is_text(value: str) -> bool:
-    """Return whether `value` is free of surrogates, which JSON would join to pairs."""
+    """Returns whether `value` is free of surrogates, which JSON would join to pairs."""
     if value.isascii():
         return True
     return not any("\ud800" <= letter <= "\udfff" for letter in value)
@@ -93,7 +93,7 @@ def _encode_bytes(_: Encoder, value: bytes, __: str) -> Json:
 
 
 def decode_bytes(_: Decoder, content: Json, path: str) -> bytes:
-    """Return the bytes for their hexadecimal digits."""
+    """Returns the bytes for their hexadecimal digits."""
     return _bytes(content, path)
 
 

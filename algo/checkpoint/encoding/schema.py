@@ -45,7 +45,7 @@ class Codec:
 
 
 def step(path: str, key: object, position: int) -> str:
-    """Return the path of a dict's value; a key without a short exact text goes by position."""
+    """Returns the path of a dict's value; a key without a short exact text goes by position."""
     if type(key) in (str, int, bool, type(None), bytes):
         return f"{path}[{key!r}]"
     return f"{path}[<key {position}>]"
@@ -65,13 +65,13 @@ class Encoder:
 
     @contextmanager
     def without_identity(self) -> Iterator[None]:
-        """Refuse values that can change in place, such as a tensor in a set, inside this block."""
+        """Refuses values that can change in place, such as a tensor in a set, inside this block."""
         self._sets += 1
         yield
         self._sets -= 1
 
     def encode(self, value: Any, path: str) -> Json:
-        """Return the JSON of `value`.
+        """Returns the JSON of `value`.
 
         Raises:
             UnsupportedValue: the schema does not hold a value of this type.
@@ -141,7 +141,7 @@ class Decoder:
         self._depth = 0
 
     def decode(self, value: Json, path: str) -> Any:
-        """Return the value that `value` stands for.
+        """Returns the value that `value` stands for.
 
         Raises:
             DamagedCheckpoint: not the JSON that an `Encoder` writes.
@@ -161,17 +161,17 @@ class Decoder:
         return result
 
     def remember(self, path: str, value: object) -> None:
-        """Note a container before its items are decoded, so that they can refer to it."""
+        """Notes a container before its items are decoded, so that they can refer to it."""
         self._seen[path] = value
 
     def reference(self, content: Json, path: str) -> object:
-        """Return the object first met at the path that `content` names."""
+        """Returns the object first met at the path that `content` names."""
         if type(content) is not str or content not in self._seen:
             raise DamagedCheckpoint(f"{path} refers to {content!r}, expected an earlier object.")
         return self._seen[content]
 
     def name(self, content: Json, path: str) -> object:
-        """Return the code that the caller registered under the name `content`."""
+        """Returns the code that the caller registered under the name `content`."""
         if type(content) is str and content in self._names:
             return self._names[content]
         raise MismatchedCheckpoint(

@@ -51,11 +51,11 @@ class Layout:
     sums: tuple[int, ...]
 
     def headers(self) -> list[bytes]:
-        """Return the bytes before each entry."""
+        """Returns the bytes before each entry."""
         return [_local(*entry) for entry in self._entries()]
 
     def starts(self) -> list[int]:
-        """Return the position of the first byte of each entry."""
+        """Returns the position of the first byte of each entry."""
         starts, position = [], 0
         for name, length in zip(ENTRIES, self.lengths, strict=True):
             position += LOCAL_SIZE + len(name)
@@ -64,7 +64,7 @@ class Layout:
         return starts
 
     def tail(self) -> bytes:
-        """Return the bytes after the last entry, up to the seal."""
+        """Returns the bytes after the last entry, up to the seal."""
         pieces = []
         for entry, start in zip(self._entries(), self.starts(), strict=True):
             pieces.append(_central(*entry, start - LOCAL_SIZE - len(entry[0])))
@@ -104,7 +104,7 @@ def _end(start: int) -> bytes:
 
 
 def checksum(pieces: Iterable[bytes | memoryview]) -> int:
-    """Return the CRC-32 of the pieces one after another, as zip wants it."""
+    """Returns the CRC-32 of the pieces one after another, as zip wants it."""
     result = 0
     for piece in pieces:
         result = zlib.crc32(piece, result)
@@ -112,7 +112,7 @@ def checksum(pieces: Iterable[bytes | memoryview]) -> int:
 
 
 def find_layout(data: memoryview) -> Layout:
-    """Return the layout of a whole file, after comparing every byte outside the entries.
+    """Returns the layout of a whole file, after comparing every byte outside the entries.
 
     Raises:
         DamagedCheckpoint: the file is not the archive that holds entries of these sizes.
@@ -139,7 +139,7 @@ def find_layout(data: memoryview) -> Layout:
 
 
 def _parse(tail: memoryview) -> Layout:
-    """Return what the central directory claims; `find_layout` compares the rest."""
+    """Returns what the central directory claims; `find_layout` compares the rest."""
     lengths, sums, place = [], [], 0
     for name in ENTRIES:
         sums.append(CENTRAL.unpack_from(tail, place)[7])

@@ -21,25 +21,25 @@ class FileOperations(Protocol):
     """The operations that saving needs, and no others."""
 
     def create(self, path: Path) -> int:
-        """Open a file that must not exist yet, for writing; return its descriptor."""
+        """Opens a file that must not exist yet, for writing; returns its descriptor."""
 
     def write(self, descriptor: int, data: memoryview) -> int:
-        """Write some of `data` at the end; return how many bytes."""
+        """Writes some of `data` at the end; returns how many bytes."""
 
     def sync(self, descriptor: int) -> None:
-        """Return when the content of the file is on the disk."""
+        """Returns when the content of the file is on the disk."""
 
     def close(self, descriptor: int) -> None:
-        """Give the descriptor back."""
+        """Gives the descriptor back."""
 
     def replace(self, source: Path, target: Path) -> None:
-        """Rename a file over another one, at once."""
+        """Renames a file over another one, at once."""
 
     def sync_directory(self, path: Path) -> None:
-        """Return when the names in the directory are on the disk."""
+        """Returns when the names in the directory are on the disk."""
 
     def remove(self, path: Path) -> None:
-        """Delete a file."""
+        """Deletes a file."""
 
 
 @final
@@ -47,28 +47,28 @@ class Disk:
     """The real operations."""
 
     def create(self, path: Path) -> int:
-        """Open a file that must not exist yet, for writing; return its descriptor."""
+        """Opens a file that must not exist yet, for writing; returns its descriptor."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         return os.open(path, flags, 0o666)
 
     def write(self, descriptor: int, data: memoryview) -> int:
-        """Write some of `data` at the end; return how many bytes."""
+        """Writes some of `data` at the end; returns how many bytes."""
         return os.write(descriptor, data)
 
     def sync(self, descriptor: int) -> None:
-        """Return when the content of the file is on the disk."""
+        """Returns when the content of the file is on the disk."""
         os.fsync(descriptor)
 
     def close(self, descriptor: int) -> None:
-        """Give the descriptor back."""
+        """Gives the descriptor back."""
         os.close(descriptor)
 
     def replace(self, source: Path, target: Path) -> None:
-        """Rename a file over another one, at once."""
+        """Renames a file over another one, at once."""
         source.replace(target)
 
     def sync_directory(self, path: Path) -> None:
-        """Return when the names in the directory are on the disk."""
+        """Returns when the names in the directory are on the disk."""
         if os.name == "nt":  # Windows has no descriptor of a directory
             return
         descriptor = os.open(path, os.O_RDONLY)
@@ -78,7 +78,7 @@ class Disk:
             os.close(descriptor)
 
     def remove(self, path: Path) -> None:
-        """Delete a file."""
+        """Deletes a file."""
         path.unlink()
 
 
@@ -94,7 +94,7 @@ class Sink:
         self._descriptor = descriptor
 
     def write(self, data: Any, /) -> int:
-        """Write all of `data`, in as many operations as the system needs; return its bytes."""
+        """Writes all of `data`, in as many operations as the system needs; returns its bytes."""
         rest = memoryview(data).cast("B")
         size = len(rest)
         while len(rest):
@@ -108,7 +108,7 @@ def atomic_write(
     *,
     operations: FileOperations = DISK,
 ) -> None:
-    """Put a file at `path` whole: when this returns it is on the disk, before it the old one is.
+    """Puts a file at `path` whole: when this returns it is on the disk, before it the old one is.
 
     On any exception the old file is untouched and the temporary one is removed. A failed fsync is
     final: the kernel may have dropped the data, so that a second call would lie.

@@ -41,13 +41,13 @@ class Writable(Protocol):
     """All that a target must know."""
 
     def write(self, data: Any, /) -> int:
-        """Write a buffer."""
+        """Writes a buffer."""
 
 
 def write(
     target: Target, tree: object, *, kind: str, names: Mapping[str, object] | None = None
 ) -> None:
-    """Write `tree` as one checkpoint; the same tree gives the same bytes.
+    """Writes `tree` as one checkpoint; the same tree gives the same bytes.
 
     A path is written atomically and durably (see `atomic_write`); to a file object the bytes are
     written in order, from its position on.
@@ -69,7 +69,7 @@ def write(
 
 
 def serialize(tree: object, *, kind: str, names: Mapping[str, object] | None = None) -> list[Piece]:
-    """Return the checkpoint as buffers; the large ones are the live arrays themselves.
+    """Returns the checkpoint as buffers; the large ones are the live arrays themselves.
 
     Raises:
         UnsupportedValue: the tree holds a value outside the schema.
@@ -111,7 +111,7 @@ def _manifest(kind: str, state: list[Piece], payload: list[Piece]) -> bytes:
 
 
 def _seal(layout: Layout, manifest: Piece) -> bytes:
-    """Return the SHA-256 over all bytes but the two payloads, which the manifest covers."""
+    """Returns the SHA-256 over all bytes but the two payloads, which the manifest covers."""
     return _digest([*layout.headers(), manifest, layout.tail()]).encode("ascii")
 
 
@@ -138,7 +138,7 @@ class Verified:
 
 
 def verify(source: Target) -> dict[str, Any]:
-    """Return the manifest of a checkpoint, after checking every byte of the file.
+    """Returns the manifest of a checkpoint, after checking every byte of the file.
 
     Args:
         source: a path or a binary file object, read from its beginning.
@@ -154,7 +154,7 @@ def verify(source: Target) -> dict[str, Any]:
 def read(
     source: Target, *, names: Mapping[str, object] | None = None, device: str | None = None
 ) -> tuple[dict[str, Any], Any]:
-    """Return (manifest, tree) of a checkpoint; nothing is decoded before all is verified.
+    """Returns (manifest, tree) of a checkpoint; nothing is decoded before all is verified.
 
     The arrays and tensors are writable, and share memory with nothing but each other.
 
@@ -202,7 +202,7 @@ def _verify(source: Target) -> Verified:
 
 
 def _read_all(source: Target) -> Bytes:
-    """Return the whole file in one buffer; a map of it could change once verified."""
+    """Returns the whole file in one buffer; a map of it could change once verified."""
     if isinstance(source, str | os.PathLike):
         with Path(source).open("rb", buffering=0) as file:
             return _fill(file, os.fstat(file.fileno()).st_size)

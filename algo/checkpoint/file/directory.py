@@ -29,7 +29,7 @@ Directory = str | os.PathLike[str]
 
 
 def write_latest(directory: Directory, name: str, *, operations: FileOperations = DISK) -> None:
-    """Point to the checkpoint `name` as the latest of `directory`, atomically and durably.
+    """Points to the checkpoint `name` as the latest of `directory`, atomically and durably.
 
     Raises:
         ValueError: `name` is not the plain name of a checkpoint file.
@@ -47,7 +47,7 @@ def _is_plain(name: str) -> bool:
 
 
 def find_latest(directory: Directory) -> Path:
-    """Return the newest checkpoint of `directory` that verifies.
+    """Returns the newest checkpoint of `directory` that verifies.
 
     That is the one that `latest` names, else the others by time of writing, the newest first. Each
     one that is skipped is logged as a warning with the reason.
@@ -75,7 +75,7 @@ def retain(
     prefix: str = "",
     operations: FileOperations = DISK,
 ) -> list[Path]:
-    """Delete the checkpoints older than the newest `keep` that verify; return the deleted.
+    """Deletes the checkpoints older than the newest `keep` that verify; returns the deleted.
 
     Files that are not checkpoints of this project stay, whatever their age. Nothing is deleted
     before the names of the newer ones are on the disk.
@@ -109,7 +109,7 @@ def retain(
 
 
 def _by_age(directory: Path, prefix: str = "") -> list[Path]:
-    """Return the checkpoint files: the one that `latest` names, then the newest first."""
+    """Returns the checkpoint files: the one that `latest` names, then the newest first."""
     pointed = _read_latest(directory)
     files = (path for path in directory.iterdir() if path.name.startswith(prefix))
     found = [path for path in files if _is_plain(path.name) and path.is_file()]
@@ -137,7 +137,7 @@ def _problem(path: Path) -> str | None:
 
 
 def _is_ours(path: Path) -> bool:
-    """Return whether the file ends like a checkpoint; whether it is intact does not matter."""
+    """Returns whether the file ends like a checkpoint; whether it is intact does not matter."""
     size = len(MARK) + SEAL_SIZE
     with path.open("rb") as file:
         file.seek(-min(size, path.stat().st_size), os.SEEK_END)

@@ -14,7 +14,7 @@ STOCK_ENTRIES = {"data", "policy.pth"}
 
 
 def diagnose(data: Bytes) -> None:
-    """Return when the file ends like a checkpoint of this project; the rest is still unverified.
+    """Returns when the file ends like a checkpoint of this project; the rest is still unverified.
 
     Raises:
         ForeignCheckpoint: it never was one.
@@ -41,7 +41,7 @@ def diagnose(data: Bytes) -> None:
 
 
 def _entry_names(data: Bytes) -> set[str]:
-    """Return the names in the zip, without reading any entry; none where it is not a zip."""
+    """Returns the names in the zip, without reading any entry; none where it is not a zip."""
     try:
         with zipfile.ZipFile(io.BytesIO(data.data)) as archive:
             return set(archive.namelist())

@@ -24,7 +24,7 @@ KEYS: Final = {"format", "version", "kind", "libraries", "environment", "entries
 
 
 def describe(kind: str, entries: Mapping[str, tuple[int, str]]) -> dict[str, Any]:
-    """Return the manifest of a checkpoint.
+    """Returns the manifest of a checkpoint.
 
     Args:
         kind: what is stored, such as the name of the class.
@@ -60,7 +60,7 @@ def _libraries() -> Mapping[str, str]:
 
 
 def _environment() -> dict[str, Any]:
-    """Return what changes the bits of the same computation from one machine to another."""
+    """Returns what changes the bits of the same computation from one machine to another."""
     return {
         "system": platform.system(),
         "machine": platform.machine(),
@@ -75,7 +75,7 @@ def _environment() -> dict[str, Any]:
 
 
 def check(manifest: Any) -> dict[str, tuple[int, str]]:
-    """Return length and SHA-256 of every other entry, after checking the manifest's form.
+    """Returns length and SHA-256 of every other entry, after checking the manifest's form.
 
     Raises:
         NewerCheckpoint: a later release wrote it.

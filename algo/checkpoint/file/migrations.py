@@ -19,7 +19,7 @@ def migrate(
     steps: Mapping[int, Callable[[Any], Any]] = MIGRATIONS,
     target: int = FORMAT_VERSION,
 ) -> Any:
-    """Return the tree in the form of version `target`.
+    """Returns the tree in the form of version `target`.
 
     Args:
         tree: the tree as version `version` wrote it.

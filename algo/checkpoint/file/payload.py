@@ -23,7 +23,7 @@ ITEM_SIZES = {
 
 
 def pack_blocks(blocks: Mapping[str, Block]) -> list[bytes | memoryview]:
-    """Return the pieces of the payload; the header comes first, then one piece a block.
+    """Returns the pieces of the payload; the header comes first, then one piece a block.
 
     The header is padded as the library pads it, so that the data is aligned where the payload is.
     """
@@ -39,7 +39,7 @@ def pack_blocks(blocks: Mapping[str, Block]) -> list[bytes | memoryview]:
 
 
 def unpack_blocks(data: Bytes) -> dict[str, Block]:
-    """Return the blocks of a payload, as views on it; it need not be aligned.
+    """Returns the blocks of a payload, as views on it; it need not be aligned.
 
     Raises:
         DamagedCheckpoint: the bytes are not exactly one payload.
@@ -81,7 +81,7 @@ def _slice(table: Any, data: Bytes) -> tuple[dict[str, Block], int]:
 
 
 def parse_json(data: bytes, name: str) -> Any:
-    """Return the JSON of an entry, read strictly: no repeated keys, no NaN outside a tag.
+    """Returns the JSON of an entry, read strictly: no repeated keys, no NaN outside a tag.
 
     Raises:
         DamagedCheckpoint: not JSON of this form.
