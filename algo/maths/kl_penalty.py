@@ -26,10 +26,10 @@ class KLPenalty:
         coefficient = min(max(raw, beta_min), beta_max)
 
     The form is additive, not multiplicative, so that a coefficient of exactly 0 (no penalty) can
-    be reached and left again, and so that the range is the only place where the law is not linear.
+    be reached and left again, and so that only the ends of the range are not linear.
     Anti-windup is conditional integration: an error that would push a raw value further outside
     the range is not added to I, so that the coefficient leaves a bound at the first update whose
-    error has the other sign and is large enough for the linear law.
+    error has the other sign and is large enough for the linear controller.
 
     The defaults suit advantages of unit variance: a KL of twice the target moves the coefficient
     by 0.1 at once and by a further 0.02 at every update that it lasts, and the integral alone

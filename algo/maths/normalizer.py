@@ -58,7 +58,7 @@ class ReturnNormalizer:
         return math.sqrt(self._var + self.epsilon) if self._count else 1.0
 
     def update(self, returns: npt.ArrayLike) -> None:
-        """Merge a batch of returns into the running statistics.
+        """Merges a batch of returns into the running statistics.
 
         Args:
             returns: Returns in the environment's units, of any shape, at least one.

@@ -107,7 +107,7 @@ class DistributionalActorCriticPolicy(ActorCriticPolicy):
         )
 
     def _build(self, lr_schedule: Schedule) -> None:
-        """Create the networks and, once, the optimizer over exactly their parameters."""
+        """Creates the networks and, once, the optimizer over exactly their parameters."""
         self._build_mlp_extractor()
         self._build_action_net()
         self.value_net = make_critic(

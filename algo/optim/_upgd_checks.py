@@ -39,12 +39,12 @@ def check_group(group: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
     # A scheduler that resumes looks for initial_lr in the group.
     unknown = group.keys() - names - {"params", "param_names", "initial_lr"}
     if unknown:
-        raise ValueError(f"Expected group keys among {sorted(names)}, got {sorted(unknown)}")
+        raise ValueError(f"expected group keys among {sorted(names)}, got {sorted(unknown)}")
     for name in sorted(names):
-        accepts, law = RULES[name]
+        accepts, allowed = RULES[name]
         value = group.get(name, defaults[name])
         if not accepts(value):
-            raise ValueError(f"Expected {name} {law}, got {name}={value!r} ({type(value)})")
+            raise ValueError(f"expected {name} {allowed}, got {name}={value!r} ({type(value)})")
 
 
 def require_keys(where: str, expected: Set[str], found: Mapping[str, Any]) -> None:
@@ -52,7 +52,7 @@ def require_keys(where: str, expected: Set[str], found: Mapping[str, Any]) -> No
     missing, unknown = sorted(expected - found.keys()), sorted(found.keys() - expected)
     if missing or unknown:
         raise ValueError(
-            f"Expected {where} with the keys {sorted(expected)}, got missing={missing} and "
+            f"expected {where} with the keys {sorted(expected)}, got missing={missing} and "
             f"unknown={unknown}: load a state_dict() of the same optimizer class"
         )
 
@@ -60,20 +60,20 @@ def require_keys(where: str, expected: Set[str], found: Mapping[str, Any]) -> No
 def make_generators(streams: Mapping[str, Tensor]) -> dict[str, torch.Generator]:
     """New generators that continue the streams; the CPU's must be among them."""
     if "cpu" not in streams:
-        raise ValueError(f"Expected generator streams with 'cpu', got {sorted(streams)}")
+        raise ValueError(f"expected generator streams with 'cpu', got {sorted(streams)}")
     generators = {}
     for device, stream in streams.items():
         generators[device] = torch.Generator(device)
         expected = generators[device].get_state().shape
         if getattr(stream, "shape", None) != expected:  # torch takes any shape of as many bytes
             raise ValueError(
-                f"Expected generator[{device!r}] a state of shape {tuple(expected)}, got "
+                f"expected generator[{device!r}] a state of shape {tuple(expected)}, got "
                 f"{tuple(getattr(stream, 'shape', ()))}"
             )
         try:
             generators[device].set_state(stream.cpu())
         except (RuntimeError, TypeError, AttributeError) as error:
             raise ValueError(
-                f"Expected generator[{device!r}] a state of this torch's generator: {error}"
+                f"expected generator[{device!r}] a state of this torch's generator: {error}"
             ) from error
     return generators

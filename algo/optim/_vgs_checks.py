@@ -34,7 +34,7 @@ _LEAVES = {"n_updates", "exp_avg", "exp_avg_sq_norm"}
 def require(holds: bool, expected: str, got: str) -> None:
     """Raises where a condition on an argument does not hold."""
     if not holds:
-        raise ValueError(f"Expected {expected}, got {got}")
+        raise ValueError(f"expected {expected}, got {got}")
 
 
 def collect_parameters(
@@ -74,7 +74,7 @@ def is_invariant(optimizer: Optimizer) -> bool:
         if name in _SENSITIVE or name in _INVARIANT:
             return name in _INVARIANT
     raise ValueError(
-        f"Expected an optimizer class that VGS knows, got {type(optimizer).__qualname__}: pass "
+        f"expected an optimizer class that VGS knows, got {type(optimizer).__qualname__}: pass "
         "apply_to='gradient' if a smaller gradient shortens its step, or apply_to='step_size' if "
         "only a smaller lr does"
     )

@@ -44,7 +44,7 @@ class _UtilityGated(Optimizer, ABC):
 
     def __init__(self, params: ParamsT, defaults: dict[str, Any], seed: int | None) -> None:
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
-            raise ValueError(f"Expected seed an int or None, got seed={seed!r} ({type(seed)})")
+            raise ValueError(f"expected seed an int or None, got seed={seed!r} ({type(seed)})")
         super().__init__(params, defaults)
         if seed is None:
             seed = int(torch.empty((), dtype=torch.int64).random_().item())

@@ -154,7 +154,7 @@ class VarianceGradientScaler:
             wrong = [
                 names[i] for i, q in zip(active, sq_norms, strict=True) if not math.isfinite(q)
             ]
-            raise ValueError(f"Expected finite gradients, got inf or nan in those of {wrong}")
+            raise ValueError(f"expected finite gradients, got inf or nan in those of {wrong}")
         weights = []
         for i, sq_norm in zip(active, sq_norms, strict=True):
             self._counts[i] += 1

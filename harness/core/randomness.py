@@ -40,7 +40,7 @@ class Streams:
         )
 
     def restore(self) -> None:
-        """Move every stream back; one first used after `save` is left where it is."""
+        """Moves every stream back; one first used after `save` is left where it is."""
         random.setstate(self.python)
         np.random.set_state(self.numpy)
         torch = _torch()
@@ -51,7 +51,7 @@ class Streams:
 
 
 def seed_all(seed: int) -> None:
-    """Seed every global stream.
+    """Seeds every global stream.
 
     Args:
         seed: from 0 up to 2**32 - 1, the limit of numpy's legacy stream.
@@ -68,7 +68,7 @@ def seed_all(seed: int) -> None:
 
 
 def poison(seed: int) -> None:
-    """Move every global stream to where no run of this seed has it.
+    """Moves every global stream to where no run of this seed has it.
 
     What a load fails to restore then shows: the numbers that happen to lie in the streams are
     never the right ones. Afterwards each stream has also left its first block, and the normal
@@ -89,7 +89,7 @@ def poison(seed: int) -> None:
 
 @contextmanager
 def preserved_streams() -> Iterator[Streams]:
-    """Leave every global stream as it was found, however the block ends."""
+    """Leaves every global stream as it was found, however the block ends."""
     streams = Streams.save()
     try:
         yield streams

@@ -140,7 +140,7 @@ class _Walk:
         return Snapshot(tuple(self.rows), b"".join(self.buffers), shared_memory(pieces))
 
     def drain(self, queue: list[tuple[int, Iterable[Child]]]) -> None:
-        """Walk all that waits; what can be named only later is set aside."""
+        """Walks all that waits; what can be named only later is set aside."""
         # the hot loop, well under a microsecond a child: every name in it is local
         rows, late, seen, alive, again = self.rows, self.late, self.seen, self.alive, self.again
         buffers, memory, cuts, atoms = self.buffers, self.memory, self.exclusions, _ATOMS

@@ -182,17 +182,17 @@ def test_state_dict_of_the_other_class_is_refused() -> None:
 
 
 BAD = [
-    ("lr", -1.0, r"Expected lr .*got lr=-1\.0"),
+    ("lr", -1.0, r"expected lr .*got lr=-1\.0"),
     ("lr", math.nan, r"got lr=nan"),
     ("lr", "1", r"got lr='1'.*str"),
-    ("weight_decay", -0.5, r"Expected weight_decay .*got weight_decay=-0\.5"),
-    ("beta_utility", 1.0, r"Expected beta_utility a number in \[0, 1\), got beta_utility=1\.0"),
-    ("sigma", math.inf, r"Expected sigma .*got sigma=inf"),
+    ("weight_decay", -0.5, r"expected weight_decay .*got weight_decay=-0\.5"),
+    ("beta_utility", 1.0, r"expected beta_utility a number in \[0, 1\), got beta_utility=1\.0"),
+    ("sigma", math.inf, r"expected sigma .*got sigma=inf"),
 ]
 BAD_ADAPTIVE = [
-    ("betas", (0.9, 1.5), r"Expected betas a pair .*got betas=\(0\.9, 1\.5\)"),
+    ("betas", (0.9, 1.5), r"expected betas a pair .*got betas=\(0\.9, 1\.5\)"),
     ("betas", 0.9, r"got betas=0\.9"),
-    ("eps", 0.0, r"Expected eps a number in \(0, inf\), got eps=0\.0"),
+    ("eps", 0.0, r"expected eps a number in \(0, inf\), got eps=0\.0"),
 ]
 BAD_ROWS = [(kind, *row) for kind in (UPGD, AdaptiveUPGD) for row in BAD] + [
     (AdaptiveUPGD, *row) for row in BAD_ADAPTIVE

@@ -162,11 +162,11 @@ def test_state_that_does_not_fit_is_refused_whole(
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
-        ("beta", 1.0, r"Expected beta in \[0, 1\), got beta=1\.0"),
+        ("beta", 1.0, r"expected beta in \[0, 1\), got beta=1\.0"),
         ("alpha", -0.1, r"got alpha=-0\.1"),
         ("alpha", math.nan, r"got alpha=nan"),
         ("cap", 0.0, r"got cap=0\.0"),
-        ("floor", 0.0, r"Expected floor in \(0, 1\], got floor=0\.0"),
+        ("floor", 0.0, r"expected floor in \(0, 1\], got floor=0\.0"),
         ("floor", 1.5, r"got floor=1\.5"),
         ("warmup_steps", -1, r"got warmup_steps=-1"),
         ("warmup_steps", 2.5, r"got warmup_steps=2\.5"),
