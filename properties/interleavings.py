@@ -26,7 +26,7 @@ from resumeproof.core.randomness import poison
 from resumeproof.state.compare import compare
 
 from properties.gate import pin_bits
-from properties.test_pbt import OF_MEMBERS, common, learned, make, make_used, picture
+from properties.populations import OF_MEMBERS, common, learned, make, make_used, picture
 
 TOTAL, INTERVAL = 128, 16
 MEMBERS = st.integers(0, 1)

@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from resumeproof.algo import Choice, DistributionalPPO, LogUniform, Population, Uniform
+from resumeproof.algo import Choice, LogUniform, Population, Uniform
 from resumeproof.algo.pbt.member import Member
 from resumeproof.algo.pbt.selection import SELECTIONS
 from resumeproof.algo.pbt.settings import OPTIMIZERS
-from resumeproof.algo.saving.registry import PARTS
-from resumeproof.core.exclusions import Exclusion
 from resumeproof.core.randomness import poison
 from resumeproof.state.capture import capture, capture_roots, capture_streams
 from resumeproof.state.compare import compare
@@ -21,7 +19,7 @@ from resumeproof.subjects.sb3 import OUTPUT, WALL_CLOCK
 from stable_baselines3.common.callbacks import BaseCallback
 
 from properties.combinations import EXCLUSIONS
-from tests.algo.small import make_env, make_model
+from properties.populations import OF_MEMBERS, common, learned, make, make_used, picture
 
 EXPLORE = {
     "learning_rate": LogUniform(1e-4, 1e-2),
@@ -36,66 +34,12 @@ INSIDE = {
     0: ((0, "training_start"), (5, "step"), (48, "step"), (64, "rollout_start")),
     1: ((0, "rollout_start"), (23, "step"), (32, "rollout_end"), (70, "step")),
 }
-_MUTABLE = ("tensor", "array", "list", "dict", "set", "deque", "object", "module_object", "rng")
-OF_MEMBERS = [
-    Exclusion(pattern=f"population.members[*].{item.pattern}", reason=item.reason)
-    if item.pattern.startswith("model")
-    else item
-    for item in (*WALL_CLOCK, OUTPUT, *EXCLUSIONS)
-]
-
-
-def make(seed: int) -> DistributionalPPO:
-    """A model with every part on, in an environment whose returns differ."""
-    return make_model(make_env("Pendulum-v1"), seed=seed)
-
-
-def make_used(seed: int) -> DistributionalPPO:
-    """What a load must overwrite: other weights, moments, streams and episodes, all moved on."""
-    model = make_model(make_env("Pendulum-v1"), seed=seed + 1).learn(32)
-    model.seed = seed
-    return model
 
 
 def make_population(size: int = 3, **settings: Any) -> Population:
     """A small population that exchanges after 32 and 64 steps."""
     options = {"explore": EXPLORE, "interval": INTERVAL, "seed": 5, **settings}
     return Population(make, size=size, **options)
-
-
-def picture(population: Population) -> Snapshot:
-    """Every leaf of the population, but for wall clocks, loggers and callbacks."""
-    return capture(population, name="population", exclusions=OF_MEMBERS)
-
-
-def learned(member: Member) -> dict[str, Any]:
-    """The live objects behind everything that is exchanged."""
-    model = member.model
-    roots: dict[str, Any] = {
-        "parameters": dict(model.policy.named_parameters()),
-        "buffers": dict(model.policy.named_buffers()),
-        "hyperparameters": member.hyperparameters,
-    }
-    components = {part.name for part in PARTS if part.learned} - {"policy"}
-    for name in components:
-        live: Any = model
-        for step in name.split("."):
-            live = getattr(live, step)
-        roots[name] = live
-    return roots
-
-
-def common(loser: object, donor: object) -> set[str]:
-    """What two objects share: storage, and objects that can change."""
-    exclusions = [
-        Exclusion(pattern=f"{name}{item.pattern.removeprefix('model')}", reason=item.reason)
-        for name in ("loser", "donor")
-        for item in (OUTPUT, *EXCLUSIONS)
-    ]
-    both = capture_roots({"loser": loser, "donor": donor}, exclusions)
-    groups = [*both.shared_memory]
-    groups += [group for group in both.aliases if both[group[0]].kind in _MUTABLE]
-    return {str(group[0]) for group in groups if len({str(path)[:5] for path in group}) > 1}
 
 
 class CallAt(BaseCallback):

@@ -221,6 +221,28 @@ assert not {'torch', 'gymnasium', 'stable_baselines3'} & set(sys.modules)
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
 
 
+@pytest.mark.parametrize("top", ["tests", "properties", "regressions", "benchmarks"])
+def test_no_test_module_is_imported(top):
+    """What tests share lives in modules that hold no test: a test may move without a thought."""
+    shared = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in sources(top)
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in imported(node)
+        if any(part.startswith("test_") for part in name.split("."))
+    ]
+    assert shared == []
+
+
+def imported(node):
+    """The dotted names that a statement imports, the names taken from a module included."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [f"{node.module or ''}.{alias.name}" for alias in node.names]
+    return []
+
+
 def test_floors_are_in_order():
     """No room is named twice."""
     for floors in FLOORS.values():

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
+import torch
+
 from ..maths.schedules import Constant, as_schedule
 from ..saving.configuration import require_known
 from .explore import Choice, Prior
@@ -48,8 +50,7 @@ def _put_learning_rate(model: Any, value: float) -> None:
         rest = {key: other for key, other in model.optimizer_kwargs.items() if key != "lr"}
         model.optimizer_kwargs = rest or None
     model._setup_lr_schedule()
-    for group in model.policy.optimizer.param_groups:
-        group["lr"] = value
+    _put_in_groups(model.policy.optimizer, "lr", value)
 
 
 def _schedule(name: str) -> Callable[[Any, Any], None]:
@@ -61,8 +62,14 @@ def _put_weight_decay(model: Any, value: float) -> None:
     model.optimizer_kwargs = {**(model.optimizer_kwargs or {}), "weight_decay": value}
     policy = model.policy
     policy.optimizer_kwargs = {**policy.optimizer_kwargs, "weight_decay": value}
-    for group in policy.optimizer.param_groups:
-        group["weight_decay"] = value
+    _put_in_groups(policy.optimizer, "weight_decay", value)
+
+
+def _put_in_groups(optimizer: torch.optim.Optimizer, name: str, value: float) -> None:
+    """Gives the value to every group, and to those that are added later."""
+    optimizer.defaults[name] = value
+    for group in optimizer.param_groups:
+        group[name] = value
 
 
 def _put_vgs_alpha(model: Any, value: float) -> None:

@@ -85,13 +85,25 @@ def prepare_environment(
             "start afresh in it with load(path, env=env, force_reset=True)"
         )
     levels = [level.what for level in here]
+    borrowed = list(_borrowed_metadata(levels))
     restores = [_prepare_level(*pair, levels) for pair in zip(here, saved, strict=True)]
 
     def restore() -> None:
         for apply in restores:
             apply()
+        for borrower, owner in borrowed:
+            borrower.metadata = owner.metadata
 
     return restore
+
+
+def _borrowed_metadata(levels: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """Who holds the metadata that an environment keeps as state: a `DummyVecEnv` of its first."""
+    for owner in levels:
+        own = None if is_of_library(owner) else vars(owner).get("metadata")
+        for level in levels:
+            if own is not None and is_of_library(level) and vars(level).get("metadata") is own:
+                yield level, owner
 
 
 def _levels(level: Any, where: str, met: set[int], spoken_for: bool = False) -> Iterator[_Level]:

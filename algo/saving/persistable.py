@@ -15,6 +15,7 @@ from ..run_state.claims import require_keys
 from .configuration import restore_configuration, save_configuration
 from .from_sb3 import read_stock
 from .ownership import require_claimed
+from .policy_state import link_spaces
 from .rebuild import build, enforce, replaced, require_state
 from .registry import PARTS, RUN_PARTS, SITUATION, prepare_parts, save_parts
 
@@ -185,6 +186,7 @@ class Persistent:
         """
         before = {name: getattr(self, name) for name in _OF_ENVIRONMENT}
         super().set_env(env, force_reset=force_reset)  # type: ignore[misc]
+        own = {name: getattr(self.env, name) for name in ("observation_space", "action_space")}
         if force_reset:
             self._loop = type(self._loop)()
         elif self._suspended:
@@ -194,6 +196,7 @@ class Persistent:
                 vars(self).update(before)  # what waits goes on waiting for one that fits
                 raise
             apply()
+        link_spaces(self, own)
         self._suspended: dict[str, Any] = {}
 
     @property

@@ -89,10 +89,26 @@ def configured_attributes(policy: nn.Module) -> dict[str, dict[str, Any]]:
     """
     return {
         canonical_name(name): {
-            key: _encoded(value) for key, value in vars(module).items() if key in _arguments(module)
+            key: _encoded(value)
+            for key, value in _apart_from_spaces(policy, module)
+            if key in _arguments(module)
         }
         for name, module in _own_modules(policy)
     }
+
+
+def _apart_from_spaces(policy: nn.Module, module: nn.Module) -> list[tuple[str, Any]]:
+    """The module's attributes without links to the model's own spaces, whose state is a part."""
+    linked = [vars(policy).get(name) for name in ("observation_space", "action_space")]
+    return [(k, v) for k, v in vars(module).items() if not any(v is space for space in linked)]
+
+
+def link_spaces(model: Any, new: dict[str, spaces.Space[Any]]) -> None:
+    """Lets model, buffer and networks hold these spaces, by name, instead of the model's own."""
+    given = {id(getattr(model, name)): space for name, space in new.items()}
+    for owner in (model, model.rollout_buffer, *model.policy.modules()):
+        held = vars(owner)
+        held.update({name: given[id(v)] for name, v in held.items() if id(v) in given})
 
 
 def _save_modules(policy: nn.Module, configured: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -100,7 +116,7 @@ def _save_modules(policy: nn.Module, configured: dict[str, Any]) -> dict[str, di
     return {
         canonical_name(name): attributes
         for name, module in _own_modules(policy)
-        if (attributes := _own_attributes(name, module, configured.get(canonical_name(name), {})))
+        if (attributes := _own_attributes(policy, name, configured.get(canonical_name(name), {})))
     }
 
 
@@ -116,10 +132,11 @@ def _arguments(module: nn.Module) -> set[str]:
     return set(inspect.signature(type(module)).parameters)
 
 
-def _own_attributes(name: str, module: nn.Module, configured: dict[str, Any]) -> dict[str, Any]:
+def _own_attributes(policy: nn.Module, name: str, configured: dict[str, Any]) -> dict[str, Any]:
+    module = policy.get_submodule(name)
     of_library = _stock_attributes() if isinstance(module, BasePolicy) else set(vars(nn.Module()))
     attributes = {}
-    for key, value in vars(module).items():
+    for key, value in _apart_from_spaces(policy, module):
         if key in of_library or isinstance(value, (type, types.FunctionType)):
             continue  # handled by name, and code
         if key in _arguments(module) and configured.get(key) == _encoded(value):

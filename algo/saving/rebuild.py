@@ -11,6 +11,7 @@ import torch
 from ..checkpoint import MismatchedCheckpoint
 from ..run_state.streams import preserved_streams
 from .configuration import require_spaces
+from .policy_state import configured_attributes
 
 
 def build(
@@ -104,3 +105,4 @@ def _without_orthogonal_init(model: Any) -> Iterator[None]:
     finally:
         model.policy_kwargs = options
     model.policy.ortho_init = options.get("ortho_init", True)
+    model._configured_modules = configured_attributes(model.policy)

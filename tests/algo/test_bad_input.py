@@ -29,6 +29,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
+from tests.algo.runs import touched
 from tests.algo.small import make_env, make_model
 
 UNKNOWN: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
@@ -123,14 +124,6 @@ def test_subprocess_environments_are_unsupported_at_save(tmp_path: Path) -> None
     with pytest.raises(MismatchedCheckpoint, match=r"without \['environment'\].*force_reset"):
         DistributionalPPO.load(tmp_path / "weights", env=make_env(), device="cpu")
     DistributionalPPO.load(tmp_path / "weights", env=make_env(), device="cpu", force_reset=True)
-
-
-def touched(env: DummyVecEnv) -> Any:
-    """Everything a failed load could have moved: the environment and the global streams."""
-    model = make_model(env)
-    states = save_parts(model, ("environment", "spaces", "streams"))
-    tree, blocks = encode(states)
-    return tree, {key: bytes(block.data) for key, block in blocks.items()}
 
 
 BROKEN: dict[str, tuple[Callable[[bytes], bytes], type[Exception], str]] = {

@@ -8,8 +8,8 @@ import pytest
 from resumeproof.algo import DistributionalPPO
 from resumeproof.algo.checkpoint import MismatchedCheckpoint
 
+from tests.algo.runs import touched
 from tests.algo.small import make_env, make_model
-from tests.algo.test_bad_input import touched
 
 
 def test_users_own_schedule_must_be_passed_again(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from resumeproof.algo import DistributionalPPO, Population
 
+from tests.algo.populations import make, make_population
 from tests.algo.small import make_env, make_model
-from tests.algo.test_pbt import make, make_population
 
 shared_env = make_env("Pendulum-v1")
 shared_model = make_model()

@@ -7,13 +7,18 @@ from typing import Any
 import pytest
 from resumeproof.algo import DistributionalPPO
 from resumeproof.algo.pbt.member import RefusedExchange
-from resumeproof.algo.saving.persistable import LEARNED
-from resumeproof.algo.saving.registry import RUN_PARTS
+from resumeproof.algo.saving.registry import PARTS
 from stable_baselines3.common.callbacks import BaseCallback
 
+from tests.algo.populations import make, make_population, snapshot_of, trained
+from tests.algo.runs import different
 from tests.algo.small import make_env, make_model
-from tests.algo.test_pbt import bits_of, make, make_population, trained
-from tests.algo.test_resume import different
+
+# where a model keeps what it has learned, what a population chose for it, and its episodes
+LEARNED = ("model.policy.optimizer", "model.policy", "model.vgs", "model.kl_penalty")
+LEARNED += ("model.return_normalizer",)
+CHOSEN = ("model.learning_rate", "model.lr_schedule", "model.ent_coef")
+EPISODES = ("model.ep_info_buffer",)
 
 
 @pytest.mark.parametrize("optimizer", ["copy", "reset"])
@@ -21,14 +26,18 @@ def test_exploit_changes_what_is_learned_and_leaves_the_run(optimizer: str) -> N
     """Parts marked as learned become the donor's; buffers, counters and environment stay."""
     population = trained(optimizer=optimizer)
     loser, donor = population.members
-    before, given = bits_of(loser), bits_of(donor)
+    before, given = snapshot_of(loser), snapshot_of(donor)
     population.exploit(loser, donor)
-    after = bits_of(loser)
-    kept = {"policy.optimizer"} if optimizer == "reset" else set()
-    assert set(different(given, after)) & set(LEARNED) == kept
-    streams = {"streams"} if optimizer == "reset" else set()  # the new optimizer's seed
-    assert set(different(before, after)) & set(RUN_PARTS) == {"episodes"} | streams
-    assert bits_of(donor) == given
+    after = snapshot_of(loser)
+    other = [place for place in different(given, after) if place.startswith(LEARNED)]
+    fresh = ("model.policy.optimizer",) if optimizer == "reset" else ()
+    assert [place for place in other if not place.startswith(fresh)] == []
+    assert bool(other) == bool(fresh)
+    moved = different(before, after)
+    drawn = ("streams.",) if optimizer == "reset" else ()  # the new optimizer's seed
+    assert [p for p in moved if not p.startswith((*LEARNED, *CHOSEN, *EPISODES, *drawn))] == []
+    assert all(any(p.startswith(place) for p in moved) for place in (*EPISODES, *drawn))
+    assert different(given, snapshot_of(donor)) == []
     assert loser.hyperparameters == donor.hyperparameters
     assert loser.hyperparameters is not donor.hyperparameters
 
@@ -60,7 +69,7 @@ ODD: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("optimizer", ["copy", "reset"])
-@pytest.mark.parametrize("part", LEARNED)
+@pytest.mark.parametrize("part", [part.name for part in PARTS if part.learned])
 def test_refused_exchange_names_the_part_and_changes_nothing(part: str, optimizer: str) -> None:
     """Of another architecture, optimizer or component: no leaf, no stream, no history moves."""
     made: list[int] = []
@@ -74,11 +83,11 @@ def test_refused_exchange_names_the_part_and_changes_nothing(part: str, optimize
     population = make_population(make_odd, optimizer=optimizer, selection="tournament")
     turns = population.intervals(96)
     next(turns), next(turns)
-    before = [bits_of(member) for member in population.members]
+    before = [snapshot_of(member) for member in population.members]
     drawn = str(population.generator.bit_generator.state)
     with pytest.raises(RefusedExchange, match=f"cannot take '{part}' of member"):
         next(turns)
-    assert [bits_of(member) for member in population.members] == before
+    assert [snapshot_of(member) for member in population.members] == before
     assert str(population.generator.bit_generator.state) == drawn
     assert [member.history for member in population.members] == [[], []]
 

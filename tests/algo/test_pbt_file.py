@@ -30,9 +30,9 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+from tests.algo.populations import EXPLORE, make, make_population, snapshot_of
+from tests.algo.runs import different
 from tests.algo.small import make_env, make_model
-from tests.algo.test_pbt import EXPLORE, bits_of, make, make_population
-from tests.algo.test_resume import different
 
 
 @pytest.fixture(scope="module")
@@ -244,7 +244,7 @@ def test_error_in_a_callback_leaves_a_population_that_resumes_exactly(tmp_path: 
     for resumed in (Population.load(tmp_path / "population", make), population):
         resumed.learn(96)
         for mine, same in zip(whole.members, resumed.members, strict=True):
-            assert different(bits_of(mine), bits_of(same)) == []
+            assert different(snapshot_of(mine), snapshot_of(same)) == []
             assert mine.history == same.history
 
 

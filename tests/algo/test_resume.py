@@ -8,7 +8,6 @@ Contract:
 from __future__ import annotations
 
 import multiprocessing
-import random
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,6 @@ import numpy as np
 import pytest
 import torch
 from resumeproof.algo import DistributionalPPO
-from resumeproof.algo.checkpoint import encode
-from resumeproof.algo.maths.schedules import Linear
-from resumeproof.algo.saving.registry import PARTS, save_parts
 from stable_baselines3.common.callbacks import (
     BaseCallback,
     CheckpointCallback,
@@ -26,96 +22,9 @@ from stable_baselines3.common.callbacks import (
     EveryNTimesteps,
 )
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-from stable_baselines3.common.vec_env import VecEnv
 
+from tests.algo.runs import CASES, SaveAt, different, resume, snapshot
 from tests.algo.small import make_env, make_model
-
-WHAT_ENDS_EQUAL = [part.name for part in PARTS if part.name not in ("loop", "declared")]
-
-
-class SaveAt(BaseCallback):
-    """Saves the run when it has done a given number of environment steps."""
-
-    def __init__(self, timesteps: int, path: Path) -> None:
-        super().__init__()
-        self.at, self.path = timesteps, path
-
-    def _on_step(self) -> bool:
-        if self.num_timesteps == self.at:
-            self.model.save(self.path)
-        return True
-
-
-def bits(model: DistributionalPPO) -> dict[str, Any]:
-    """Everything a run ends with, in the closed schema: JSON and raw bytes, by part."""
-    result = {}
-    for name, state in save_parts(model, WHAT_ENDS_EQUAL).items():
-        if name == "episodes":
-            state = [[(e["r"], e["l"]) for e in model.ep_info_buffer], len(model.ep_info_buffer)]
-        tree, arrays = encode(_without_clock(state))
-        result[name] = [tree, {k: bytes(v.data) for k, v in arrays.items()}]
-    return result
-
-
-def _without_clock(state: Any) -> Any:
-    """Wall-clock seconds, and where this learn() began to count its frames, may differ."""
-    clock = ("t_start", "episode_times", "t", "_num_timesteps_at_start")
-    if isinstance(state, dict):
-        return {k: _without_clock(v) for k, v in state.items() if k not in clock}
-    if isinstance(state, (list, tuple)):
-        return type(state)(_without_clock(v) for v in state)
-    return state
-
-
-def different(left: dict[str, Any], right: dict[str, Any]) -> list[str]:
-    """The names of the parts that are not equal."""
-    return [name for name in left if left[name] != right[name]]
-
-
-def poison() -> None:
-    """Leaves no global stream where a lucky resume could find it."""
-    random.seed(91)
-    np.random.seed(92)
-    torch.manual_seed(93)
-
-
-CASES = {
-    "cartpole": ({}, {}),
-    "cartpole-4": ({"n_envs": 4}, {}),
-    "pendulum": ({"env_id": "Pendulum-v1"}, {}),
-    "pendulum-4-normalized": ({"env_id": "Pendulum-v1", "n_envs": 4, "normalize": True}, {}),
-    "cartpole-normalized": ({"normalize": True}, {}),
-    "schedules": ({}, {"learning_rate": lambda p: 1e-3 * p, "clip_range": Linear(0.3, 0.1, 1.0)}),
-    "categorical-clipped": (
-        {},
-        {"critic": "categorical", "critic_kwargs": {"n_atoms": 7}, "clip_range_vf": 0.2},
-    ),
-    "scalar-adam": (
-        {},
-        {
-            "critic": "scalar",
-            "critic_kwargs": None,
-            "optimizer": "adam",
-            "twin_critics": False,
-            "vgs": False,
-            "vgs_kwargs": None,
-        },
-    ),
-    "upgd-gsde": (
-        {"env_id": "Pendulum-v1"},
-        {"optimizer": "upgd", "use_sde": True, "sde_sample_freq": 4},
-    ),
-}
-
-
-def resume(path: Path, env: VecEnv, total: int, callback: Any = None, **code: Any) -> Any:
-    """Poisons every stream, loads into a used environment, and finishes the run."""
-    poison()
-    env.reset()
-    env.step(np.array([env.action_space.sample() for _ in range(env.num_envs)]))
-    model = DistributionalPPO.load(path, env=env, device="cpu", **code)
-    rest = total - model.num_timesteps
-    return model.learn(rest, callback=callback, reset_num_timesteps=False)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -130,7 +39,7 @@ def test_run_resumed_from_any_step_equals_the_run_that_never_stopped(
     uninterrupted.learn(total, callback=SaveAt(at, path))
     code = {key: value for key, value in options.items() if key == "learning_rate"}
     resumed = resume(path, make_env(**env_options), total, **code)
-    assert different(bits(uninterrupted), bits(resumed)) == []
+    assert different(snapshot(uninterrupted), snapshot(resumed)) == []
 
 
 def test_saving_changes_nothing(tmp_path: Path) -> None:
@@ -139,20 +48,20 @@ def test_saving_changes_nothing(tmp_path: Path) -> None:
     saving = make_model(make_env())
     saving.learn(64, callback=CheckpointCallback(1, str(tmp_path)))
     assert len(list(tmp_path.glob("*.zip"))) == 64
-    assert different(bits(silent), bits(saving)) == []
+    assert different(snapshot(silent), snapshot(saving)) == []
 
 
 def test_every_step_of_a_run_is_a_save_point(tmp_path: Path) -> None:
     """Each of 64 checkpoints, one a step, leads to the same end."""
     whole = make_model(make_env())
     whole.learn(64, callback=CheckpointCallback(1, str(tmp_path)))
-    expected = bits(whole)
+    expected = snapshot(whole)
     wrong = {
         at: found
         for at in range(1, 65)
         if (
             found := different(
-                expected, bits(resume(tmp_path / f"rl_model_{at}_steps.zip", make_env(), 64))
+                expected, snapshot(resume(tmp_path / f"rl_model_{at}_steps.zip", make_env(), 64))
             )
         )
     }
@@ -200,7 +109,7 @@ def test_run_saved_in_any_hook_resumes_exactly_and_calls_the_callbacks_after_it(
     whole = make_model(make_env()).learn(96, callback=[Saver(), counter])
     resumed_counter = Counter()
     resumed = resume(tmp_path / f"{hook}.zip", make_env(), 96, [Saver(), resumed_counter])
-    assert different(bits(whole), bits(resumed)) == []
+    assert different(snapshot(whole), snapshot(resumed)) == []
     assert resumed_counter.seen == counter.seen
 
 
@@ -228,7 +137,7 @@ def test_callbacks_take_up_their_saved_state(tmp_path: Path) -> None:
     resumed = resume(
         tmp_path / "run.zip", make_env(), 96, [*passed_again, SaveAt(45, tmp_path / "run")]
     )
-    assert different(bits(whole), bits(resumed)) == []
+    assert different(snapshot(whole), snapshot(resumed)) == []
     late = {f.name for f in first.glob("*.zip") if int(f.name.split("_")[1]) > 45}
     assert late == {f.name for f in second.glob("*.zip")}
     evaluation, again = passed[1], passed_again[1]
@@ -239,7 +148,7 @@ def test_callbacks_take_up_their_saved_state(tmp_path: Path) -> None:
 
 
 def _finish_in_new_process(path: Path, env_options: dict[str, Any], queue: Any) -> None:
-    queue.put(bits(resume(path, make_env(**env_options), 96)))
+    queue.put(snapshot(resume(path, make_env(**env_options), 96)))
 
 
 @pytest.mark.parametrize("name", ["cartpole-4", "pendulum-4-normalized"])
@@ -254,7 +163,7 @@ def test_run_resumed_in_a_new_process_ends_equal(name: str, tmp_path: Path) -> N
     process.start()
     resumed = queue.get(timeout=120)
     process.join()
-    assert different(bits(whole), resumed) == []
+    assert different(snapshot(whole), resumed) == []
 
 
 @pytest.mark.parametrize("cycles", [2, 5])
@@ -265,7 +174,7 @@ def test_several_cycles_without_a_step_between_change_nothing(cycles: int, tmp_p
         model = DistributionalPPO.load(tmp_path / f"{cycle - 1}.zip", env=make_env(), device="cpu")
         model.save(tmp_path / f"{cycle}.zip")
     resumed = resume(tmp_path / f"{cycles - 1}.zip", make_env(), 64)
-    assert different(bits(whole), bits(resumed)) == []
+    assert different(snapshot(whole), snapshot(resumed)) == []
 
 
 def test_remaining_timesteps_finish_the_run_that_was_saved(tmp_path: Path) -> None:
@@ -288,7 +197,7 @@ def test_loading_without_env_touches_no_stream_and_set_env_resumes(tmp_path: Pat
         model.learn(8)
     model.set_env(make_env(), force_reset=False)
     model.learn(model.remaining_timesteps, reset_num_timesteps=False)
-    assert different(bits(whole), bits(model)) == []
+    assert different(snapshot(whole), snapshot(model)) == []
 
 
 class Annealed(BaseFeaturesExtractor):
@@ -310,4 +219,4 @@ def test_counter_in_a_module_of_the_users_own_is_state(tmp_path: Path) -> None:
     whole = make_model(make_env(), **options).learn(64, callback=SaveAt(24, tmp_path / "run.zip"))
     code = {"policy_kwargs": {"features_extractor_class": Annealed}}
     resumed = resume(tmp_path / "run.zip", make_env(), 64, **code)
-    assert different(bits(whole), bits(resumed)) == []
+    assert different(snapshot(whole), snapshot(resumed)) == []

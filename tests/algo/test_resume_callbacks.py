@@ -23,8 +23,8 @@ from stable_baselines3.common.callbacks import (
     StopTrainingOnNoModelImprovement,
 )
 
+from tests.algo.runs import SaveAt, different, resume, snapshot
 from tests.algo.small import make_env, make_model
-from tests.algo.test_resume import SaveAt, bits, different, resume
 
 
 class Once(BaseCallback):
@@ -79,7 +79,7 @@ def test_the_rest_of_a_list_inside_an_event_is_called(tmp_path: Path) -> None:
     whole = make_model().learn(48, callback=passed)
     again, passed = tree()
     resumed = resume(tmp_path / "run.zip", make_env(), 48, passed)
-    assert different(bits(whole), bits(resumed)) == []
+    assert different(snapshot(whole), snapshot(resumed)) == []
     assert [s.seen for s in seen] == [s.seen for s in again]
 
 
@@ -110,7 +110,7 @@ def test_resuming_from_the_best_model_tells_the_callbacks_of_the_evaluation(
     whole = make_model().learn(120, callback=[evaluation, KeepFirst()])
     again = tree()
     resumed = resume(first, make_env(), 120, [again[2], KeepFirst()])
-    assert different(bits(whole), bits(resumed)) == []
+    assert different(snapshot(whole), snapshot(resumed)) == []
     assert seen.seen == again[1].seen
     assert (stop.n_calls, stop.no_improvement_evals) == (
         again[0].n_calls,
@@ -133,7 +133,7 @@ def test_run_saved_while_training_starts_resumes_exactly(tmp_path: Path) -> None
     whole = make_model().learn(48, callback=[before[0], SaveAtStart(), before[1]])
     passed = [after[0], SaveAtStart(), after[1]]
     resumed = resume(tmp_path / "run.zip", make_env(), 48, passed)
-    assert different(bits(whole), bits(resumed)) == []
+    assert different(snapshot(whole), snapshot(resumed)) == []
     assert [s.seen for s in before] == [s.seen for s in after]
 
 
@@ -153,7 +153,7 @@ def test_callback_that_another_one_holds_keeps_its_state(tmp_path: Path) -> None
     path = tmp_path / "run.zip"
     whole = make_model().learn(64, callback=[Holder(), SaveAt(20, path)])
     resumed = resume(path, make_env(), 64, [Holder(), SaveAt(99, path)])
-    assert different(bits(whole), bits(resumed)) == []
+    assert different(snapshot(whole), snapshot(resumed)) == []
 
 
 def test_object_given_to_a_callback_is_an_error_unless_it_is_claimed(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ from resumeproof.algo.checkpoint import MismatchedCheckpoint
 from resumeproof.algo.run_state.environment import UnsavableEnvironment
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper, VecFrameStack
 
+from tests.algo.runs import SaveAt, different, resume, snapshot
 from tests.algo.small import make_env, make_model
-from tests.algo.test_resume import SaveAt, bits, different, resume
 
 
 class Source(gym.Env[Any, Any]):
@@ -227,7 +227,7 @@ def test_what_an_environment_keeps_comes_back(name: str, tmp_path: Path) -> None
     """Resumed in mid-rollout, in a fresh environment, the run ends equal."""
     make, path = ENVIRONMENTS[name], tmp_path / "run.zip"
     whole = make_model(make()).learn(64, callback=SaveAt(20, path))
-    assert different(bits(whole), bits(resume(path, make(), 64))) == []
+    assert different(snapshot(whole), snapshot(resume(path, make(), 64))) == []
 
 
 def appended(env: Any) -> None:

@@ -21,8 +21,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+from tests.algo.runs import SaveAt, different, resume, snapshot
 from tests.algo.small import make_env, make_model
-from tests.algo.test_resume import SaveAt, bits, different, resume
 
 
 class Failing(gym.Wrapper[Any, Any, Any, Any]):
@@ -93,7 +93,7 @@ def test_ctrl_c_in_a_callback_leaves_a_state_that_resumes_exactly(tmp_path: Path
         model.learn(64, callback=Interrupt())
     model.save(tmp_path / "run.zip")
     whole = make_model().learn(64)
-    assert different(bits(whole), bits(resume(tmp_path / "run.zip", make_env(), 64))) == []
+    assert different(snapshot(whole), snapshot(resume(tmp_path / "run.zip", make_env(), 64))) == []
 
 
 def test_run_saved_by_a_train_of_the_users_own_resumes_after_the_update(tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_run_saved_by_a_train_of_the_users_own_resumes_after_the_update(tmp_path
     whole.learn(64)
     resumed = Saving.load(tmp_path / "run", env=make_env(), device="cpu")
     resumed.learn(resumed.remaining_timesteps, reset_num_timesteps=False)
-    assert different(bits(whole), bits(resumed)) == []
+    assert different(snapshot(whole), snapshot(resumed)) == []
 
 
 class Cooling(BaseFeaturesExtractor):
@@ -149,7 +149,7 @@ def test_what_the_users_own_modules_change_is_state(name: str, tmp_path: Path) -
     options = {"policy": "MlpPolicy", "n_steps": 16, "batch_size": 16, "seed": 3, **code}
     whole = DistributionalPPO(env=make_env(), device="cpu", **options)
     whole.learn(64, callback=SaveAt(20, path))
-    assert different(bits(whole), bits(resume(path, make_env(), 64, **code))) == []
+    assert different(snapshot(whole), snapshot(resume(path, make_env(), 64, **code))) == []
 
 
 def test_argument_of_a_module_that_never_moved_can_be_passed_anew(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ def test_environment_that_does_not_fit_leaves_the_loaded_run_waiting(tmp_path: P
         model.learn(8, reset_num_timesteps=False)
     model.set_env(make_env(), force_reset=False)
     model.learn(model.remaining_timesteps, reset_num_timesteps=False)
-    assert different(bits(whole), bits(model)) == []
+    assert different(snapshot(whole), snapshot(model)) == []
 
 
 def test_names_of_files_are_taken_as_sb3_takes_them(tmp_path: Path) -> None:
