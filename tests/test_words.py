@@ -23,11 +23,12 @@ ORDERS = frozenset(
     re.findall(
         r"\w+",
         """
-        accept add allow apply bring build call check choose collect compare compute convert copy
-        create decide decode delete describe determine divide do draw encode ensure fill find get
-        give ignore keep leave let list make mark merge move note observe open pin put raise read
-        record refuse register remove rename replace require reset restore return run save see seed
-        send set skip sort store take tell train try update use verify walk write yield
+        accept add allow apply bring build call check choose collect compare compute convert
+        copy create decide decode delete describe determine divide do draw encode ensure
+        evaluate fill find get give ignore keep leave let list make mark merge move note observe
+        open pin put raise read record refuse register remove rename replace require reset
+        restore return run save see seed send set skip sort store take tell train try update use
+        verify walk write yield
         """,
     )
 )

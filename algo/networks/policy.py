@@ -215,7 +215,7 @@ class DistributionalActorCriticPolicy(ActorCriticPolicy):
         return actions, distribution.log_prob(actions)
 
     def forward(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
-        """Choose actions and predict values.
+        """Chooses actions and predicts values.
 
         Args:
             obs: Observations, with a batch dimension.
@@ -253,7 +253,7 @@ class DistributionalActorCriticPolicy(ActorCriticPolicy):
     def evaluate(
         self, obs: PyTorchObs, actions: Tensor
     ) -> tuple[tuple[Tensor, ...], Tensor, Tensor | None]:
-        """Evaluate given actions, with everything that a loss of the critic needs.
+        """Evaluates given actions, with everything that a loss of the critic needs.
 
         Args:
             obs: Observations, with a batch dimension.
