@@ -143,7 +143,7 @@ def _site(mismatch: Mismatch, donor: Graph, target: Graph) -> tuple[KeyPath, str
         if owner.refill and _goes_with_all(owner, keypath.segments[-1], kind):
             return keypath.parent, "content"
         named = not str(keypath.segments[-1]).startswith("<")
-        if owner.identity or (owner.sets_members and named):
+        if not owner.fixed_members and (owner.identity or (owner.sets_members and named)):
             return keypath, "assign"
         keypath, kind = keypath.parent, MismatchKind.VALUE
     return keypath, "assign"

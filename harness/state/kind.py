@@ -44,6 +44,8 @@ class Kind:
         members: how it holds what lies below it.
         refill: gives one other members and keeps the object; None where none can be.
         sets_members: whether its named members can be set on it, though it has no identity.
+        fixed_members: whether what lies below it, where it has no attribute, can only be put back
+            together with the object itself.
         lists_attributes: whether its reader shows every attribute an instance has.
         any_class: whether objects of two classes are equal if all else is, as two consoles are.
         numeric: whether it is numbers: its facts are dtype, shape, ("strides", ...), flags, and
@@ -64,6 +66,7 @@ class Kind:
     members: Members = Members.NAMED
     refill: Callable[[Any, Pairs], None] | None = None
     sets_members: bool = False
+    fixed_members: bool = False
     lists_attributes: bool = False
     any_class: bool = False
     numeric: bool = False

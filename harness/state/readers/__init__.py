@@ -16,22 +16,21 @@ from typing import Any
 from ...core.errors import InvalidReader
 from ..kind import KINDS, Kind, declare
 from . import arrays, code, containers, files, objects, rng, scalars
+from .interpreter import buffers, generators, iterators, threads
 from .reading import Reader, Reading, name_of, reading
 
 __all__ = ["KINDS", "Kind", "Reader", "Reading", "reader_for", "reading", "register_leaf"]
 
-_MODULES = (scalars, arrays, containers, code, files, rng, objects)
+_MODULES = (
+    *(scalars, arrays, containers, code, files, rng),
+    *(iterators, generators, threads, buffers),
+)
 
-_REGISTRY: dict[type, Reader] = {
-    **scalars.READERS,
-    **arrays.READERS,
-    **containers.READERS,
-    **code.READERS,
-    **files.READERS,
-    **rng.READERS,
-}
+_REGISTRY: dict[type, Reader] = {}
 for _module in _MODULES:
+    _REGISTRY.update(_module.READERS)
     declare(_module.OWN_KINDS)
+declare(objects.OWN_KINDS)
 _TAKEN = set(KINDS)
 
 # module of the program -> ours with the readers of its types

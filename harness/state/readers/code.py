@@ -100,6 +100,10 @@ def _constant(value: Any) -> Any:
     return value
 
 
+def _code(obj: types.CodeType) -> Reading:
+    return ("code", obj.co_qualname, _body(obj)), (), None
+
+
 def _cell(obj: types.CellType) -> Reading:
     try:
         return ("cell",), (("cell_contents", obj.cell_contents),), None
@@ -224,10 +228,12 @@ _ANNOTATIONS: tuple[Any, ...] = (
     type(NotImplemented),
 )
 
+_VALUES = ("builtin", "getter", "class", "module", "spec", "code")
+
 OWN_KINDS = (
     Kind(name="function", identity=False, sets_members=True),
     Kind(name="method", identity=False, sets_members=True),
-    *(Kind(name=name, identity=False) for name in ("builtin", "getter", "class", "module", "spec")),
+    *(Kind(name=name, identity=False) for name in _VALUES),
     *(
         Kind(name=name)
         for name in ("cell", "module object", "partial", "cache", "property", "wrapper")
@@ -236,6 +242,7 @@ OWN_KINDS = (
 
 READERS: dict[type, Reader] = {
     types.FunctionType: _function,
+    types.CodeType: _code,
     types.CellType: _cell,
     types.MethodType: _method,
     **dict.fromkeys(_METHOD_LIKE, _builtin),

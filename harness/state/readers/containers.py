@@ -12,7 +12,7 @@ from typing import Any
 
 from ...core.keypath import Segment
 from ..kind import Kind, Members, Pairs
-from .reading import Child, Children, Late, Names, Reader, Reading, Unreadable, name_of, refuse
+from .reading import Child, Children, Late, Names, Reader, Reading, Unreadable, name_of
 
 _ATOMS = frozenset({type(None), bool, float, complex, bytes, type(...)})
 _ordered_fields = type.__getattribute__(OrderedDict, "__dict__")["__dict__"].__get__
@@ -191,12 +191,6 @@ def _proxy(obj: types.MappingProxyType[Any, Any]) -> Reading:
     return ("proxy",), (("mapping", get_referents(obj)[0]),), None
 
 
-def _iterator(obj: Any) -> Reading:
-    # exact builtin types only: their __reduce__ tells source and position, and moves nothing
-    _, source, *position = obj.__reduce__()
-    return ("iterator", *position), (("source", source[0]),), None
-
-
 def _weakref(obj: weakref.ref[Any]) -> Reading:
     target = weakref.ref.__call__(obj)
     if target is None:
@@ -227,8 +221,6 @@ def _refill_set(item: set[Any], pairs: Pairs) -> None:
     item.update(value for _, value in pairs)
 
 
-_ITERATORS: tuple[Iterator[Any], ...] = (iter([]), iter(()), iter(range(0)), reversed([]))
-
 OWN_KINDS = (
     Kind(name="dict", members=Members.KEYED, refill=_refill_mapping),
     Kind(name="list", members=Members.INDEXED, refill=_refill_sequence),
@@ -238,7 +230,6 @@ OWN_KINDS = (
     Kind(name="frozenset", identity=False, members=Members.UNORDERED),
     Kind(name="weakref", identity=False),
     Kind(name="proxy"),
-    Kind(name="iterator"),
 )
 
 READERS: dict[type, Reader] = {
@@ -252,7 +243,4 @@ READERS: dict[type, Reader] = {
     frozenset: _frozenset,
     types.MappingProxyType: _proxy,
     weakref.ref: _weakref,
-    weakref.ProxyType: refuse("is a weak proxy, and reading one runs the code of its target"),
-    weakref.CallableProxyType: refuse("is a weak proxy, and reading one runs its target's code"),
-    **{type(iterator): _iterator for iterator in _ITERATORS},
 }

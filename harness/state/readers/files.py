@@ -1,10 +1,7 @@
 """Handles of the operating system: where a run writes is no state, what it reads from is."""
 
 import io
-import itertools
 import sys
-import threading
-import types
 from typing import Any
 
 from ..kind import Kind
@@ -57,7 +54,6 @@ def _error(obj: BaseException) -> Reading:
     return ("error", obj.__suppress_context__), children, None
 
 
-_RUNNING = "is half-run code, whose position cannot be read"
 _SYSTEM = "is a handle of the operating system"
 
 OWN_KINDS = (
@@ -74,11 +70,4 @@ READERS: dict[type, Reader] = {
     # the classes of C have `io.IOBase` only as a virtual base, and this one as a real one
     **dict.fromkeys(io.IOBase.__mro__[:2], refuse(_SYSTEM)),
     BaseException: _error,
-    types.GeneratorType: refuse(_RUNNING),
-    types.CoroutineType: refuse(_RUNNING),
-    types.AsyncGeneratorType: refuse(_RUNNING),
-    itertools.count: refuse("is a counter that only tells its position by moving"),
-    threading.Thread: refuse(_SYSTEM),
-    type(threading.Lock()): refuse(_SYSTEM),
-    type(threading.RLock()): refuse(_SYSTEM),
 }

@@ -167,7 +167,6 @@ NOT_STATE = {
 }
 REFUSED = {
     "file of an array": lambda: np.memmap(tempfile.mkstemp()[1], "f4", "w+", shape=(2,)),
-    "flat": lambda: np.zeros(2).flat,
     "iterator": lambda: np.nditer(np.zeros(2)),
     "metadata with objects": dtype("f4", metadata={"x": []}),
     "function of a function": lambda: np.frompyfunc(max, 1, 1),
