@@ -208,7 +208,7 @@ class Transplant:
         place = self.donor.snapshot.resolve(keypath) or 0
         kind = self.donor.snapshot.kind(place)
         content = self.donor.contents.get(place) if kind.take else source
-        if kind.write and content is not None and kind.writable(target):
+        if kind.write and content is not None and kind.can_write(target):
             kind.write(target, content)
         else:
             self._edge(keypath, self.graft(source, own=True))

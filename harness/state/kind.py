@@ -29,10 +29,6 @@ class Members(StrEnum):
     """As a set does."""
 
 
-def _always(item: Any) -> bool:
-    return True
-
-
 @final
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
@@ -55,7 +51,7 @@ class Kind:
         bulk: whether it is data that no two runs may share, be it written in place or replaced.
         write: writes the content of another object of the kind, or what `take` set aside, into
             one, which stays the object it is; None where only the object can be replaced.
-        writable: whether `write` and `elements` can write to this object.
+        writable: whether `write` and `elements` can write to one object; None where to all.
         take: what is set aside where a run is looked at, of a kind that moves on by itself; None
             for an object that has nothing to set aside. Without it the object is its content.
         as_key: how an object that is a key is spelled, before its name.
@@ -74,7 +70,7 @@ class Kind:
     elements: Callable[[Any], Any] | None = None
     bulk: bool = False
     write: Callable[[Any, Any], None] | None = None
-    writable: Callable[[Any], bool] = _always
+    writable: Callable[[Any], bool] | None = None
     take: Callable[[Any], Any] | None = None
     as_key: str = "object"
 
@@ -82,6 +78,10 @@ class Kind:
     def base(self) -> str:
         """The name without what attributes add to it."""
         return self.name.removesuffix(WITH_ATTRIBUTES)
+
+    def can_write(self, item: Any) -> bool:
+        """Returns whether `write` and `elements` can write to this object."""
+        return self.writable is None or self.writable(item)
 
 
 @final

@@ -66,7 +66,7 @@ def _bulk(snapshot: Snapshot) -> list[int]:
 
 def _fill(item: Any, kind: Kind) -> bool:
     with suppress(RuntimeError, TypeError, ValueError):  # it refuses: left as it is
-        if kind.elements is None or not kind.writable(item):
+        if kind.elements is None or not kind.can_write(item):
             return False
         floats = kind.elements(item)
         if not _are_floats(floats):
