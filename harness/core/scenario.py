@@ -52,23 +52,30 @@ class Scenario:
     def __post_init__(self) -> None:
         for name in ("seed", "length", "save_at", "cycles", "gap"):
             if type(getattr(self, name)) is not int:
-                raise InvalidScenario(f"{name}={getattr(self, name)!r}: expected an int")
+                raise self._invalid(name, "an int", "write a whole number")
         last = self.save_at + self.gap * (self.cycles - 1)
+        seeds = "0 to 2**32 - 1"
+        within = f"0 or more, with the last save, at step {last}, within length={self.length}"
         checks = {
-            "seed": (0 <= self.seed < 2**32, "0 to 2**32 - 1, which numpy's stream can take"),
-            "length": (self.length >= 1, "at least 1 step"),
-            "save_at": (0 <= self.save_at <= self.length, f"0 to length={self.length}"),
-            "cycles": (self.cycles >= 1, "at least 1"),
-            "gap": (
-                self.gap >= 0 and last <= self.length,
-                f"0 or more, and the last save, at {last}, within length={self.length}",
+            "seed": (0 <= self.seed < 2**32, seeds, "choose another"),
+            "length": (self.length >= 1, "at least 1 step", "write length=1 or more"),
+            "save_at": (
+                0 <= self.save_at <= self.length,
+                f"0 to length={self.length}",
+                "save earlier",
             ),
-            "medium": (self.medium in MEDIA, f"one of {MEDIA}"),
-            "into": (self.into in INTO, f"one of {INTO}"),
+            "cycles": (self.cycles >= 1, "at least 1", "write cycles=1 or more"),
+            "gap": (self.gap >= 0 and last <= self.length, within, "save sooner"),
+            "medium": (self.medium in MEDIA, f"one of {', '.join(MEDIA)}", "choose one of these"),
+            "into": (self.into in INTO, f"one of {', '.join(INTO)}", "choose one of these"),
         }
-        for name, (holds, expected) in checks.items():
+        for name, (holds, expected, advice) in checks.items():
             if not holds:
-                raise InvalidScenario(f"{name}={getattr(self, name)!r}: expected {expected}")
+                raise self._invalid(name, expected, advice)
+
+    def _invalid(self, name: str, expected: str, advice: str) -> InvalidScenario:
+        got = f"{name}={getattr(self, name)!r}"
+        return InvalidScenario(f"expected {name} to be {expected}, got {got}: {advice}")
 
     @property
     def save_points(self) -> tuple[int, ...]:
@@ -85,8 +92,8 @@ class Scenario:
         text = json.dumps(content, sort_keys=True, default=repr)
         if json.loads(text) != content:
             raise InvalidScenario(
-                f"options={dict(self.options)!r} do not survive JSON: use str, int, float, bool, "
-                "None, lists and dicts with str keys"
+                f"expected options that survive JSON, got options={dict(self.options)!r}: use str, "
+                "int, float, bool, None, lists and dicts with str keys"
             )
         return text
 
@@ -100,13 +107,19 @@ class Scenario:
         try:
             content = json.loads(text)
         except json.JSONDecodeError as error:
-            raise InvalidScenario(f"{text[:80]!r} is not JSON ({error})") from error
+            raise InvalidScenario(
+                f"expected a scenario as JSON, got {text[:80]!r} ({error}): pass what to_json wrote"
+            ) from error
         version = content.pop("format", None) if isinstance(content, dict) else None
         if version != FORMAT:
-            raise InvalidScenario(f"format={version!r}: this version reads format {FORMAT} only")
+            raise InvalidScenario(
+                f"expected a scenario of format {FORMAT}, got format={version!r}: read it with the "
+                "version that wrote it"
+            )
         known = {f.name for f in dataclasses.fields(cls)}
         if not {"length", "save_at"} <= set(content) <= known:
             raise InvalidScenario(
-                f"fields {sorted(content)}: expected length, save_at and any of {sorted(known)}"
+                f"expected length, save_at and any of {', '.join(sorted(known))}, got the fields "
+                f"{', '.join(sorted(content))}: leave out the others"
             )
         return cls(**content)

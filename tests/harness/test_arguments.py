@@ -35,14 +35,26 @@ LIFE = Scenario(length=12, save_at=6)
             InvalidExclusion,
             r"got 'component.growth' \(str\): write Exclusion\(pattern='component.growth'",
         ),
-        (lambda: Scenario(length=10.0, save_at=1), InvalidScenario, "length=10.0: expected an int"),
-        (lambda: Scenario(length=4, save_at=1, seed=-1), InvalidScenario, "seed=-1: expected 0 to"),
+        (
+            lambda: Scenario(length=10.0, save_at=1),
+            InvalidScenario,
+            "expected length to be an int, got length=10.0: write",
+        ),
+        (
+            lambda: Scenario(length=4, save_at=1, seed=-1),
+            InvalidScenario,
+            r"expected seed to be 0 to .* got seed=-1: choose",
+        ),
         (
             lambda: Scenario(length=4, save_at=3, cycles=3, gap=1),
             InvalidScenario,
-            "gap=1: expected 0 or more, and the last save, at 5, within length=4",
+            "with the last save, at step 5, within length=4, got gap=1: save sooner",
         ),
-        (lambda: Scenario(length=4, save_at=1, into="old"), InvalidScenario, "into='old': exp"),
+        (
+            lambda: Scenario(length=4, save_at=1, into="old"),
+            InvalidScenario,
+            "got into='old': choose",
+        ),
         (lambda: sb3("PPO", env="CartPole-v1"), InvalidSubject, r"got 'PPO' \(str\): write sb3"),
         (
             lambda: check_resume(sb3(PPO, env="CartPole-v1", n_steps="16")),

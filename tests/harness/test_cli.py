@@ -122,7 +122,7 @@ def test_what_the_harness_chose_for_the_algorithm_is_said(capsys):
         ),
         (
             ["check", "example_loops:right", "--length", "3", "--save-at", "9"],
-            r"save_at=9: expected 0 to length=3",
+            r"expected save_at to be 0 to length=3, got save_at=9: save earlier",
         ),
         (["replay", "none.json"], r"expected a file of stored cases, got 'none\.json'"),
         (["diff", "a.zip", "b.zip"], r"expected a checkpoint file, got 'a\.zip': no such file"),

@@ -75,7 +75,10 @@ def test_module_that_raises_is_named(capsys, tmp_path, monkeypatch):
             '{"format": 7, "length": 5}',
             r"case of format 1, got format=7: write it anew with `check",
         ),
-        ('{"scenario": {"format": 7}, "target": "a:b"}', r"format=7: this version reads format 1"),
+        (
+            '{"scenario": {"format": 7}, "target": "a:b"}',
+            r"expected a scenario of format 1, got format=7: read",
+        ),
         ('{"format": 1, "target": "a:b"}', r"without \['scenario'\]: write the case with `check"),
         (
             '{"scenario": {}, "test": "test_it.py::test_x[a]"}',

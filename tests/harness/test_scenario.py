@@ -38,12 +38,18 @@ def test_scenario_is_frozen():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"length": 0}, "length=0: expected at least 1 step"),
-        ({"save_at": 13}, "save_at=13: expected 0 to length=12"),
-        ({"save_at": -1}, "save_at=-1: expected 0 to length=12"),
-        ({"cycles": 0}, "cycles=0: expected at least 1"),
-        ({"gap": 9}, "gap=9: expected 0 or more, and the last save, at 14, within length=12"),
-        ({"medium": "cloud"}, r"medium='cloud': expected one of \('file', 'memory', "),
+        ({"length": 0}, "expected length to be at least 1 step, got length=0: write"),
+        ({"save_at": 13}, "expected save_at to be 0 to length=12, got save_at=13: save"),
+        ({"save_at": -1}, "expected save_at to be 0 to length=12, got save_at=-1: save"),
+        ({"cycles": 0}, "expected cycles to be at least 1, got cycles=0: write"),
+        (
+            {"gap": 9},
+            "with the last save, at step 14, within length=12, got gap=9: save sooner",
+        ),
+        (
+            {"medium": "cloud"},
+            r"expected medium to be one of file, memory, .*got medium='cloud': choose",
+        ),
     ],
 )
 def test_impossible_scenario_is_refused(changes, message):
@@ -54,18 +60,26 @@ def test_impossible_scenario_is_refused(changes, message):
 
 def test_options_that_json_would_change_are_refused():
     """A tuple would come back as a list, so it does not leave."""
-    with pytest.raises(InvalidScenario, match=r"options=.*do not survive JSON: use str, int"):
+    with pytest.raises(
+        InvalidScenario, match=r"expected options that survive JSON, got options=.*: use str, int"
+    ):
         dataclasses.replace(LIFE, options={"net": (8, 8)}).to_json()
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "'{' is not JSON"),
-        ('{"format": 2}', "format=2: this version reads format 1 only"),
-        ("[]", "format=None: this version reads format 1 only"),
-        ('{"format": 1, "length": 3}', r"fields \['length'\]: expected length, save_at and any"),
-        ('{"format": 1, "length": 3, "save_at": 1, "foo": 2}', r"fields \['foo', "),
+        ("{", "expected a scenario as JSON, got '{'"),
+        ('{"format": 2}', "expected a scenario of format 1, got format=2: read"),
+        ("[]", "expected a scenario of format 1, got format=None: read"),
+        (
+            '{"format": 1, "length": 3}',
+            r"expected length, save_at and any .* got the fields length: ",
+        ),
+        (
+            '{"format": 1, "length": 3, "save_at": 1, "foo": 2}',
+            r"got the fields foo, length, save_at: leave out the others",
+        ),
     ],
 )
 def test_foreign_scenario_is_refused(text, message):
