@@ -24,9 +24,7 @@ _HEAD = """\
 Every public name, from its docstring; what is not listed here may change without notice. Written by
 `python docs/reference.py --write`.
 """
-_SECTION = re.compile(
-    r"^(Args|Attributes|Returns|Raises|Yields|Example|Source):(.*)$", re.MULTILINE
-)
+_EMPTY = inspect.Parameter.empty
 _ITEM = re.compile(r"^(\*{0,2}\w[\w.*, ]*?)(?: \([^)]*\))?: ", re.MULTILINE)
 
 
@@ -65,13 +63,33 @@ def _signature(item: Any) -> str:
         return ""  # it is caught, not made
     shown = inspect.signature(item)
     plain = [
-        each.replace(annotation=each.empty)
+        each.replace(annotation=each.empty, default=_Default.of(each.default))
         for each in shown.parameters.values()
         if not each.name.startswith("_")
     ]
-    return str(shown.replace(parameters=plain, return_annotation=shown.empty)).replace(
-        "<factory>", "..."
-    )
+    return str(shown.replace(parameters=plain, return_annotation=shown.empty))
+
+
+class _Default:
+    """A default whose own text is no code, such as a function: shown by its name."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+    @classmethod
+    def of(cls, default: Any) -> Any:
+        """Returns the same, or in its place what is shown."""
+        if default is _EMPTY:
+            return default
+        if inspect.isroutine(default):
+            return cls(default.__name__)
+        if isinstance(default, Enum):
+            return cls(f"{type(default).__name__}.{default.name}")
+        shown = repr(default)
+        return cls("..." if shown.startswith("<") else shown)
 
 
 def _methods(item: Any) -> Iterator[tuple[str, str]]:
