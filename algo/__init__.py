@@ -4,15 +4,27 @@ What is public is in `__all__`; each room below says what it holds.
 Imports every room here, and nothing of the instrument that tests it.
 """
 
-from .checkpoint import CheckpointError
-from .checkpoint.file.directory import find_latest
-from .optim.upgd import UPGD, AdaptiveUPGD
-from .optim.vgs import VarianceGradientScaler
-from .pbt.explore import Choice, LogUniform, Uniform
-from .pbt.population import Population
-from .ppo.callbacks import LatestCheckpointCallback
-from .ppo.distributional_ppo import DistributionalPPO
-from .run_state.claims import derived, ephemeral, saved
+_EXTRA = ("gymnasium", "safetensors", "stable_baselines3")
+
+try:
+    from .checkpoint import CheckpointError
+    from .checkpoint.file.directory import find_latest
+    from .optim.upgd import UPGD, AdaptiveUPGD
+    from .optim.vgs import VarianceGradientScaler
+    from .pbt.explore import Choice, LogUniform, Uniform
+    from .pbt.population import Population
+    from .ppo.callbacks import LatestCheckpointCallback
+    from .ppo.distributional_ppo import DistributionalPPO
+    from .run_state.claims import derived, ephemeral, saved
+except ModuleNotFoundError as error:
+    package = (error.name or "").partition(".")[0]
+    if package not in _EXTRA:
+        raise
+    raise ModuleNotFoundError(
+        f"expected the package {package} for {__name__}, got none installed: "
+        'pip install "resumeproof[sb3]"',
+        name=package,
+    ) from error
 
 __all__ = [
     "UPGD",

@@ -44,10 +44,12 @@ def __getattr__(name: str) -> Any:
 
     Raises:
         AttributeError: the package has no such name.
+        MissingExtra: it needs a package that is not installed.
     """
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {__all__}")
-    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+    with import_module(".core.extras", __name__).needing_extras(f"{__name__}.{name}"):
+        return getattr(import_module(f".{_HOME[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -11,12 +11,14 @@ import json
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from .core import threads
 from .core.errors import HarnessError, InvalidTarget
+from .core.extras import INSTALL
 from .core.scenario import INTO, MEDIA
 
 _SUBJECTS = """\
@@ -56,9 +58,10 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="resumeproof",
         description="Finds the state your RL checkpoint forgot.",
-        epilog=EXIT_STATUS,
+        epilog=f"{EXIT_STATUS}\n{INSTALL}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top.add_argument("--version", action="version", version=f"resumeproof {version('resumeproof')}")
     commands = top.add_subparsers(dest="name", required=True, metavar="COMMAND")
     _add_check(commands.add_parser("check", help="run the checks on a subject"))
     diff = commands.add_parser("diff", help="compare two checkpoint files, entry by entry")
@@ -287,7 +290,7 @@ def _first_line(function: Any) -> str:
 
 def _profiles() -> Sequence[str]:
     if find_spec("hypothesis") is None:
-        return ["none: install hypothesis"]
+        return ['none: pip install "resumeproof[test]"']
     from .fuzzing.strategies import PROFILES
 
     return PROFILES

@@ -9,6 +9,7 @@ from typing import Any, final
 
 from .checks import CHECKS
 from .core.errors import NothingApplies, NothingToRun, UnknownCheck
+from .core.extras import needing_extras
 from .core.scenario import Scenario
 from .subjects.protocol import Subject, require_subject
 from .trial.defaults import plan
@@ -105,9 +106,11 @@ def parametrize_with_checks(
         scenarios: as for `check_resume`.
 
     Raises:
+        MissingExtra: pytest is not installed.
         UnknownCheck: an expected failure is not the name of a check; lists the valid ones.
     """
-    import pytest
+    with needing_extras("parametrize_with_checks"):
+        import pytest
 
     if not isinstance(expected_failures, Mapping | None):
         raise UnknownCheck("expected_failures={name: reason}", expected_failures, sorted(CHECKS))

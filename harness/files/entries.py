@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import InvalidTarget
+from ..core.extras import needing_extras
 from ..state.capture import capture
 from ..state.compare import Diff, compare
 
@@ -53,7 +54,8 @@ def decoded(name: str, content: bytes) -> Any:
     if zipfile.is_zipfile(io.BytesIO(content)):
         return _zip(content)
     if name.endswith(".safetensors"):
-        from safetensors.torch import load
+        with needing_extras(f"reading {name}"):
+            from safetensors.torch import load
 
         return load(content)
     try:

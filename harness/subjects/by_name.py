@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self, final
 
 from ..core.errors import HarnessError, InvalidTarget
+from ..core.extras import needing_extras
 from ..core.randomness import preserved_streams
 from ..core.scenario import Scenario
 from .protocol import Subject, is_subject
@@ -195,7 +196,8 @@ def load_object(target: str) -> Any:
             f"expected TARGET as module:name, got {target!r}: write stable_baselines3:PPO"
         )
     try:
-        found: Any = importlib.import_module(module_name)
+        with needing_extras(target):
+            found: Any = importlib.import_module(module_name)
     except HarnessError:
         raise
     except ImportError as error:
