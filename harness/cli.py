@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import dataclasses
 import json
 import shlex
 import sys
@@ -14,12 +15,15 @@ from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .core import threads
 from .core.errors import HarnessError, InvalidTarget
 from .core.extras import INSTALL
 from .core.scenario import INTO, MEDIA
+
+if TYPE_CHECKING:
+    from .verdicts.verdict import Record
 
 _SUBJECTS = """\
   an SB3 algorithm     --env ID  -s n_envs=1 -s max_episode_steps=N -s normalize=True, and the
@@ -37,7 +41,7 @@ exit status:
   3  no answer: the subject raised (ERROR), does not repeat itself (FLAKY), or cannot be checked
      (UNSUPPORTED)
 """
-_OF_ONE_LIFE = ("save_at", "cycles", "gap", "medium", "into")
+_OF_ONE_SCENARIO = ("save_at", "cycles", "gap", "medium", "into")
 _DIFFER = ("DIFFERS", "LOST_WORK")
 
 
@@ -79,7 +83,9 @@ def parser() -> argparse.ArgumentParser:
     _add_options(replay)
     replay.set_defaults(command=run_replay)
     _add_output(replay)
-    commands.add_parser("list", help="checks, subjects and profiles").set_defaults(command=run_list)
+    listing = commands.add_parser("list", help="checks, subjects and profiles")
+    listing.set_defaults(command=run_list)
+    _add_imports(listing)
     return top
 
 
@@ -107,7 +113,28 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_imports(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--import",
+        dest="modules",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module that registers checks or readers of your own; may be given again",
+    )
+
+
+def _import(modules: Sequence[str]) -> None:
+    """Imports what registers something of the user's own, found as a target is."""
+    from .subjects.by_name import load_module, search_here
+
+    search_here()
+    for module in modules:
+        load_module(module)
+
+
 def _add_output(command: argparse.ArgumentParser) -> None:
+    _add_imports(command)
     command.add_argument("--checks", metavar="A,B", help="names of checks; all by default")
     command.add_argument("--json", type=Path, metavar="FILE", help="write one record per scenario")
     command.add_argument("--verbose", action="store_true", help="list every difference")
@@ -115,15 +142,12 @@ def _add_output(command: argparse.ArgumentParser) -> None:
 
 def run_check(parsed: argparse.Namespace) -> int:
     """Runs the checks on a subject, on one given scenario or on its own short ones."""
-    from .subjects.by_name import search_here
-
-    search_here()
+    _import(parsed.modules)
     return _run(parsed, list(_cases(parsed, _checks(parsed))))
 
 
 def _checks(parsed: argparse.Namespace) -> tuple[str, ...]:
-    from .checks import CHECKS
-    from .verdicts.runner import require_checks
+    from .checks import CHECKS, require_checks
 
     return require_checks(CHECKS if parsed.checks is None else parsed.checks.split(","), "--checks")
 
@@ -131,34 +155,33 @@ def _checks(parsed: argparse.Namespace) -> tuple[str, ...]:
 def _cases(
     parsed: argparse.Namespace, checks: tuple[str, ...]
 ) -> Iterable[tuple[Any, tuple[str, ...]]]:
-    import dataclasses
-
     from .core.scenario import Scenario
     from .subjects.by_name import Case, is_sb3, load_object, resolve
-    from .trial.defaults import natural_length, plan
+    from .trial.defaults import natural_length
+    from .verdicts.plan import plan
 
     options = _options(parsed)
     subject = resolve(parsed.target, options)
-    life = _of_one_life(parsed)
+    given = _of_one_scenario(parsed)
     length = natural_length(subject) if parsed.length is None else parsed.length
     chosen = plan(subject, checks, length, parsed.seed)
-    if life:
-        chosen = ((Scenario(length=length, seed=parsed.seed, **life), checks),)
+    if given:
+        chosen = ((Scenario(length=length, seed=parsed.seed, **given), checks),)
     of_build = {} if is_sb3(load_object(parsed.target)) else options
     for scenario, names in chosen:
         laid = dataclasses.replace(scenario, options=of_build)
         yield Case(target=parsed.target, options=options, scenario=laid), names
 
 
-def _of_one_life(parsed: argparse.Namespace) -> dict[str, Any]:
-    """What the command says of one life; nothing, where two of the subject's own are run."""
-    found = {name: getattr(parsed, name) for name in _OF_ONE_LIFE}
+def _of_one_scenario(parsed: argparse.Namespace) -> dict[str, Any]:
+    """What the command says of one scenario; nothing, where two of the subject's own are run."""
+    found = {name: getattr(parsed, name) for name in _OF_ONE_SCENARIO}
     said = {name: value for name, value in found.items() if value is not None}
     if said and "save_at" not in said:
         name, value = next(iter(said.items()))
         raise InvalidTarget(
             f"expected --save-at N with --{name}, got --{name} {value!r} alone: without it two "
-            "lives of the subject's own are run"
+            "scenarios of the subject's own are run"
         )
     return said
 
@@ -182,18 +205,18 @@ def _value(text: str) -> Any:
 
 def run_replay(parsed: argparse.Namespace) -> int:
     """Runs the cases of a file again."""
-    from .subjects.by_name import read_cases, search_here
+    from .subjects.by_name import read_cases
 
-    search_here()
+    _import(parsed.modules)
     checks, cases = _checks(parsed), read_cases(parsed.file, parsed.target, _options(parsed))
     return _run(parsed, [(case, checks) for case in cases])
 
 
 def _run(parsed: argparse.Namespace, cases: Sequence[tuple[Any, tuple[str, ...]]]) -> int:
     from .subjects.by_name import require_buildable
-    from .verdicts import report
     from .verdicts.coverage import require_meaningful
     from .verdicts.runner import run
+    from .verdicts.summary import totals
 
     if parsed.json and not parsed.json.absolute().parent.is_dir():
         raise InvalidTarget(
@@ -202,25 +225,28 @@ def _run(parsed: argparse.Namespace, cases: Sequence[tuple[Any, tuple[str, ...]]
         )
     for case in {case.subject_key: case for case, _ in cases}.values():
         require_buildable(case)
-    lines: list[dict[str, Any]] = []
+    done: list[tuple[Any, Record]] = []
     shown: dict[str, tuple[Any, list[Any], tuple[str, ...]]] = {}
     for number, (case, names) in enumerate(cases, start=1):
         length = case.scenario.length
-        sys.stderr.write(f"life {number} of {len(cases)}: {length} steps, {len(names)} checks\n")
+        progress = f"scenario {number} of {len(cases)}: {length} steps, {len(names)} checks\n"
+        sys.stderr.write(progress)
         subject = case.subject()
         record = run(subject, case.scenario, names)
         shown.setdefault(case.subject_key, (subject, [], names))[1].append(record)
-        line = {**json.loads(record.to_json()), **case.to_dict()}
-        line["notes"] += _fitted(subject, case.scenario)
-        lines.append(line)
-        sys.stdout.write(_told(line, report, parsed) + "\n")
-        sys.stdout.flush()  # the next life may take a minute
+        fitted = _fitted(subject, case.scenario)
+        record = dataclasses.replace(record, notes=(*record.notes, *fitted))
+        done.append((case, record))
+        sys.stdout.write(_told(case, record, parsed) + "\n")
+        sys.stdout.flush()  # the next scenario may take a minute
+    records = [record for _, record in done]
     if parsed.json:
+        lines = ({**record.to_plain(), **case.to_dict()} for case, record in done)
         parsed.json.write_text("".join(f"{json.dumps(r, sort_keys=True)}\n" for r in lines))
-    sys.stdout.write(report.totals(lines) + "\n")
-    for subject, records, names in shown.values():
-        require_meaningful(subject, records, names)
-    return _status({line["verdict"] for line in lines})
+    sys.stdout.write(totals(records) + "\n")
+    for subject, of_subject, names in shown.values():
+        require_meaningful(subject, of_subject, names)
+    return _status({record.verdict.value for record in records})
 
 
 def _status(verdicts: set[str]) -> int:
@@ -228,34 +254,37 @@ def _status(verdicts: set[str]) -> int:
 
 
 def _fitted(subject: Any, scenario: Any) -> list[str]:
-    """What the harness chose for a short life, so that nobody takes it for the algorithm's own."""
+    """What the harness chose for a short run, so that nobody takes it for the algorithm's own."""
     fitted = subject.fitted(scenario) if hasattr(subject, "fitted") else {}
     chosen = ", ".join(f"{name}={value}" for name, value in fitted.items())
-    return [f"fitted to this short life: {chosen}; set your own with -s"] if chosen else []
+    return [f"fitted to this short run: {chosen}; set your own with -s"] if chosen else []
 
 
-def _told(record: dict[str, Any], report: Any, parsed: argparse.Namespace) -> str:
-    scenario = record["scenario"]
+def _told(case: Any, record: Record, parsed: argparse.Namespace) -> str:
+    from .verdicts import report
+
+    scenario = record.scenario
     head = (
-        f"{record['verdict']}  {record['subject']}  {scenario['length']} steps, saved at "
-        f"{scenario['save_at']} ({scenario['save_point']}), {record['seconds']:.2f} s"
+        f"{record.verdict.value}  {record.subject}  {scenario.length} steps, saved at "
+        f"{scenario.save_at} ({scenario.save_point}), {record.seconds:.2f} s"
     )
-    if record["verdict"] == "EXACT":
-        exact = f"{head}, {record['compared']} leaves compared"
-        return "\n  ".join([exact, *report.notes(record["notes"], parsed.verbose)])
-    again = f"python -m resumeproof replay {parsed.json}" if parsed.json else command_of(record)
+    if record.verdict.value == "EXACT":
+        exact = f"{head}, {record.compared} leaves compared"
+        return "\n  ".join([exact, *report.notes(record, parsed.verbose)])
+    again = f"python -m resumeproof replay {parsed.json}" if parsed.json else command_of(case)
+    again += "".join(f" --import {module}" for module in parsed.modules)
     again += f" --checks {parsed.checks}" if parsed.checks else ""
     text = report.failure(record, replay=again, verbose=parsed.verbose, flag="--verbose")
     return f"{head}\n{text}"
 
 
-def command_of(record: dict[str, Any]) -> str:
-    """The command that runs a record's scenario again."""
-    words = ["python", "-m", "resumeproof", "check", record["target"]]
-    for key, value in record["options"].items():
+def command_of(case: Any) -> str:
+    """Returns the command that runs a case again."""
+    words = ["python", "-m", "resumeproof", "check", case.target]
+    for key, value in case.options.items():
         words += ["-s", f"{key}={value}"]
-    for name in ("length", "seed", *_OF_ONE_LIFE):
-        words += [f"--{name.replace('_', '-')}", str(record["scenario"][name])]
+    for name in ("length", "seed", *_OF_ONE_SCENARIO):
+        words += [f"--{name.replace('_', '-')}", str(getattr(case.scenario, name))]
     return shlex.join(words)
 
 
@@ -276,16 +305,13 @@ def run_list(parsed: argparse.Namespace) -> int:
     """Lists what the other commands take."""
     from .checks import CHECKS
 
+    _import(parsed.modules)
     lines = ["checks:"]
-    lines += [f"  {name:<14} {_first_line(check)}" for name, check in sorted(CHECKS.items())]
+    lines += [f"  {name:<14} {check.summary}" for name, check in sorted(CHECKS.items())]
     lines += ["subjects:", _SUBJECTS.rstrip(), "profiles (pytest --ckpt-profile):"]
     lines += [f"  {name}" for name in _profiles()]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
-
-
-def _first_line(function: Any) -> str:
-    return (function.__doc__ or "").strip().partition("\n")[0]
 
 
 def _profiles() -> Sequence[str]:

@@ -132,13 +132,13 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """Collects the records of the checks that a test runs, failed ones included."""
     _pin()
-    collected: list[str] = []
+    collected: list[Any] = []
     failure = sys.modules.get(f"{__package__}.verdicts.failure")
     try:
         with failure.collecting(collected.append) if failure else nullcontext():
             result = yield
     finally:
-        item.user_properties += [(RESULT, _of_test(item, line)) for line in collected]
+        item.user_properties += [(RESULT, _of_test(item, r.to_plain())) for r in collected]
     if item.config.getoption("--ckpt-mutate"):
         _try_losses(item)
     return result
@@ -150,12 +150,11 @@ def _try_losses(item: Any) -> None:
     stride = item.config.getoption("--ckpt-mutate-every")
     matrix = own_tests.losses_of(item.obj, getattr(item, "funcargs", {}), stride)
     if matrix is not None:
-        line = json.dumps(own_tests.to_plain(matrix))
-        item.user_properties.append((LOSSES, _of_test(item, line)))
+        item.user_properties.append((LOSSES, _of_test(item, own_tests.to_plain(matrix))))
 
 
-def _of_test(item: pytest.Item, line: str) -> str:
-    return json.dumps({**json.loads(line), "test": item.nodeid}, sort_keys=True)
+def _of_test(item: pytest.Item, plain: dict[str, Any]) -> str:
+    return json.dumps({**plain, "test": item.nodeid}, sort_keys=True)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -169,20 +168,23 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         lines = (json.dumps(item, sort_keys=True) for item in (*records, *losses))
         Path(path).write_text("".join(f"{line}\n" for line in lines))
     terminalreporter.section("checkpoints")
-    for record in records:
-        # the test has passed, or is an expected failure: it is there to find this
-        record["expected"] = record["test"] not in failed
-    for line in _summary(records, losses):
+    for line in _summary(records, losses, failed):
         terminalreporter.write_line(line)
     if path:
         terminalreporter.write_line(f"one record per scenario: {path}")
 
 
-def _summary(records: list[dict[str, Any]], losses: list[dict[str, Any]]) -> Iterator[str]:
+def _summary(
+    records: list[dict[str, Any]], losses: list[dict[str, Any]], failed: set[str]
+) -> Iterator[str]:
     if records:
-        yield from import_module(".verdicts.report", __package__).matrix(records)
+        from_plain = import_module(".verdicts.verdict", __package__).Record.from_plain
+        # a test that has passed, or is an expected failure, is there to find what differs
+        expected = [from_plain(record) for record in records if record["test"] not in failed]
+        judged = [from_plain(record) for record in records if record["test"] in failed]
+        yield from import_module(".verdicts.summary", __package__).matrix(judged, expected)
     # one command for each failed test; what a test expected to differ is none
-    verdicts = {r["test"]: r["verdict"] for r in records if not r["expected"]}
+    verdicts = {r["test"]: r["verdict"] for r in records if r["test"] in failed}
     for test, verdict in sorted(verdicts.items()):
         if verdict not in ("EXACT", "UNSUPPORTED"):
             yield f'{verdict}  replay: python -m pytest "{test}"'

@@ -7,15 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
-from .checks import CHECKS
+from .checks import CHECKS, require_checks
 from .core.errors import NothingApplies, NothingToRun, UnknownCheck
 from .core.extras import needing_extras
 from .core.scenario import Scenario
 from .subjects.protocol import Subject, require_subject
-from .trial.defaults import plan
 from .verdicts.coverage import require_meaningful
 from .verdicts.failure import passed
-from .verdicts.runner import require_checks
+from .verdicts.plan import plan
 from .verdicts.verdict import Record, Verdict
 
 
@@ -24,15 +23,15 @@ def check_resume(
     scenarios: Sequence[Scenario] | None = None,
     checks: Sequence[str] | None = None,
 ) -> tuple[Record, ...]:
-    """Runs the checks on every scenario; returns the records if all laws hold.
+    """Runs the checks on every scenario; returns the records if all hold.
 
     Args:
         subject: made by `sb3(...)`, `component(...)` or `loop(...)`.
-        scenarios: lives to run; two short ones of the subject's own if None.
+        scenarios: to run; two short ones of the subject's own if None.
         checks: names of `checks.CHECKS`; all if None.
 
     Raises:
-        CheckpointMismatch: a law does not hold; the text says which, where and what to do.
+        CheckpointMismatch: a check does not hold; the text says which, where and what to do.
         InvalidSubject: it is no subject, or cannot be built, saved or loaded.
         NothingApplies: none of the checks applies to the subject; says why.
         UnknownCheck: a name is not that of a check; lists the valid ones.
@@ -74,7 +73,7 @@ class BoundCheck:
         """Runs the check.
 
         Raises:
-            CheckpointMismatch: the law does not hold.
+            CheckpointMismatch: it does not hold.
         """
         __tracebackhide__ = True
         records = check(subject, self.scenarios, (self.name,))
@@ -86,8 +85,7 @@ class BoundCheck:
 
 def _reasons(records: Sequence[Record]) -> tuple[str, ...]:
     """Why nothing applied, each reason once."""
-    told = [reason for record in records for reason in (*record.notes, record.error)]
-    return tuple(dict.fromkeys(filter(None, told)))
+    return tuple(dict.fromkeys(str(skipped) for record in records for skipped in record.skipped))
 
 
 def parametrize_with_checks(

@@ -47,6 +47,14 @@ class UnsavableEnvironment(CheckpointError):
 
 
 @final
+class UnsupportedEnvironment(UnsavableEnvironment):
+    """Raised by `save()` when the environment is of a kind whose state can never be read here."""
+
+    checkpoint_unsupported = True
+    """To an instrument: this is no fault of the checkpoint, which says what it cannot do."""
+
+
+@final
 @dataclass(frozen=True, kw_only=True)
 class _Level:
     """One object of the chain: where it sits, and whether it is read, asked or spoken for."""
@@ -112,7 +120,7 @@ def _levels(level: Any, where: str, met: set[int], spoken_for: bool = False) -> 
         return
     met.add(id(level))
     if isinstance(level, SubprocVecEnv):
-        raise UnsavableEnvironment(
+        raise UnsupportedEnvironment(
             f"UNSUPPORTED: {where} is a SubprocVecEnv, whose environments live in other processes "
             "where their state cannot be read: use DummyVecEnv for exact resume, or leave the "
             'environment out with save(path, exclude=["environment"])'

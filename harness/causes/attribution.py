@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import final
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self, final
 
 from ..core.keypath import KeyPath
 from ..state.mismatch import Mismatch
+
+_OF_MISMATCHES = ("causes", "inert", "candidates", "remaining")
 
 
 @final
@@ -49,6 +52,22 @@ class Attribution:
     def owners(self) -> tuple[str, ...]:
         """The owner of each cause, in the order of the causes."""
         return tuple(str(KeyPath(*mismatch.keypath.segments[:2])) for mismatch in self.causes)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Returns plain data; `from_plain` makes an equal attribution of it."""
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name in _OF_MISMATCHES:
+            plain[name] = [mismatch.to_plain() for mismatch in plain[name]]
+        return {**plain, "unreachable": [list(pair) for pair in self.unreachable]}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """Returns the attribution that `to_plain` was called on."""
+        known = dict(plain)
+        for name in _OF_MISMATCHES:
+            known[name] = tuple(map(Mismatch.from_plain, known[name]))
+        known["unreachable"] = tuple((path, why) for path, why in known["unreachable"])
+        return cls(**known)
 
     def __str__(self) -> str:
         count = len(self.candidates)

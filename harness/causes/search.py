@@ -21,7 +21,8 @@ from ..core.keypath import KeyPath
 from ..core.randomness import preserved_streams
 from ..state.mismatch import Mismatch, MismatchKind
 from ..trial.runs import Course
-from ..trial.trial import Stop, Trial
+from ..trial.session import Stop
+from ..trial.trial import Trial
 from .attribution import Attribution
 from .patch import Graph, Site, Transplant, Unreachable, graph_of, sites
 
@@ -103,8 +104,8 @@ class _Search:
     def donor(self) -> Graph:
         """The saved run itself, built and trained to the save point once more."""
         taken: list[Graph] = []
-        self.trial.visit(
-            self.trial.build(),
+        self.trial.session.visit(
+            self.trial.session.build(),
             0,
             self.step,
             lambda live: taken.append(self.graph(live)),
@@ -138,7 +139,7 @@ class _Search:
     def reference(self) -> Course:
         """The run to agree with: uninterrupted, or in two calls where those differ from one."""
         trial = self.trial
-        if not trial.between_calls:
+        if not trial.session.between_calls:
             return trial.uninterrupted
         split = trial.first_difference(trial.uninterrupted.at, trial.segmented.at)
         return trial.segmented if split else trial.uninterrupted
@@ -155,7 +156,7 @@ class _Search:
         return next(islice(self.trial.loading(), self.cycle, None))[0]
 
     def graph(self, live: Any) -> Graph:
-        return graph_of(self.trial.roots(live), tuple(self.trial.subject.exclusions))
+        return graph_of(self.trial.session.roots(live), tuple(self.trial.subject.exclusions))
 
     def agrees(self, put: Sequence[Site]) -> bool:
         """Whether the future agrees once these are put back into a run resumed anew."""
@@ -196,7 +197,7 @@ class _Search:
 
         def look(step: int) -> Callable[[Any], None]:
             def act(live: Any) -> None:
-                diff = self.trial.compare(self.reference.at[step], self.trial.capture(live))
+                diff = self.trial.compare(self.reference.at[step], self.trial.session.capture(live))
                 moving = self.moving[step]
                 counted = [m for m in diff.mismatches if self.counts(m, left, moving)]
                 if counted:
@@ -206,7 +207,7 @@ class _Search:
             return act
 
         length = self.trial.scenario.length
-        visits = {step: look(step) for step in self.trial.boundaries if step > self.step}
+        visits = {step: look(step) for step in self.trial.session.boundaries if step > self.step}
         self.trial.subject.train(live, until=length, visits=visits)
         look(length + 1)(live)
 

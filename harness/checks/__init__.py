@@ -1,89 +1,106 @@
-"""The laws a checkpoint must keep, one short function each: a Trial in, a Diff out.
+"""The checks of a checkpoint, and the catalogue of them, which is the only table there is.
 
-A check raises what the subject raises, and `NotApplicable` where the subject offers nothing to
-check; it never passes in silence.
+A file holds a check or a family of them, each a function with its `Check` beside it.
+Imports `trial` and all below; `causes` stands beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from ..core.errors import NotApplicable
-from ..state.compare import Diff
-from ..trial.trial import Trial
-from .files import damaged_files_fail, idempotence
-from .fresh_process import fresh_process
-from .isolation import isolation
-from .options import override
-from .order import order
-from .states import component, damaged_states_fail
+from ..core.errors import InvalidCheck, NotApplicable, UnknownCheck
+from ..trial.finding import Finding
+from . import cycles, fresh_process, isolation, options, order, resume, saving, states, strictness
+from .check import RESUMED, Aspect, Check, Cost
 
-Check = Callable[[Trial], Diff]
+_CATALOGUE: dict[str, Check] = {
+    check.name: check
+    for check in (
+        saving.PURITY,
+        cycles.ROUNDTRIP,
+        cycles.IDEMPOTENCE,
+        isolation.ISOLATION,
+        order.ORDER,
+        options.OVERRIDE,
+        resume.RESUME,
+        resume.COMPLETENESS,
+        strictness.STRICTNESS,
+        fresh_process.FRESH_PROCESS,
+        states.COMPONENT,
+    )
+}
 
-
-def purity(trial: Trial) -> Diff:
-    """Saving changes nothing: neither the state, random streams included, nor the future."""
-    save, at = trial.saving
-    trial.step = save.step
-    return trial.compare(save.before, save.after) or trial.future(at)
-
-
-def roundtrip(trial: Trial) -> Diff:
-    """After every cycle of saving and loading the live state is the one that was saved."""
-    for load in trial.resumed.loads:
-        trial.step = load.step
-        if diff := trial.compare(load.saved, load.loaded):
-            return diff
-    if trial.resumed.error is not None and len(trial.resumed.loads) < trial.scenario.cycles:
-        raise trial.resumed.error
-    return Diff()
+CHECKS: Mapping[str, Check] = MappingProxyType(_CATALOGUE)
+"""Every check by its name, in the order in which they are run; registered ones come last."""
 
 
-def resume(trial: Trial) -> Diff:
-    """The resumed run and the one that never stopped agree at every boundary after the save."""
-    return trial.future(trial.resumed.at)
+def register_check(check: Check) -> Check:
+    """Adds a check of your own to the catalogue: from then on it is one like all the others.
 
+    Put the call beside the check, in a module that your tests import, or the command line with
+    `--import MODULE`.
 
-def completeness(trial: Trial) -> Diff:
-    """Nothing that training moved is as in a fresh build after the load: that was forgotten."""
-    load = trial.resumed.loads[0]
-    lost = trial.compare(load.saved, load.loaded).mismatches
-    differs = {m.keypath for m in trial.compare(trial.uninterrupted.fresh, load.loaded).mismatches}
-    return Diff(mismatches=tuple(m for m in lost if m.keypath not in differs))
+    Args:
+        check: what to add; a second registration of the same function replaces the first.
 
+    Returns:
+        The same check.
 
-def strictness(trial: Trial) -> Diff:
-    """A damaged file is an error or loads as the intact one, a damaged state always an error."""
-    reasons: list[str] = []
-    for law in (damaged_files_fail, damaged_states_fail):
-        try:
-            if diff := law(trial):
-                return diff
-        except NotApplicable as reason:
-            reasons.append(str(reason))
-    if len(reasons) == 2:  # nothing has been looked at
-        raise NotApplicable("; ".join(reasons))
-    return Diff()
-
-
-CHECKS: Mapping[str, Check] = MappingProxyType(
-    {
-        check.__name__: check
-        for check in (
-            purity,
-            roundtrip,
-            idempotence,
-            isolation,
-            order,
-            override,
-            resume,
-            completeness,
-            strictness,
-            fresh_process,
-            component,
+    Raises:
+        InvalidCheck: it is no `Check`, or has the name of another one.
+    """
+    if not isinstance(check, Check) or not check.name.isidentifier():
+        raise InvalidCheck(
+            f"expected a Check whose name is an identifier, got {check!r}: write "
+            "register_check(Check(name='settled', run=settled, looks_at=Aspect.LOADED))"
         )
-    }
-)
+    known = CHECKS.get(check.name)
+    if known is not None and _origin(known) != _origin(check):
+        raise InvalidCheck(
+            f"expected a name that no check has, got {check.name!r}, which is that of "
+            f"{'.'.join(_origin(known))}: choose another name"
+        )
+    _CATALOGUE[check.name] = check
+    return check
 
-__all__ = ["CHECKS", "Check", "NotApplicable"]
+
+def _origin(check: Check) -> tuple[str, str]:
+    # by name: a module that is imported again makes its functions anew
+    return check.run.__module__, check.run.__qualname__
+
+
+def require_checks(names: Iterable[str], where: str = "checks=") -> tuple[str, ...]:
+    """Returns the names, if all are those of checks.
+
+    Args:
+        names: what was given.
+        where: how the message calls the place where it was given.
+
+    Raises:
+        UnknownCheck: lists those that are not, and the valid ones.
+    """
+    listed = (names,) if isinstance(names, str) else tuple(names)
+    unknown = [name for name in listed if name not in CHECKS]
+    if isinstance(names, str) or unknown:
+        raise UnknownCheck(where, unknown or listed, sorted(CHECKS))
+    return listed
+
+
+def aspect_of(name: str) -> Aspect:
+    """Returns what a check looks at; nothing for a name that is not, or no longer, a check's."""
+    return CHECKS[name].looks_at if name in CHECKS else Aspect(0)
+
+
+__all__ = [
+    "CHECKS",
+    "RESUMED",
+    "Aspect",
+    "Check",
+    "Cost",
+    "Finding",
+    "NotApplicable",
+    "aspect_of",
+    "register_check",
+    "require_checks",
+]

@@ -1,4 +1,4 @@
-"""The laws of a load once more, in another interpreter with other hashes and another folder."""
+"""Checks of a load in another interpreter, with other hashes and in another folder."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from typing import Any
 
 from ..core.errors import InvalidSubject, NotApplicable
 from ..core.scenario import Scenario
-from ..state.compare import Diff
 from ..state.snapshot import Snapshot
 from ..subjects.protocol import Subject
+from ..trial.finding import Finding
+from ..trial.session import Session
 from ..trial.trial import Trial
+from .check import RESUMED, Aspect, Check, Cost
 
 _HASH_SEEDS = ("4321", "1234")
 _PATIENCE = 300.0  # seconds
 
 
-def fresh_process(trial: Trial, method: str = "forkserver") -> Diff:
+def fresh_process(trial: Trial, method: str = "forkserver") -> Finding | None:
     """A run that comes back in another interpreter is the one that was saved, and goes on so.
 
     Args:
@@ -41,8 +43,18 @@ def fresh_process(trial: Trial, method: str = "forkserver") -> Diff:
     if answer == "raised":
         raise value
     loaded, at = value
-    trial.step = save.step
-    return trial.compare(save.after, loaded) or trial.future(at)
+    diff = trial.compare(save.after, loaded)
+    return Finding(step=save.step, diff=diff) if diff else trial.future(at)
+
+
+FRESH_PROCESS = Check(
+    name="fresh_process",
+    run=fresh_process,
+    looks_at=RESUMED | Aspect.ELSEWHERE,
+    next_step="keep on the run, and save, what another interpreter has otherwise: on classes, in "
+    "modules and caches, in the environment, from hashes",
+    cost=Cost.HIGH,
+)
 
 
 def _require_guard(name: str) -> None:
@@ -74,7 +86,7 @@ def _pickled(trial: Trial, path: Path) -> bytes:
 def _run_elsewhere(task: bytes, method: str) -> tuple[str, Any]:
     context: Any = multiprocessing.get_context(method)
     if method == "forkserver":
-        context.set_forkserver_preload(["resumeproof.trial.trial", *_loaded_frameworks()])
+        context.set_forkserver_preload([Session.__module__, *_loaded_frameworks()])
     ours, theirs = context.Pipe(duplex=False)
     before = os.environ.get("PYTHONHASHSEED")
     os.environ["PYTHONHASHSEED"] = _HASH_SEEDS[before == _HASH_SEEDS[0]]
@@ -138,9 +150,9 @@ def _resumed(task: bytes) -> tuple[Snapshot, Mapping[int, Snapshot]]:
 
         torch.set_num_threads(settings[0])
         torch.use_deterministic_algorithms(settings[1])
-    trial = Trial(subject, scenario)
-    live = trial.load(path)
-    return trial.capture(live), trial.finish(live, scenario.save_at)
+    session = Session(subject, scenario)
+    live = session.load(path)
+    return session.capture(live), session.finish(live, scenario.save_at)
 
 
 def _portable(error: Exception) -> bytes:

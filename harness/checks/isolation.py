@@ -1,4 +1,4 @@
-"""The law of isolation: a loaded run shares nothing that training moves with anyone else."""
+"""Checks of isolation: a loaded run shares nothing that training moves with anyone else."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from ..state.compare import Diff
 from ..state.diff import changed
 from ..state.mismatch import Mismatch, MismatchKind
 from ..state.snapshot import Snapshot
+from ..trial.finding import Finding
 from ..trial.trial import Trial
+from .check import Aspect, Check
 from .states import restore, state_of, trained
 
 _SIDES = ("loaded", "saved")
 
 
-def isolation(trial: Trial) -> Diff:
+def isolation(trial: Trial) -> Finding:
     """The loaded run shares nothing that training moves with the saved run, or with its state.
 
     Tensors and arrays must not be shared where they move in a run, whether in place or not.
@@ -31,7 +33,16 @@ def isolation(trial: Trial) -> Diff:
     """
     moved = _moved(trial)
     pairs = (_by_file(trial), _in_memory(trial))
-    return Diff(mismatches=tuple(m for pair in pairs if pair for m in _shared(trial, *pair, moved)))
+    shared = tuple(m for pair in pairs if pair for m in _shared(trial, *pair, moved))
+    return Finding(step=trial.scenario.save_at, diff=Diff(mismatches=shared))
+
+
+ISOLATION = Check(
+    name="isolation",
+    run=isolation,
+    looks_at=Aspect.SHARED,
+    next_step="copy what save() and load() hand over; nothing may share memory",
+)
 
 
 def _by_file(trial: Trial) -> tuple[dict[str, object], Any]:
@@ -40,20 +51,21 @@ def _by_file(trial: Trial) -> tuple[dict[str, object], Any]:
     loaded: list[Any] = []
 
     def load_beside(live: object) -> None:
-        path = trial.folder / "isolation.zip"
-        trial.write(live, path)
+        path = trial.session.folder / "isolation.zip"
+        trial.session.write(live, path)
         others["saved"] = dict(trial.subject.roots(live))
-        loaded.append(trial.load(path))
+        loaded.append(trial.session.load(path))
 
     with preserved_streams():
-        trial.visit(trial.build(), 0, trial.scenario.save_at, load_beside)
+        trial.session.visit(trial.session.build(), 0, trial.scenario.save_at, load_beside)
     return others, loaded[0]
 
 
 def _in_memory(trial: Trial) -> tuple[dict[str, object], Any] | None:
     """A run and its state, and a run that loaded this very state; None without such states."""
     try:
-        source, target = trained(trial, trial.scenario.seed), trained(trial, trial.other_seed)
+        source = trained(trial, trial.scenario.seed)
+        target = trained(trial, trial.session.other_seed)
         with preserved_streams():
             state = state_of(trial, source)
             restore(trial, target, state)
@@ -74,11 +86,11 @@ def _shared(
     cut = [e.below(side) for side in _SIDES for e in trial.subject.exclusions]
     both = {**others, "loaded": dict(trial.subject.roots(loaded))}
     snapshot = capture_roots(both, cut)
-    crossing = [(said, members) for said, members in _groups(snapshot) if _crosses(members)]
+    crossing = [(what, members) for what, members in _groups(snapshot) if _crosses(members)]
     touched = set(_bulk(snapshot, moved))
     if any(row not in touched for _, members in crossing for _, row in members):
         touched |= _trained_elsewhere(trial, snapshot, others, loaded, cut)
-    for said, members in crossing:
+    for what, members in crossing:
         # of those who hold it, another run says more than a state
         other = min((path for path, _ in members if not _loaded(path)), key=_is_state)
         for path, row in members:
@@ -87,7 +99,7 @@ def _shared(
                     keypath=path,
                     kind=MismatchKind.ALIASING,
                     type_name=snapshot.type_name(row),
-                    expected=f"{said} of its own",
+                    expected=f"{what} of its own",
                     got=f"what {other} holds",
                     other=other,
                 )

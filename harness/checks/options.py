@@ -1,9 +1,9 @@
-"""The law of options passed at a load: they win over the file, and change nothing else."""
+"""Checks of options passed at a load: they win over the file, and change nothing else."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..core.errors import NotApplicable
@@ -12,10 +12,12 @@ from ..core.randomness import poison, preserved_streams
 from ..state.compare import Diff
 from ..state.mismatch import Mismatch, MismatchKind
 from ..state.snapshot import Snapshot
+from ..trial.finding import Finding
 from ..trial.trial import Trial
+from .check import Aspect, Check
 
 
-def override(trial: Trial) -> Diff:
+def override(trial: Trial) -> Finding:
     """What the caller passes explicitly at a load wins over the file, and all else is the file's.
 
     Where an option reaches is what it changes in a fresh build: there the loaded run must be as
@@ -31,10 +33,22 @@ def override(trial: Trial) -> Diff:
         )
     fresh, changed = _built(trial, {}), _built(trial, options)
     if silent := _silent(trial, fresh, options):
-        return Diff(mismatches=tuple(silent))
+        return _finding(trial, silent)
     plain, explicit = _loaded(trial, {}), _loaded(trial, options)
     reach = {m.keypath for m in trial.compare(fresh, changed).mismatches}
-    return _judge(trial, (plain, changed, explicit), reach)
+    return _finding(trial, _elsewhere(trial, (plain, changed, explicit), reach))
+
+
+OVERRIDE = Check(
+    name="override",
+    run=override,
+    looks_at=Aspect.OPTIONS,
+    next_step="let what the caller passes at load win over the file, everywhere it is held",
+)
+
+
+def _finding(trial: Trial, mismatches: Iterable[Mismatch]) -> Finding:
+    return Finding(step=trial.scenario.save_at, diff=Diff(mismatches=tuple(mismatches)))
 
 
 def _silent(trial: Trial, fresh: Snapshot, options: Mapping[str, Any]) -> list[Mismatch]:
@@ -51,25 +65,26 @@ def _silent(trial: Trial, fresh: Snapshot, options: Mapping[str, Any]) -> list[M
     ]
 
 
-def _judge(trial: Trial, snapshots: tuple[Snapshot, ...], reach: set[KeyPath]) -> Diff:
+def _elsewhere(
+    trial: Trial, snapshots: tuple[Snapshot, ...], reach: set[KeyPath]
+) -> list[Mismatch]:
     plain, changed, explicit = snapshots
     inside = trial.compare(changed, explicit).mismatches
     outside = trial.compare(plain, explicit).mismatches
-    found: list[Mismatch] = [m for m in inside if m.keypath in reach]
-    found += [m for m in outside if m.keypath not in reach]
-    return Diff(mismatches=tuple(found))
+    wrong = [m for m in inside if m.keypath in reach]
+    return wrong + [m for m in outside if m.keypath not in reach]
 
 
 def _built(trial: Trial, options: Any) -> Snapshot:
     merged = {**trial.scenario.options, **options}
     with preserved_streams():
-        live = trial.build(dataclasses.replace(trial.scenario, options=merged))
-        return trial.capture(live)
+        live = trial.session.build(dataclasses.replace(trial.scenario, options=merged))
+        return trial.session.capture(live)
 
 
 def _loaded(trial: Trial, options: Any) -> Snapshot:
     subject: Any = trial.subject
     with preserved_streams():
-        poison(trial.other_seed)
+        poison(trial.session.other_seed)
         path = trial.saving[0].path
-        return trial.capture(subject.load_with(path, trial.scenario, options))
+        return trial.session.capture(subject.load_with(path, trial.scenario, options))

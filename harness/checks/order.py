@@ -1,4 +1,4 @@
-"""The law of order: state belongs to names, whatever order, groups or wrapper they come in."""
+"""Checks of order: state belongs to names, whatever order, groups or wrapper they come in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from ..state.capture import walk_roots
 from ..state.compare import Diff
 from ..state.mismatch import Mismatch, MismatchKind
 from ..state.snapshot import Snapshot
+from ..trial.finding import Finding
 from ..trial.trial import Trial
+from .check import Aspect, Check, Cost
 from .states import restore, state_of, trained
 
 PREFIXES = ("module.", "_orig_mod.")
@@ -24,7 +26,7 @@ PREFIXES = ("module.", "_orig_mod.")
 _MAX_DICTS = 6
 
 
-def order(trial: Trial) -> Diff:
+def order(trial: Trial) -> Finding:
     """With its parameters in another order a run loads right, or refuses; never by position.
 
     A run that was trained apart is made to load the state
@@ -40,12 +42,12 @@ def order(trial: Trial) -> Diff:
     Raises:
         NotApplicable: there is no state in memory, no such optimizer and no such module.
     """
-    source, plain = trained(trial, trial.scenario.seed), trained(trial, trial.other_seed)
+    source, plain = trained(trial, trial.scenario.seed), trained(trial, trial.session.other_seed)
     with preserved_streams():
-        wanted, state = trial.capture(source), copy.deepcopy(state_of(trial, source))
+        wanted, state = trial.session.capture(source), copy.deepcopy(state_of(trial, source))
     with preserved_streams():
         restore(trial, plain, copy.deepcopy(state))
-        loaded = trial.capture(plain)
+        loaded = trial.session.capture(plain)
     prefixed = list(_prefixed(state, _names(trial, plain)))
     if not prefixed and not _groups(trial, plain):
         raise NotApplicable(
@@ -54,13 +56,23 @@ def order(trial: Trial) -> Diff:
         )
     rearranged = (_rearranged(trial, how, state, wanted, loaded) for how in _LAYOUTS)
     found = next(filter(None, rearranged), [])  # by position is by position in both
-    return Diff(mismatches=(*found, *_renamed(trial, prefixed, loaded)))
+    wrong = (*found, *_renamed(trial, prefixed, loaded))
+    return Finding(step=trial.scenario.save_at, diff=Diff(mismatches=wrong))
+
+
+ORDER = Check(
+    name="order",
+    run=order,
+    looks_at=Aspect.STATE,
+    next_step="match saved state to parameters by name, or refuse to load it; never by position",
+    cost=Cost.HIGH,
+)
 
 
 def _rearranged(
     trial: Trial, how: str, state: Any, wanted: Snapshot, loaded: Snapshot
 ) -> list[Mismatch]:
-    target = trained(trial, trial.other_seed)
+    target = trained(trial, trial.session.other_seed)
     for param_groups in _groups(trial, target):
         param_groups[:] = [made for group in param_groups for made in _LAYOUTS[how](group)]
     got = _after(trial, target, state)
@@ -97,10 +109,10 @@ def _renamed(
     target = before = None
     for keypath, prefix, state in prefixed:
         if before is None:  # the last one was changed, or there was none
-            target = trained(trial, trial.other_seed)
-            before = trial.capture(target)
+            target = trained(trial, trial.session.other_seed)
+            before = trial.session.capture(target)
         got = _after(trial, target, state)
-        if got is not None or trial.compare(before, trial.capture(target)):
+        if got is not None or trial.compare(before, trial.session.capture(target)):
             before = None
         if got is not None and (diff := trial.compare(loaded, got)):
             yield Mismatch(
@@ -138,7 +150,7 @@ def _after(trial: Trial, target: Any, state: Any) -> Snapshot | None:
             raise
         except Exception:  # whatever it raises, it has not been silent
             return None
-        return trial.capture(target)
+        return trial.session.capture(target)
 
 
 def _groups(trial: Trial, live: Any) -> list[list[dict[str, Any]]]:

@@ -187,6 +187,33 @@ class NotApplicable(HarnessError):
 
 
 @final
+class Unsupported(HarnessError):
+    """You see it when a subject cannot do at all what a scenario asks of it.
+
+    Raise it from a subject of your own to say so: the verdict is UNSUPPORTED, with its text as
+    the reason. Code that does not know the instrument sets `checkpoint_unsupported = True` on an
+    exception class of its own; what a message says never makes an error UNSUPPORTED.
+
+    What to do: choose another scenario, or give the subject what the message says it lacks.
+    """
+
+    checkpoint_unsupported = True
+
+
+def is_unsupported(error: BaseException) -> bool:
+    """Returns whether the class of an exception says that what was asked for is not offered."""
+    return getattr(type(error), "checkpoint_unsupported", False) is True
+
+
+@final
+class InvalidCheck(HarnessError):
+    """You see it when what is registered as a check is none, or has the name of another one.
+
+    What to do: pass a `Check` with a name of its own.
+    """
+
+
+@final
 class StepFailed(Exception):
     """You see it, as the verdict ERROR, when a step of the subject raised.
 

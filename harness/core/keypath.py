@@ -11,8 +11,9 @@ A segment is a plain value, so that a capture can build thousands of them at no 
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import TypeAlias, final
+from typing import Any, Self, TypeAlias, final
 
 Segment: TypeAlias = str | int | tuple[str | int] | tuple[str, str]
 
@@ -50,6 +51,15 @@ class KeyPath:
 
     def __str__(self) -> str:
         return render(self.segments)
+
+    def to_plain(self) -> list[Any]:
+        """Returns the segments as JSON can hold them; `from_plain` makes an equal path of them."""
+        return [list(part) if isinstance(part, tuple) else part for part in self.segments]
+
+    @classmethod
+    def from_plain(cls, plain: Iterable[Any]) -> Self:
+        """Returns the path that `to_plain` was called on."""
+        return cls(*(tuple(part) if isinstance(part, list) else part for part in plain))
 
     def child(self, segment: Segment) -> "KeyPath":
         """The path one segment further down; the empty segment adds nothing."""

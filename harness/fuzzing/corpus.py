@@ -1,4 +1,4 @@
-"""Lives that failed, stored as JSON: replayed for ever after, by tests and by the command line."""
+"""Scenarios that failed, stored as JSON: replayed ever after, by tests and the command line."""
 
 from __future__ import annotations
 
@@ -23,62 +23,56 @@ _SHOWN = 5
 @final
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """A life that failed, and the law that it broke.
+    """A scenario that failed, and the check that saw it.
 
     Attributes:
         path: the file.
-        law: name of a check.
+        check: its name.
         case: subject and scenario.
     """
 
     path: Path
-    law: str
+    check: str
     case: Case
 
 
 def folder() -> Path:
-    """Where failing lives are written: `CKPT_SCENARIOS`, or `regressions/scenarios` from here."""
+    """Where failing scenarios go: `CKPT_SCENARIOS`, or `regressions/scenarios` from here."""
     return Path(os.environ.get("CKPT_SCENARIOS") or FOLDER)
 
 
-def store(subject: Subject, law: str, record: Record) -> Path:
-    """Writes a life that failed; the same life of the same subject has the same file.
+def store(subject: Subject, check: str, record: Record) -> Path:
+    """Writes a scenario that failed; the same scenario of the same subject has the same file.
 
     Args:
         subject: found by name where a loaded module holds it; otherwise the file says how it was
             called, and `replay` will ask for the rest.
-        law: the check that failed.
-        record: what the life showed.
+        check: the name of the one that failed.
+        record: what it showed.
     """
     target = target_of(subject) or subject.name
     case = Case(target=target, scenario=record.scenario).to_dict()
-    digest = hashlib.blake2b(json.dumps([case, law], sort_keys=True).encode(), digest_size=4)
+    digest = hashlib.blake2b(json.dumps([case, check], sort_keys=True).encode(), digest_size=4)
     path = folder() / f"{digest.hexdigest()}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {**case, "law": law, "showed": _showed(record)}
+    content = {**case, "check": check, "showed": _showed(record)}
     path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
     return path
 
 
 def read(where: Path) -> Iterator[Stored]:
-    """The stored lives of a folder, in the order of their names; none if there is no folder.
+    """The stored scenarios of a folder, in the order of their names; none if there is no folder.
 
     Raises:
-        InvalidTarget: a file is no stored life, or does not say which law it broke.
+        InvalidTarget: a file is no stored scenario, or does not say which check it failed.
     """
     for path in sorted(where.glob("*.json")):
-        law = json.loads(path.read_text()).get("law")
-        if not isinstance(law, str):
-            raise InvalidTarget(f"expected the name of a check as law in {path}, got {law!r}")
+        content = json.loads(path.read_text())
+        check = content.get("check", content.get("law"))  # as it was called in older files
+        if not isinstance(check, str):
+            raise InvalidTarget(f"expected the name of a check as check in {path}, got {check!r}")
         (case,) = read_cases(path)
-        yield Stored(path=path, law=law, case=case)
-
-
-def law_of(record: Record) -> str:
-    """The law that broke first, or in which something was raised."""
-    if record.findings:
-        return record.findings[0].check
-    return record.error.partition(":")[0]
+        yield Stored(path=path, check=check, case=case)
 
 
 def target_of(subject: Subject) -> str | None:
@@ -93,6 +87,7 @@ def target_of(subject: Subject) -> str | None:
 
 
 def _showed(record: Record) -> dict[str, Any]:
+    """What a person wants to know of it; nothing reads it back."""
     findings = [
         {
             "check": finding.check,

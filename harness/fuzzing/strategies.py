@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, event, given, reject, settings
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase, MultiplexedDatabase
 
+from ..checks import require_checks
 from ..core.errors import VacuousLife
 from ..core.scenario import INTO, Scenario
 from ..subjects.protocol import Subject, require_subject
@@ -30,12 +31,9 @@ from ..trial.defaults import (
 )
 from ..verdicts.coverage import moves
 from ..verdicts.failure import CheckpointMismatch, passed
-from ..verdicts.runner import require_checks
+from ..verdicts.plan import per_scenario
 from ..verdicts.verdict import Verdict
-from .corpus import law_of, store
-
-# what generated lives are for; checks that do not depend on the life run once, elsewhere
-FUZZED = ("purity", "roundtrip", "resume")
+from .corpus import store
 
 MOST_CYCLES = 5
 
@@ -161,40 +159,40 @@ def _stride(subject: Subject, _length: int, options: Mapping[str, Any]) -> int:
     return stride_of(subject, options)
 
 
-def law_holds(law: str, subject: Subject, chosen: settings | None = None) -> None:
-    """Draws lives of a subject, as many as the profile says, and checks one law in each.
+def check_holds(check: str, subject: Subject, chosen: settings | None = None) -> None:
+    """Draws lives of a subject, as many as the profile says, and runs one check in each.
 
-    Raises: as `laws_hold`.
+    Raises: as `checks_hold`.
     """
     __tracebackhide__ = True
-    laws_hold((law,), subject, chosen)
+    checks_hold((check,), subject, chosen)
 
 
-def laws_hold(
-    laws: tuple[str, ...],
+def checks_hold(
+    checks: tuple[str, ...],
     subject: Subject,
     chosen: settings | None = None,
     length: int | None = None,
 ) -> None:
-    """Draws lives of a subject, as many as the profile says, and checks laws in each.
+    """Draws lives of a subject, as many as the profile says, and runs checks in each.
 
-    A life that fails is shrunk, stored as JSON (`fuzzing.corpus`), and named in the message. Laws
+    A life that fails is shrunk, stored as JSON (`fuzzing.corpus`), and named in the message. Checks
     that apply in no life are skipped, as `unittest` and pytest understand it.
 
     Args:
-        laws: names of checks.
+        checks: their names.
         subject: what to test.
         chosen: settings of Hypothesis; those of the profile in force if None.
         length: steps of a run; drawn around the subject's natural length if None.
 
     Raises:
-        CheckpointMismatch: a law does not hold.
-        UnknownCheck: there is no such law; lists those there are.
+        CheckpointMismatch: a check does not hold.
+        UnknownCheck: there is no such check; lists those there are.
         VacuousLife: nothing moved in any life, so that no loss could have shown.
-        unittest.SkipTest: none of the laws applies.
+        unittest.SkipTest: none of the checks applies.
     """
     __tracebackhide__ = True
-    lives_seen = Lives(subject=subject, laws=require_checks(laws))
+    lives_seen = Lives(subject=subject, checks=require_checks(checks))
     test = (chosen or profile())(given(scenarios(subject, length=length))(lives_seen.check))
     try:
         cast(Any, test)()
@@ -212,30 +210,30 @@ def laws_hold(
 @final
 @dataclass(kw_only=True)
 class Lives:
-    """What the lives of some laws have shown so far.
+    """What the lives under some checks have shown so far.
 
     Attributes:
         subject: whose lives.
-        laws: names of the checks.
+        checks: their names.
         lively: whether in one of them something moved both before the save and after it.
-        reasons: why no law applied, where none did; None once one did.
+        reasons: why no check applied, where none did; None once one did.
         seen: a life to look at again if none was lively.
     """
 
     subject: Subject
-    laws: tuple[str, ...]
+    checks: tuple[str, ...]
     lively: bool = False
     reasons: tuple[str, ...] | None = ()
     seen: list[Scenario] = field(default_factory=list)
 
     def check(self, scenario: Scenario) -> None:
-        """The laws on one life."""
+        """The checks on one life."""
         event("save point", scenario.save_point)
-        (record,) = passed(self.subject, [(scenario, self.laws)])
+        (record,) = passed(self.subject, [(scenario, self.checks)])
         self.seen.append(scenario)
         if record.verdict is Verdict.UNSUPPORTED:
             if self.reasons is not None:
-                self.reasons = (*self.reasons, *record.notes, record.error)
+                self.reasons = (*self.reasons, *map(str, record.skipped))
             return
         self.reasons = None
         self.lively = self.lively or moves(self.subject, scenario)
@@ -245,11 +243,11 @@ class Lives:
         """Judges all of them together.
 
         Raises:
-            VacuousLife: see `laws_hold`.
-            unittest.SkipTest: see `laws_hold`.
+            VacuousLife: see `checks_hold`.
+            unittest.SkipTest: see `checks_hold`.
         """
         if self.reasons is not None:
-            raise unittest.SkipTest("; ".join(dict.fromkeys(filter(None, self.reasons))))
+            raise unittest.SkipTest("; ".join(dict.fromkeys(self.reasons)))
         # the few lives of a quick profile may by chance all have been saved before the first step
         if not self.lively and not moves(self.subject, lives(self.subject)[0]):
             raise VacuousLife(self.subject.name, [repr(scenario) for scenario in self.seen[:5]])
@@ -258,7 +256,7 @@ class Lives:
 def _remember(subject: Subject, error: CheckpointMismatch) -> None:
     if error.record is None:
         return
-    path = store(subject, law_of(error.record), error.record)
+    path = store(subject, error.record.failed_check, error.record)
     error.args = (f"{error}\n  stored: {path}\n  replay: python -m resumeproof replay {path}",)
 
 
@@ -267,7 +265,7 @@ def fuzz_case(
     settings: settings | None = None,
     *,
     length: int | None = None,
-    checks: tuple[str, ...] = FUZZED,
+    checks: tuple[str, ...] | None = None,
 ) -> type[unittest.TestCase]:
     """A test case that runs generated lives of a subject, under pytest and unittest alike.
 
@@ -277,7 +275,7 @@ def fuzz_case(
         subject: what to test.
         settings: of Hypothesis; those of the profile in force if None.
         length: steps of a run; the subject's natural length if None.
-        checks: laws to check on each life.
+        checks: names of those to run on each life; if None, all whose answer depends on it.
 
     Raises:
         InvalidSubject: it is no subject.
@@ -288,8 +286,8 @@ def fuzz_case(
         """Generated lives of one subject."""
 
         def test_generated_lives(self) -> None:
-            """Every law holds in every generated life."""
-            laws_hold(checks, subject, settings, length)
+            """Every check holds in every generated life."""
+            checks_hold(per_scenario() if checks is None else checks, subject, settings, length)
 
     FuzzCase.__qualname__ = FuzzCase.__name__ = f"Fuzz[{subject.name}]"
     return FuzzCase

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from ..causes.patch import Graph
-from ..checks import CHECKS
+from ..checks import CHECKS, Aspect, aspect_of, require_checks
 from ..core.errors import InvalidScenario, InvalidSubject, InvalidTarget, NotApplicable
 from ..core.keypath import KeyPath
 from ..core.randomness import preserved_streams
@@ -22,14 +22,12 @@ from ..state.mismatch import Mismatch, MismatchKind
 from ..subjects.protocol import Subject
 from ..trial.runs import Shared
 from ..trial.trial import Trial
-from ..verdicts.runner import require_checks
 from .enumerate_mutants import mutants_of
 from .mutant import SHARED, Mutant, Mutated, NoMutation, Unreachable
 
 KILLED, SURVIVED = "killed", "survived"
 UNCHANGED, UNREACHABLE = "no change", "unreachable"
 LOST_ANYWAY, EXCLUDED, UNASKED = "not in the checkpoint", "excluded", "no check looks"
-_OF_FUTURE = frozenset(CHECKS) - {"roundtrip", "completeness", "isolation"}
 
 
 @final
@@ -116,7 +114,8 @@ def mutate(
         HarnessError: a check does not exist.
     """
     require_checks(checks)
-    if not _OF_FUTURE & {*checks}:  # nobody looks at the future: it is not run
+    # where nobody looks at the future, it is not run
+    if not any(Aspect.FUTURE in aspect_of(name) for name in checks):
         scenario = dataclasses.replace(scenario, length=scenario.save_at)
     campaign = Campaign(subject, scenario, checks)
     outcomes: list[Outcome] = []
@@ -155,23 +154,25 @@ class Campaign:
         """All that are to be tried; first what the load as it is already shows."""
         trial = self.trial(None)
         if not getattr(self.subject, "strict", False):
-            self.lost = CHECKS["roundtrip"](self.trial(None)).mismatches
+            self.lost = CHECKS["roundtrip"](self.trial(None)).diff.mismatches
         for check in self.checks:
             try:
-                self.known[check] = {str(m) for m in CHECKS[check](trial).mismatches}
+                self.known[check] = {str(m) for m in CHECKS[check](trial).diff.mismatches}
             except NotApplicable:
                 continue
         with preserved_streams():
             self.donors = self._donors(trial)
             mutated: Mutated = trial.subject  # type: ignore[assignment]
-            return list(mutants_of(mutated.graph(trial.load(trial.saving[0].path)), self.donors))
+            loaded = trial.session.load(trial.saving[0].path)
+            return list(mutants_of(mutated.graph(loaded), self.donors))
 
     def _donors(self, trial: Trial) -> dict[str, Graph]:
         mutated: Mutated = trial.subject  # type: ignore[assignment]
-        found = {"fresh": mutated.graph(trial.build())}
-        if earlier := max((b for b in trial.boundaries if b < self.scenario.save_at), default=0):
-            live = trial.build()
-            trial.advance(live, 0, earlier)
+        session = trial.session
+        found = {"fresh": mutated.graph(session.build())}
+        if earlier := max((b for b in session.boundaries if b < self.scenario.save_at), default=0):
+            live = session.build()
+            session.advance(live, 0, earlier)
             found["stale"] = mutated.graph(live)
         return found
 
@@ -181,7 +182,8 @@ class Campaign:
             return [told]
         trial = self.trial(mutant)
         # what lies in shared memory has the right value until one of the two trains on
-        names = [c for c in self.known if (c == "isolation") == (mutant.kind == SHARED)]
+        shared = mutant.kind == SHARED
+        names = [c for c in self.known if (Aspect.SHARED in aspect_of(c)) == shared]
         if not names:
             reason = f"none of {', '.join(self.checks)} is about {mutant.kind}"
             return [Outcome(mutant=mutant, check="", result=UNASKED, reason=reason)]
@@ -204,9 +206,8 @@ class Campaign:
 
     def outcome(self, trial: Trial, mutant: Mutant, check: str) -> Outcome:
         """What one check made of it."""
-        trial.step = self.scenario.save_at
         try:
-            diff = CHECKS[check](trial)
+            diff = CHECKS[check](trial).diff
         except NoMutation as why:
             return Outcome(mutant=mutant, check="", result=UNCHANGED, reason=str(why))
         except Unreachable as why:
@@ -221,20 +222,13 @@ class Campaign:
             reason = "it puts back what the load itself has lost"
             return Outcome(mutant=mutant, check="", result=UNCHANGED, reason=reason)
         if not new:
-            return Outcome(mutant=mutant, check=check, result=SURVIVED, reason=_why(check))
+            return Outcome(
+                mutant=mutant, check=check, result=SURVIVED, reason=CHECKS[check].silence
+            )
         named = any(
             _related(at, place) for m in new for at in _ends(m) for place in _places(mutant)
         )
         return Outcome(mutant=mutant, check=check, result=KILLED, named=named)
-
-
-def _why(check: str) -> str:
-    """Why a check saw nothing more; a law of the future has then seen every bit agree."""
-    if check == "resume":
-        return "every later boundary agrees bit for bit"
-    if check == "completeness":
-        return "not as in a fresh build, or as it was saved"
-    return "no difference shown"
 
 
 def _places(mutant: Mutant) -> tuple[KeyPath, ...]:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from ..checks import Aspect, aspect_of
 from ..core.randomness import preserved_streams
 from ..subjects.protocol import Subject, is_subject
 from ..testing import BoundCheck
@@ -20,7 +21,7 @@ from .mutant import Mutant, Mutated
 
 _OWN = "own test"
 # what neither loads nor looks at what was loaded cannot see any loss
-_OF_LOADS = ("roundtrip", "resume", "completeness", "idempotence", "isolation")
+_OF_LOADS = Aspect.LOADED | Aspect.RESAVED | Aspect.SHARED
 _SHOWN = 8
 
 
@@ -45,7 +46,8 @@ def losses_of(
     check = next((value for value in taken.values() if isinstance(value, BoundCheck)), None)
     if check is None:
         return _of_own_test(lambda subject: test(**{**taken, name: subject}), taken[name], stride)
-    if check.name not in _OF_LOADS:
+    aspect = aspect_of(check.name)
+    if not aspect & _OF_LOADS or Aspect.ELSEWHERE in aspect:  # mutants do not travel
         return None
     scenario = (check.scenarios or lives(taken[name]))[0]
     return mutate(taken[name], scenario, (check.name,), stride=stride)

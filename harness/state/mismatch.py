@@ -1,8 +1,9 @@
 """What a comparison finds, as data; `verdicts.report` turns it into text."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import final
+from typing import Any, Self, final
 
 from ..core.exclusions import Exclusion
 from ..core.keypath import KeyPath
@@ -58,6 +59,32 @@ class Mismatch:
         short = self.type_name.rpartition(".")[2]
         text = f"expected {self.expected}, got {self.got}{tail}"
         return f"{self.kind:<10} {self.keypath}  {short}  {text}"
+
+    def to_plain(self) -> dict[str, Any]:
+        """Returns plain data; `from_plain` makes an equal mismatch of it."""
+        return {
+            "keypath": self.keypath.to_plain(),
+            "kind": self.kind.value,
+            "type_name": self.type_name,
+            "expected": self.expected,
+            "got": self.got,
+            "stats": self.stats,
+            "other": None if self.other is None else self.other.to_plain(),
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """Returns the mismatch that `to_plain` was called on."""
+        other = plain["other"]
+        return cls(
+            keypath=KeyPath.from_plain(plain["keypath"]),
+            kind=MismatchKind(plain["kind"]),
+            type_name=plain["type_name"],
+            expected=plain["expected"],
+            got=plain["got"],
+            stats=plain["stats"],
+            other=None if other is None else KeyPath.from_plain(other),
+        )
 
 
 @final

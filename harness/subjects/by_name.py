@@ -195,9 +195,26 @@ def load_object(target: str) -> Any:
         raise InvalidTarget(
             f"expected TARGET as module:name, got {target!r}: write stable_baselines3:PPO"
         )
+    found = load_module(module_name)
+    for part in name.split("."):
+        if not hasattr(found, part):
+            near = public_names(found)
+            raise InvalidTarget(
+                f"expected a name in {module_name}, got {name!r}: it has {', '.join(near)}"
+            )
+        found = getattr(found, part)
+    return found
+
+
+def load_module(module_name: str) -> Any:
+    """Returns the module of a name.
+
+    Raises:
+        InvalidTarget: it cannot be imported; shows why.
+    """
     try:
-        with needing_extras(target):
-            found: Any = importlib.import_module(module_name)
+        with needing_extras(module_name):
+            return importlib.import_module(module_name)
     except HarnessError:
         raise
     except ImportError as error:
@@ -210,14 +227,6 @@ def load_object(target: str) -> Any:
             f"expected a module that can be imported, got {module_name!r}, which raised "
             f"{type(error).__name__}: {error}; correct it: `python -c 'import {module_name}'`"
         ) from error
-    for part in name.split("."):
-        if not hasattr(found, part):
-            near = public_names(found)
-            raise InvalidTarget(
-                f"expected a name in {module_name}, got {name!r}: it has {', '.join(near)}"
-            )
-        found = getattr(found, part)
-    return found
 
 
 def public_names(module: Any) -> list[str]:

@@ -18,7 +18,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
-from ..core.errors import InvalidSubject
+from ..core.errors import InvalidSubject, Unsupported
 from ..core.exclusions import Exclusion, declared, require_exclusions
 from ..core.scenario import Scenario
 from .protocol import Visits
@@ -304,8 +304,8 @@ def _extras(live: BaseAlgorithm) -> dict[str, Callable[[Any], None]]:
 
 def _beside(target: Any, suffix: str) -> Path:
     if not isinstance(target, str | Path):
-        raise NotImplementedError(
-            f"UNSUPPORTED: SB3 saves its {suffix} to a file of its own: expected a path, got "
+        raise Unsupported(
+            f"SB3 saves its {suffix} to a file of its own: expected a path, got "
             f"{type(target).__name__}; choose medium='file'"
         )
     return Path(target).with_suffix(f".{suffix}.pkl")

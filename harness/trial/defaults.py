@@ -8,9 +8,6 @@ from typing import Any
 from ..core.scenario import Scenario
 from ..subjects.protocol import Subject
 
-OF_LIFE = ("purity", "roundtrip", "resume", "completeness")
-"""Checks whose answer depends on when a run is saved, how often and to what."""
-
 SAVE_POINTS = ("start", "first step", "warm-up", "past warm-up", "mid-rollout", "boundary")
 """What can be special about the step at which a run is saved, the earliest first."""
 
@@ -113,15 +110,3 @@ def lives(subject: Subject, length: int | None = None, seed: int = 0) -> tuple[S
             into="fresh",
         ),
     )
-
-
-def plan(
-    subject: Subject, checks: Sequence[str], length: int | None = None, seed: int = 0
-) -> tuple[tuple[Scenario, tuple[str, ...]], ...]:
-    """The lives of a subject, each with the checks to run on it.
-
-    All run on the first; on the second those whose answer depends on the life.
-    """
-    late, early = lives(subject, length, seed)
-    of_life = tuple(name for name in checks if name in OF_LIFE)
-    return ((late, tuple(checks)), *([(early, of_life)] if of_life else []))

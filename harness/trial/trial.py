@@ -20,33 +20,37 @@ and said so (`NotApplicable`):
 
 from __future__ import annotations
 
-import dataclasses
-import io
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from pathlib import Path
 from typing import Any, final
 
-from ..core.errors import HarnessError, InvalidScenario, InvalidSubject
+from ..core.errors import HarnessError, InvalidScenario
 from ..core.keypath import compiled
-from ..core.randomness import poison, preserved_streams, seed_all
+from ..core.randomness import preserved_streams
 from ..core.scenario import Scenario
-from ..state.capture import capture_roots, global_streams
 from ..state.compare import Diff, compare
 from ..state.diff import changed
 from ..state.snapshot import Snapshot
-from ..subjects.protocol import Subject, Visits
-from .media import take
-from .runs import Course, Load, Resumed, Save, Shared, build_key, save_key, temporary_folder
-
-
-class Stop(BaseException):
-    """Ends a run at a save point, as a killed process would."""
+from ..subjects.protocol import Subject
+from .finding import Finding
+from .runs import Course, Load, Resumed, Save, Shared, build_key, save_key
+from .session import Session
 
 
 @final
 class Trial:
     """One subject under one scenario; global streams are as before after every call.
+
+    Args:
+        subject: what is under test.
+        scenario: how it is run and saved.
+        shared: what it has in common with trials of the same subject.
+
+    Attributes:
+        session: builds, trains, saves, loads and captures; the arms are made with it.
+        compared: how many rows of snapshots have been compared so far.
+        loads: every load of the resumed arm so far; none before that arm is asked for.
+        error: what training on raised after one of these loads, if anything.
 
     Raises:
         InvalidScenario: the subject cannot be saved where the scenario says.
@@ -56,35 +60,33 @@ class Trial:
         self.subject = subject
         self.scenario = scenario
         self.shared = shared or Shared([scenario])
-        self.between_calls = bool(getattr(subject, "between_calls", False))
-        self.boundaries = frozenset(subject.boundaries(scenario))
-        self.step = scenario.save_at
+        self.session = Session(subject, scenario, self.shared.taken)
         self.excluded = compiled(*(item.pattern for item in subject.exclusions)).match
-        self.used: set[str] = set()
         self.compared = 0
+        self.loads: tuple[Load, ...] = ()
+        self.error: Exception | None = None
+        self._reference: Course | None = None
+        self._saving: tuple[Save, Mapping[int, Snapshot]] | None = None
         self._require_save_points()
 
     def _require_save_points(self) -> None:
-        allowed = self.boundaries | {0, self.scenario.length}
+        allowed = self.session.boundaries | {0, self.scenario.length}
         for step in self.scenario.save_points:
-            if self.between_calls and step not in allowed:
+            if self.session.between_calls and step not in allowed:
                 raise InvalidScenario(
                     f"save point {step}: {self.subject.name} can be saved only where a call of "
                     f"train() ends; expected one of {sorted(allowed)}"
                 )
 
-    @cached_property
-    def folder(self) -> Path:
-        """Where the checkpoints of this trial lie; removed with the trial."""
-        return temporary_folder(self)
-
-    @cached_property
+    @property
     def uninterrupted(self) -> Course:
         """The run that never stops."""
-        key = build_key(self.scenario)
-        if key not in self.shared.courses:
-            self.shared.courses[key] = self._course(min(self.shared.points[key]))
-        return self.shared.courses[key]
+        if self._reference is None:
+            key = build_key(self.scenario)
+            if key not in self.shared.courses:
+                self.shared.courses[key] = self._course(min(self.shared.points[key]))
+            self._reference = self.shared.courses[key]
+        return self._reference
 
     @cached_property
     def repeat(self) -> Course:
@@ -94,186 +96,97 @@ class Trial:
     @cached_property
     def segmented(self) -> Course:
         """The run in two calls of `train`, split at the first save point."""
+        session, step = self.session, self.scenario.save_at
         with preserved_streams():
-            live = self.build()
-            fresh = self.capture(live)
-            if self.scenario.save_at:
-                self.subject.train(live, until=self.scenario.save_at, visits={})
-            return Course(fresh=fresh, at=self.finish(live, self.scenario.save_at))
+            live = session.build()
+            fresh = session.capture(live)
+            session.advance(live, 0, step)
+            return Course(fresh=fresh, at=session.finish(live, step))
 
-    @cached_property
+    @property
     def saving(self) -> tuple[Save, Mapping[int, Snapshot]]:
         """The run that is saved and goes on: the save of this scenario, and its states after it.
 
         Scenarios that share a build share this run, too: it is saved at every one's save point.
         """
+        if self._saving is None:
+            self._saving = self._saved_alone() if self.session.between_calls else self._saved()
+        return self._saving
+
+    def _saved_alone(self) -> tuple[Save, Mapping[int, Snapshot]]:
+        session, step = self.session, self.scenario.save_at
+        with preserved_streams():
+            live = session.build()
+            session.advance(live, 0, step)
+            return session.save(live, step, session.folder / "0.zip"), session.finish(live, step)
+
+    def _saved(self) -> tuple[Save, Mapping[int, Snapshot]]:
         step, key = self.scenario.save_at, save_key(self.scenario)
-        if self.between_calls:
-            with preserved_streams():
-                live = self.build()
-                self.advance(live, 0, step)
-                return self.save(live, step, self.folder / "0.zip"), self.finish(live, step)
         if key not in self.shared.savings:
             self.shared.savings[key] = self._saved_everywhere(
                 self.shared.points[build_key(self.scenario)]
             )
         saves, at = self.shared.savings[key]
         if step not in saves:
-            raise self.not_visited(step)
+            raise self.session.not_visited(step)
         return saves[step], {s: snapshot for s, snapshot in at.items() if s > step}
 
     def _saved_everywhere(self, steps: set[int]) -> tuple[dict[int, Save], dict[int, Snapshot]]:
         saves: dict[int, Save] = {}
+        session = self.session
 
         def save_at(step: int) -> Callable[[Any], None]:
             def act(live: Any) -> None:
-                saves[step] = self.save(live, step, self.shared.folder / f"{key}-{step}.zip")
+                saves[step] = session.save(live, step, self.shared.folder / f"{key}-{step}.zip")
 
             return act
 
         key = len(self.shared.savings)
         with preserved_streams():
-            live = self.build()
+            live = session.build()
             if 0 in steps:
                 save_at(0)(live)
-            at = self.finish(live, min(steps), {step: save_at(step) for step in steps if step})
+            at = session.finish(live, min(steps), {step: save_at(step) for step in steps if step})
         return saves, at
 
     @cached_property
     def resumed(self) -> Resumed:
         """The run that comes from the file of the saving arm, in as many cycles as asked for."""
         loads: list[Load] = []
+        course: Mapping[int, Snapshot] = {}
         with preserved_streams():
             try:
                 for again, load in self.loading():
                     loads.append(load)
                     live = again
-                return Resumed(loads=tuple(loads), course=self.finish(live, load.step))
+                course = self.session.finish(live, load.step)
             except HarnessError:
                 raise
             except Exception as error:  # whatever a foreign subject raises after a load
                 if not loads:
                     raise
-                return Resumed(loads=tuple(loads), course={}, error=error)
+                self.error = error
+        self.loads = tuple(loads)
+        return Resumed(loads=self.loads, course=course, error=self.error)
 
     def loading(self) -> Iterator[tuple[Any, Load]]:
-        """The run after each load, saved and loaded again for every cycle of the scenario."""
-        save, _ = self.saving
+        """Yields the run after each load, saved and loaded again for every cycle."""
+        session, (save, _) = self.session, self.saving
         for cycle, later in enumerate((*self.scenario.save_points[1:], None), start=1):
-            live = self.load(save.path)
-            yield live, Load(step=save.step, saved=save.after, loaded=self.capture(live))
+            live = session.load(save.path)
+            yield live, Load(step=save.step, saved=save.after, loaded=session.capture(live))
             if later is not None:
-                save = self.save_later(live, save.step, later, cycle)
-
-    def build(self, scenario: Scenario | None = None) -> Any:
-        """A fresh run, all global streams seeded by the scenario."""
-        scenario = scenario or self.scenario
-        seed_all(scenario.seed)
-        live = self.subject.build(scenario)
-        if live is None:
-            raise InvalidSubject(
-                f"{self.subject.name}: building returned None, expected the object to train; "
-                "return it from the factory"
-            )
-        return live
-
-    def save(self, live: Any, step: int, path: Path) -> Save:
-        """Saves the run, and looks at it before and after."""
-        before = self.capture(live)
-        self.write(live, path)
-        return Save(step=step, before=before, after=self.capture(live), path=path)
-
-    def write(self, live: Any, path: Path) -> None:
-        """Writes the file, and takes what the scenario's medium takes beside it."""
-        self.subject.save(live, path)
-        self.shared.taken[path] = take(self.subject, live, self.scenario.medium)
-
-    def load(self, path: Path) -> Any:
-        """The run read back into a poisoned target, every global stream moved elsewhere before."""
-        again = self.shared.taken.get(path)
-        if again is not None:
-            return again(lambda: self._read(path), lambda: self.trained(self.other_seed))
-        return self._read(path)
-
-    def _read(self, path: Path) -> Any:
-        memory = self.scenario.medium == "memory"
-        source = io.BytesIO(path.read_bytes()) if memory else path
-        poison(self.other_seed)
-        return self.subject.load(source, self.scenario)
-
-    @property
-    def other_seed(self) -> int:
-        """A seed that no run of this scenario has."""
-        return (self.scenario.seed + 7919) % 2**32
-
-    def advance(self, live: Any, done: int, until: int) -> None:
-        """Trains on by a call of its own."""
-        if until > done:
-            self.subject.train(live, until=until, visits={})
-
-    def visit(self, live: Any, done: int, step: int, act: Callable[[Any], None]) -> None:
-        """Trains to a step, acts there on the run and stops it, as a killed process would."""
-
-        def act_and_stop(live: Any) -> None:
-            act(live)
-            raise Stop
-
-        if self.between_calls or step == done:
-            self.advance(live, done, step)
-            act(live)
-            return
-        try:
-            self.subject.train(live, until=self.scenario.length, visits={step: act_and_stop})
-        except Stop:
-            return
-        raise self.not_visited(step)
-
-    def save_later(self, live: Any, done: int, step: int, cycle: int) -> Save:
-        """Trains to a later save point, saves there and stops."""
-        taken: list[Save] = []
-        path = self.folder / f"{cycle}.zip"
-        self.visit(live, done, step, lambda live: taken.append(self.save(live, step, path)))
-        return taken[0]
-
-    def finish(self, live: Any, after: int, extra: Visits | None = None) -> dict[int, Snapshot]:
-        """Trains to the end; the states at every boundary after a step, and at the end."""
-        taken: dict[int, Snapshot] = {}
-
-        def visit(step: int) -> Callable[[Any], None]:
-            def act(live: Any) -> None:
-                if extra and step in extra:
-                    extra[step](live)
-                if step in self.boundaries and step > after:
-                    taken[step] = self.capture(live)
-
-            return act
-
-        steps = {step for step in self.boundaries if step > after} | {*(extra or {})}
-        self.subject.train(live, until=self.scenario.length, visits={s: visit(s) for s in steps})
-        if passed_by := steps - taken.keys() - {*(extra or {})}:
-            raise self.not_visited(min(passed_by))
-        taken[self.scenario.length + 1] = self.capture(live)  # after the last update
-        return taken
-
-    def roots(self, live: Any) -> Mapping[str, Any]:
-        """The objects whose graphs are the state: the subject's, and the global streams."""
-        return {**self.subject.roots(live), "streams": global_streams()}
-
-    def capture(self, live: Any) -> Snapshot:
-        """The live state of a run, global streams included."""
-        snapshot = capture_roots(self.roots(live), tuple(self.subject.exclusions))
-        self.used |= {pattern for _, pattern in snapshot.excluded}
-        return snapshot
+                save = session.save_later(live, save.step, later, cycle)
 
     def compare(self, expected: Snapshot, got: Snapshot) -> Diff:
-        """The differences between two snapshots."""
+        """Returns the differences between two snapshots."""
         self.compared += len(expected.rows)
         # an edge that is cut where it was met may still show where only one of the two has it
-        found = compare(expected, got).mismatches
-        return Diff(mismatches=tuple(m for m in found if not self.excluded(str(m.keypath))))
+        mismatches = compare(expected, got).mismatches
+        return Diff(mismatches=tuple(m for m in mismatches if not self.excluded(str(m.keypath))))
 
     def count_moved(self, before: Snapshot, after: Snapshot) -> int:
-        """How many leaves differ between two states of a run.
+        """Returns how many leaves differ between two states of a run.
 
         Streams that the harness itself keeps for the subject are none of the subject's doing.
         """
@@ -295,43 +208,35 @@ class Trial:
         counts = (self.count_moved(saved, reference.at[step]) for step in later)
         return before, next((count for count in counts if count), 0)
 
+    @property
+    def movement_seen(self) -> tuple[int, int] | tuple[None, None]:
+        """As `movement`; None twice where no check has asked for the runs that show it."""
+        if self._saving is None or self._reference is None:
+            return None, None
+        return self.movement
+
     def first_difference(
         self, expected: Mapping[int, Snapshot], got: Mapping[int, Snapshot]
-    ) -> Diff:
-        """The earliest boundary at which two runs differ; `step` then says which."""
+    ) -> Finding | None:
+        """Returns the earliest boundary at which two runs differ, and how; None if they agree."""
         for step, snapshot in sorted(got.items()):
             if diff := self.compare(expected[step], snapshot):
-                self.step = step
-                return diff
-        return Diff()
+                return Finding(step=step, diff=diff)
+        return None
 
-    def future(self, at: Mapping[int, Snapshot]) -> Diff:
-        """How the boundaries of a run differ from those of the run that never stopped.
+    def future(self, at: Mapping[int, Snapshot]) -> Finding | None:
+        """Returns where a run first differs from the run that never stopped; None if nowhere.
 
         Where splitting `train` in two already changes the run, the split one is the reference:
         the checkpoint is not to blame.
         """
-        diff = self.first_difference(self.uninterrupted.at, at)
-        if diff and self.between_calls:
-            diff = self.first_difference(self.segmented.at, at)
-        return diff
-
-    def trained(self, seed: int) -> Any:
-        """A run of its own, trained to the save point by one call that ends there."""
-        with preserved_streams():
-            live = self.build(dataclasses.replace(self.scenario, seed=seed))
-            self.advance(live, 0, self.scenario.save_at)
-            return live
-
-    def not_visited(self, step: int) -> HarnessError:
-        """What is raised when a subject does not keep the promise of `train`."""
-        return InvalidSubject(
-            f"{self.subject.name} did not pass step {step} on its way to {self.scenario.length}: "
-            "expected train(live, until, visits) to call visits[t] when t steps are done"
-        )
+        found = self.first_difference(self.uninterrupted.at, at)
+        if found and self.session.between_calls:
+            return self.first_difference(self.segmented.at, at)
+        return found
 
     def _course(self, after: int) -> Course:
         with preserved_streams():
-            live = self.build()
-            fresh = self.capture(live)
-            return Course(fresh=fresh, at=self.finish(live, after))
+            live = self.session.build()
+            fresh = self.session.capture(live)
+            return Course(fresh=fresh, at=self.session.finish(live, after))

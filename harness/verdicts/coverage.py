@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
+from ..checks import RESUMED, aspect_of
 from ..core.errors import HarnessError, UnusedExclusion, VacuousLife
 from ..core.scenario import Scenario
 from ..subjects.protocol import Subject
@@ -15,7 +16,7 @@ _NEAR = 3
 
 
 def require_meaningful(subject: Subject, records: Sequence[Record], checks: Sequence[str]) -> None:
-    """Some life moved something, and every exclusion of the subject's own covered something.
+    """Requires that something moved, and that each of the subject's own exclusions was of use.
 
     Args:
         subject: what was run; what its framework excludes for all it runs is not asked about.
@@ -28,7 +29,7 @@ def require_meaningful(subject: Subject, records: Sequence[Record], checks: Sequ
     """
     if not records or any(record.verdict is Verdict.ERROR for record in records):
         return
-    if "resume" in checks and all(record.vacuous for record in records):
+    if RESUMED in map(aspect_of, checks) and all(record.vacuous for record in records):
         raise VacuousLife(subject.name, [repr(record.scenario) for record in records])
     used = {pattern for record in records for pattern in record.used}
     open_ = {e.pattern for e in getattr(subject, "own_exclusions", ())} - used
@@ -42,10 +43,10 @@ def moves(subject: Subject, scenario: Scenario) -> bool:
 
 
 def _look_for(patterns: set[str], subject: Subject, scenario: Scenario) -> None:
-    """Raises for what covers nothing in a whole life; not every check looks at all of it."""
+    """Raises for what covers nothing in a whole run; not every check looks at all of it."""
     trial = Trial(subject, scenario)
     known = set(_keypaths(trial))
-    unused = sorted(patterns - trial.used)
+    unused = sorted(patterns - trial.session.used)
     if unused:
         near = {p: get_close_matches(p, sorted(known), _NEAR, 0.5) for p in unused}
         raise UnusedExclusion(unused, near)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,11 +16,11 @@ from . import report
 from .runner import run
 from .verdict import Record, Verdict
 
-_SINK: ContextVar[Callable[[str], None] | None] = ContextVar("_SINK", default=None)
+_SINK: ContextVar[Callable[[Record], None] | None] = ContextVar("_SINK", default=None)
 
 
 class CheckpointMismatch(AssertionError):
-    """A law does not hold. Every root cause has a subclass of its own; see `failure_class`.
+    """A check does not hold. Every root cause has a subclass of its own; see `failure_class`.
 
     Attributes:
         record: what the scenario showed.
@@ -34,7 +33,7 @@ class CheckpointMismatch(AssertionError):
 
 @cache
 def failure_class(kind: str, part: str) -> type[CheckpointMismatch]:
-    """The exception for one way in which one part of the state differs.
+    """Returns the exception for one way in which one part of the state differs.
 
     Hypothesis tells bugs apart by type and line: with one type for all of them it would report
     one of several.
@@ -46,10 +45,10 @@ def failure_class(kind: str, part: str) -> type[CheckpointMismatch]:
 def passed(
     subject: Subject, planned: Sequence[tuple[Scenario, Sequence[str]]]
 ) -> tuple[Record, ...]:
-    """The records of scenarios, each with its checks, vacuous ones included, if all laws hold.
+    """Returns the records of scenarios, vacuous ones included, if all their checks hold.
 
     Raises:
-        CheckpointMismatch: a law does not hold.
+        CheckpointMismatch: a check does not hold.
     """
     __tracebackhide__ = True
     records = []
@@ -63,9 +62,9 @@ def passed(
 
 
 def failure_of(record: Record) -> CheckpointMismatch:
-    """The exception that a record which is not EXACT raises."""
+    """Returns the exception that a record which is not EXACT raises."""
     verbose = bool(os.environ.get("CKPT_VERBOSE"))
-    text = report.failure(json.loads(record.to_json()), verbose=verbose)
+    text = report.failure(record, verbose=verbose)
     text += f"\n  scenario: {record.scenario!r}"
     first = _first_mismatch(record)
     if first is None:
@@ -83,8 +82,8 @@ def _first_mismatch(record: Record) -> Mismatch | None:
 
 
 @contextmanager
-def collecting(sink: Callable[[str], None]) -> Iterator[None]:
-    """Hands every record made within the block to `sink`, as JSON."""
+def collecting(sink: Callable[[Record], None]) -> Iterator[None]:
+    """Hands every record made within the block to `sink`."""
     token = _SINK.set(sink)
     try:
         yield
@@ -96,4 +95,4 @@ def publish(record: Record) -> None:
     """Hands a record to whoever collects."""
     sink = _SINK.get()
     if sink is not None:
-        sink(record.to_json())
+        sink(record)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,21 +11,21 @@ from typing import final
 
 from ..causes.attribution import Attribution
 from ..causes.search import attribute, harmless
-from ..checks import CHECKS
-from ..core.errors import HarnessError, NotApplicable, StepFailed, UnknownCheck
+from ..checks import CHECKS, Aspect, aspect_of, require_checks
+from ..core.errors import HarnessError, NotApplicable, StepFailed, is_unsupported
 from ..core.randomness import preserved_streams
 from ..core.scenario import Scenario
 from ..state.compare import Diff
 from ..subjects.protocol import Subject
+from ..trial.finding import Finding
 from ..trial.runs import Shared
 from ..trial.trial import Trial
-from .verdict import Finding, Record, Verdict
+from .verdict import Raised, Record, Skipped, Verdict
 
 DEFAULT_CHECKS = ("purity", "roundtrip", "resume")
-# differences that a load leaves behind, which may or may not change the future
-_OF_LOAD = ("roundtrip", "resume", "completeness", "fresh_process")
-_HERE = Path(__file__).parent
-# no law of a checkpoint, but what FLAKY rests on: the run that never stopped, once more
+# the instrument itself, in whatever room
+_HERE = Path(__file__).parents[1]
+# no check of a checkpoint, but what FLAKY rests on: the run that never stopped, once more
 REPEAT = "repeat"
 _NOT_REENTRANT = (
     "train() is not re-entrant: two calls differ from one without any checkpoint (first at step "
@@ -44,12 +45,12 @@ def run(
     For a subject that is not `strict` the future decides: what differs after a load and changes
     nothing up to the end is noted, and is no failure.
 
-    What the subject raises is a verdict, ERROR (or UNSUPPORTED, where its message says so); what
-    the harness cannot do is raised.
+    What the subject raises is a verdict, ERROR (or UNSUPPORTED, where the class of the exception
+    says so, see `core.errors.Unsupported`); what the harness cannot do is raised.
 
     Args:
         subject: what is under test.
-        scenario: one life of it.
+        scenario: how it is run and saved.
         checks: names of `checks.CHECKS`.
         attribution: whether a difference is traced to its cause; only where the subject is not
             `strict` if None.
@@ -81,23 +82,6 @@ def run_many(
         yield judgement.record(time.perf_counter() - start)
 
 
-def require_checks(names: Iterable[str], where: str = "checks=") -> tuple[str, ...]:
-    """The names, if all are those of checks.
-
-    Args:
-        names: what was given.
-        where: how the message calls the place where it was given.
-
-    Raises:
-        UnknownCheck: lists those that are not, and the valid ones.
-    """
-    listed = (names,) if isinstance(names, str) else tuple(names)
-    unknown = [name for name in listed if name not in CHECKS]
-    if isinstance(names, str) or unknown:
-        raise UnknownCheck(where, unknown or listed, sorted(CHECKS))
-    return listed
-
-
 @final
 class _Judgement:
     """What the checks showed so far."""
@@ -106,56 +90,59 @@ class _Judgement:
         self.trial = trial
         self.verdict = Verdict.EXACT
         self.findings: list[Finding] = []
-        self.error = self.unsupported = ""
+        self.raised: Raised | None = None
+        self.skipped: list[Skipped] = []
         self.notes: list[str] = []
+        self.unsupported = False
         self.passed = 0
         self.strict = bool(getattr(trial.subject, "strict", False))
         self.attribution: Attribution | None = None
 
     def judge(self, check: str) -> None:
         """Runs one check, unless the subject has already raised."""
-        if self.verdict is Verdict.ERROR:
+        if self.raised is not None:
             return
-        self.trial.step = self.trial.scenario.save_at
         try:
-            diff = CHECKS[check](self.trial)
+            finding = CHECKS[check](self.trial)
         except NotApplicable as reason:
-            self.notes.append(f"{check} does not apply: {reason}")
-        except HarnessError:
-            raise
+            self.skipped.append(Skipped(check=check, reason=str(reason)))
         except Exception as error:  # whatever a foreign subject raises is a result
-            told = f"{type(error).__name__}: {error}{_where(error)}"
-            if str(error).startswith("UNSUPPORTED"):  # as foreign code says it
-                self.unsupported = self.unsupported or f"{check}: {told}"
-                self.notes.append(f"{check} does not apply: {told}")
-                return
-            self.verdict = Verdict.ERROR
-            self.error = f"{check}: {told}"
+            self.judge_error(check, error)
         else:
             self.passed += 1
-            if diff:
-                self.findings.append(Finding(check=check, step=self.trial.step, diff=diff))
+            if finding:
+                self.findings.append(finding)
+
+    def judge_error(self, check: str, error: Exception) -> None:
+        """Tells what is not supported, by the class of the exception, from what went wrong.
+
+        Raises:
+            HarnessError: the harness itself could not go on.
+        """
+        if is_unsupported(error):
+            self.unsupported = True
+            self.skipped.append(Skipped(check=check, reason=str(error)))
+        elif isinstance(error, HarnessError):
+            raise error
+        else:
+            self.verdict = Verdict.ERROR
+            self.raised = Raised(
+                check=check, type=type(error).__name__, text=str(error), where=_where(error)
+            )
 
     def conclude(self, attribution: bool | None) -> None:
-        """The verdict: who is to blame for a difference, if anyone is."""
-        if self.verdict is Verdict.EXACT and not self.findings:
+        """Decides on the verdict: who is to blame for a difference, if anyone is."""
+        if self.raised is None and not self.findings:
             if self.unsupported or not self.passed:
-                self.verdict, self.error = Verdict.UNSUPPORTED, self.unsupported
+                self.verdict = Verdict.UNSUPPORTED
             return
-        raised = self.verdict is Verdict.ERROR
-        if not raised:
+        if self.raised is None:
             self.verdict = self.blame()
-        of_load = any(finding.check in _OF_LOAD for finding in self.findings)
+        # where the resumed run raised, what a load lost may tell why
+        traceable = self.trial.error is not None or any(map(_of_load, self.findings))
         wanted = not self.strict if attribution is None else attribution
-        if self.verdict is Verdict.FLAKY or not (of_load or self.raised_after_a_load()):
-            return
-        if wanted:
+        if wanted and traceable and self.verdict is not Verdict.FLAKY:
             self.attribute()
-
-    def raised_after_a_load(self) -> bool:
-        """Whether it was the resumed run that raised, so that what a load lost may tell why."""
-        resumed = vars(self.trial).get("resumed")
-        return resumed is not None and resumed.error is not None
 
     def attribute(self) -> None:
         """Traces the difference to its cause; where there is none, the future has decided."""
@@ -168,39 +155,38 @@ class _Judgement:
         self.findings = [
             finding
             for finding in self.findings
-            if finding.check not in _OF_LOAD or self.only_elsewhere(finding)
+            if not _of_load(finding) or self.only_elsewhere(finding)
         ]
-        if self.verdict is not Verdict.ERROR:
+        if self.raised is None:
             self.verdict = Verdict.DIFFERS if self.findings else Verdict.EXACT
         self.attribution = None  # nothing is left that it could explain
 
     def only_elsewhere(self, finding: Finding) -> bool:
         """Whether another process lost what no load of this one has lost: nothing excuses that."""
-        if finding.check != "fresh_process":
+        if Aspect.ELSEWHERE not in aspect_of(finding.check):
             return False
         load = self.trial.resumed.loads[0]
         here = {m.keypath for m in self.trial.compare(load.saved, load.loaded).mismatches}
         return any(mismatch.keypath not in here for mismatch in finding.diff.mismatches)
 
     def blame(self) -> Verdict:
-        """Whether the subject repeats itself and had any chance, and what was lost."""
+        """Returns whether the subject repeats itself and had any chance, and what was lost."""
         trial = self.trial
-        if again := trial.first_difference(trial.uninterrupted.at, trial.repeat.at):
-            self.findings.insert(0, Finding(check=REPEAT, step=trial.step, diff=again))
+        reference = trial.uninterrupted.at
+        if again := trial.first_difference(reference, trial.repeat.at):
+            self.findings.insert(0, dataclasses.replace(again, check=REPEAT))
             return Verdict.FLAKY
-        if trial.between_calls:
-            split = trial.first_difference(trial.uninterrupted.at, trial.segmented.at)
+        if trial.session.between_calls:
+            split = trial.first_difference(reference, trial.segmented.at)
             if split:
-                first = split.mismatches[0]
-                self.notes.append(_NOT_REENTRANT.format(step=trial.step, mismatch=first))
+                first = split.diff.mismatches[0]
+                self.notes.append(_NOT_REENTRANT.format(step=split.step, mismatch=first))
         return Verdict.LOST_WORK if self.lost_work() else Verdict.DIFFERS
 
     def lost_work(self) -> bool:
         """Whether what was loaded is an older state of the run: whole, but out of date."""
-        if "resumed" not in vars(self.trial):
-            return False
         older = [(0, self.trial.uninterrupted.fresh)]
-        for load in self.trial.resumed.loads:
+        for load in self.trial.loads:
             lost = self.trial.compare(load.saved, load.loaded)
             if not _of_streams(lost) and any(
                 _of_streams(self.trial.compare(snapshot, load.loaded))
@@ -214,28 +200,27 @@ class _Judgement:
     def record(self, seconds: float) -> Record:
         """What has been found, as data."""
         trial = self.trial
-        moved, moved_later = self.movement()
+        moved, moved_later = trial.movement_seen
         return Record(
             subject=trial.subject.name,
             scenario=trial.scenario,
             verdict=self.verdict,
             findings=tuple(self.findings),
-            error=self.error,
+            raised=self.raised,
+            skipped=tuple(self.skipped),
             notes=tuple(self.notes),
             attribution=self.attribution,
             compared=trial.compared,
             moved=moved,
             moved_later=moved_later,
-            seconds=seconds,
-            used=frozenset(trial.used),
+            seconds=round(seconds, 3),
+            used=frozenset(trial.session.used),
         )
 
-    def movement(self) -> tuple[int, int] | tuple[None, None]:
-        """How many leaves moved before the save point and after it; None where nobody looked."""
-        trial = self.trial
-        if "saving" not in vars(trial) or "uninterrupted" not in vars(trial):
-            return None, None
-        return trial.movement
+
+def _of_load(finding: Finding) -> bool:
+    """Whether it is of what a load leaves behind, which may or may not change the future."""
+    return Aspect.LOADED in aspect_of(finding.check)
 
 
 def _of_streams(diff: Diff) -> bool:
@@ -252,4 +237,4 @@ def _where(error: BaseException) -> str:
         return ""
     own = [frame for frame in foreign if "site-packages" not in frame.filename]
     last = (own or foreign)[-1]
-    return f" (in {last.name}, {last.filename}:{last.lineno})"
+    return f"{last.name}, {last.filename}:{last.lineno}"

@@ -1,15 +1,17 @@
-"""What a scenario showed: a verdict, the findings behind it, and one record as JSON."""
+"""What a scenario showed: a verdict, and the record behind it."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, final
+from typing import Any, Self, final
 
 from ..causes.attribution import Attribution
 from ..core.scenario import Scenario
-from ..state.compare import Diff
+from ..trial.finding import Finding
 
 
 @final
@@ -26,18 +28,36 @@ class Verdict(StrEnum):
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One law that did not hold.
+class Skipped:
+    """A check that did not apply, and why."""
+
+    check: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.check} does not apply: {self.reason}"
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Raised:
+    """An exception that a check has met.
 
     Attributes:
-        check: the law, by its name in `checks.CHECKS`.
-        step: environment or loop steps done when it was seen.
-        diff: what differed.
+        check: which check.
+        type: name of its class.
+        text: its message.
+        where: the function, file and line in foreign code that raised; "" where there is none.
     """
 
     check: str
-    step: int
-    diff: Diff
+    type: str
+    text: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        where = f" (in {self.where})" if self.where else ""
+        return f"{self.check}: {self.type}: {self.text}{where}"
 
 
 @final
@@ -49,9 +69,10 @@ class Record:
         subject: the subject's name.
         scenario: what was run.
         verdict: in one word.
-        findings: the laws that did not hold, first seen first.
-        error: type and text of an exception, for ERROR and UNSUPPORTED.
-        notes: what else is to be said: checks that do not apply, a `train` not re-entrant.
+        findings: of the checks that did not hold, first seen first.
+        raised: the exception behind ERROR.
+        skipped: the checks that did not apply.
+        notes: what else is to be said, as that `train` is not re-entrant.
         attribution: which leaves explain a difference, where that was asked for.
         compared: rows of the object graph compared, all comparisons together.
         moved: leaves that differ between the fresh build and the save point; None where the
@@ -65,7 +86,8 @@ class Record:
     scenario: Scenario
     verdict: Verdict
     findings: tuple[Finding, ...] = ()
-    error: str = ""
+    raised: Raised | None = None
+    skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
     attribution: Attribution | None = None
     compared: int = 0
@@ -79,45 +101,52 @@ class Record:
         """Nothing had moved before the save, or nothing moved after it: no loss could show."""
         return self.verdict is Verdict.EXACT and 0 in (self.moved, self.moved_later)
 
-    def to_json(self) -> str:
-        """One line; the only source of every report."""
-        content: dict[str, Any] = {
-            "subject": self.subject,
+    @property
+    def error(self) -> str:
+        """The exception behind ERROR, in words; "" without one."""
+        return "" if self.raised is None else str(self.raised)
+
+    @property
+    def failed_check(self) -> str:
+        """The check that did not hold first, or that met an exception; "" without either."""
+        if self.findings:
+            return self.findings[0].check
+        return "" if self.raised is None else self.raised.check
+
+    def to_plain(self) -> dict[str, Any]:
+        """Returns plain data; `from_plain` makes an equal record of it."""
+        plain = {item.name: getattr(self, item.name) for item in dataclasses.fields(self)}
+        return {
+            **plain,
             "scenario": json.loads(self.scenario.to_json()),
             "verdict": self.verdict.value,
-            "findings": [
-                {
-                    "check": f.check,
-                    "step": f.step,
-                    "mismatches": [str(m) for m in f.diff.mismatches],
-                }
-                for f in self.findings
-            ],
-            "error": self.error,
+            "findings": [finding.to_plain() for finding in self.findings],
+            "raised": None if self.raised is None else dataclasses.asdict(self.raised),
+            "skipped": [dataclasses.asdict(skipped) for skipped in self.skipped],
             "notes": list(self.notes),
-            "attribution": _as_plain(self.attribution),
-            "compared": self.compared,
-            "moved": self.moved,
-            "moved_later": self.moved_later,
-            "vacuous": self.vacuous,
-            "seconds": round(self.seconds, 3),
+            "attribution": None if self.attribution is None else self.attribution.to_plain(),
             "used": sorted(self.used),
+            "vacuous": self.vacuous,  # for whoever reads the lines; no fact of its own
         }
-        return json.dumps(content, sort_keys=True)
 
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """Returns the record that `to_plain` was called on; other keys are ignored."""
+        names = {item.name for item in dataclasses.fields(cls)}
+        known = {name: value for name, value in plain.items() if name in names}
+        raised, attribution = plain["raised"], plain["attribution"]
+        made = {
+            "scenario": Scenario.from_json(json.dumps(plain["scenario"])),
+            "verdict": Verdict(plain["verdict"]),
+            "findings": tuple(map(Finding.from_plain, plain["findings"])),
+            "raised": None if raised is None else Raised(**raised),
+            "skipped": tuple(Skipped(**skipped) for skipped in plain["skipped"]),
+            "notes": tuple(plain["notes"]),
+            "attribution": None if attribution is None else Attribution.from_plain(attribution),
+            "used": frozenset(plain["used"]),
+        }
+        return cls(**{**known, **made})
 
-def _as_plain(attribution: Attribution | None) -> dict[str, Any] | None:
-    if attribution is None:
-        return None
-    return {
-        "summary": str(attribution),
-        "load": attribution.load,
-        "causes": [str(mismatch) for mismatch in attribution.causes],
-        "owners": list(attribution.owners),
-        "inert": [str(mismatch.keypath) for mismatch in attribution.inert],
-        "unreachable": [list(pair) for pair in attribution.unreachable],
-        "complete": attribution.complete,
-        "minimal": attribution.minimal,
-        "evaluations": attribution.evaluations,
-        "seconds": round(attribution.seconds, 3),
-    }
+    def to_json(self) -> str:
+        """Returns one line of JSON, the form in which records are kept in files."""
+        return json.dumps(self.to_plain(), sort_keys=True)

@@ -39,7 +39,7 @@ def test_search_for_causes_ends():
     assert not record.attribution.minimal
     assert record.attribution.evaluations < 300
     assert sum("run.table" in str(cause.keypath) for cause in record.attribution.causes) == 400
-    assert "explained by at most " in report.failure(json.loads(record.to_json()))
+    assert "explained by at most " in report.failure(record)
 
 
 class SavesInPassing(Part):
@@ -199,7 +199,7 @@ def test_cause_that_observe_hides_is_looked_for_where_it_may_be():
     )
     record = run(made, LIFE, ("roundtrip", "resume"))
     assert not record.attribution.complete
-    text = report.failure(json.loads(record.to_json()))
+    text = report.failure(record)
     assert "next: look for state that does not hang on the run" in text
     assert "save and restore" not in text
 

@@ -146,7 +146,7 @@ def test_unknown_command_is_refused_by_status(capsys, words):
 
 
 def test_list_shows_checks_subjects_and_profiles(capsys):
-    """Every check with its law, what subjects take, and the profiles."""
+    """Every check with its check, what subjects take, and the profiles."""
     status, out, _ = command(capsys, "list")
     assert status == 0
     assert "  resume         The resumed run and the one that never stopped agree" in out

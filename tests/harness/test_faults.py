@@ -12,7 +12,7 @@ from resumeproof.core.errors import NothingApplies
 from resumeproof.fuzzing import strategies
 from resumeproof.verdicts.failure import CheckpointMismatch
 
-# the fault, its clean twin, the law that names it and what the report says
+# the fault, its clean twin, the check that names it and what the report says
 FAULTS = [
     (faults.ForgetfulScaler, faults.Scaler, "resume", r"component\.growth"),
     (faults.AliasedAverage, faults.Average, "roundtrip", r"component\.shadow\['weight'\]"),
@@ -32,8 +32,8 @@ FEW = settings(
 )
 
 
-@pytest.mark.parametrize(("fault", "twin", "law", "place"), FAULTS, ids=NAMES)
-def test_fault_is_found_and_named(fault, twin, law, place):
+@pytest.mark.parametrize(("fault", "twin", "check", "place"), FAULTS, ids=NAMES)
+def test_fault_is_found_and_named(fault, twin, check, place):
     """All checks are run, nobody says which fault it is, and the report names the place."""
     subject = faults.part(fault)
     broken = {}
@@ -44,8 +44,8 @@ def test_fault_is_found_and_named(fault, twin, law, place):
             broken[name] = str(error)
         except NothingApplies:
             continue
-    assert law in broken, broken
-    assert re.search(place, broken[law]), broken[law]
+    assert check in broken, broken
+    assert re.search(place, broken[check]), broken[check]
 
 
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.__name__)
@@ -56,8 +56,8 @@ def test_clean_twin_passes(twin):
 
 @pytest.mark.parametrize(
     ("fault", "place"),
-    [(fault, place) for fault, _, law, place in FAULTS if law in OF_LIVES],
-    ids=[fault.__name__ for fault, _, law, _ in FAULTS if law in OF_LIVES],
+    [(fault, place) for fault, _, check, place in FAULTS if check in OF_LIVES],
+    ids=[fault.__name__ for fault, _, check, _ in FAULTS if check in OF_LIVES],
 )
 def test_generated_lives_find_it(fault, place):
     """A fuzz case finds it in a few lives."""

@@ -33,7 +33,7 @@ def test_no_check_in_this_process_finds_what_a_load_takes_from_it():
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_another_process_finds_it(method):
     """There the total is as after no step; the right run comes back by the same way."""
-    diff = fresh_process(Trial(example_globals.leaning, LIFE), method)
+    diff = fresh_process(Trial(example_globals.leaning, LIFE), method).diff
     assert [str(mismatch.keypath) for mismatch in diff.mismatches] == ["component.total"]
     assert diff.mismatches[0].got == "0.0"
     assert not fresh_process(Trial(example_globals.right, LIFE), method)
@@ -83,9 +83,9 @@ def test_lambda_cannot_be_sent_and_is_named():
     subject = loop(make=lambda: kind(3), step=kind.step, save=kind.save, load=kind.load)
     record = run(subject, LIFE, ("fresh_process",))
     assert record.verdict is Verdict.UNSUPPORTED
-    assert "loop:Sum cannot be sent to another process" in record.notes[0]
-    assert "lambda" in record.notes[0]
-    assert "with `def` and `class` at the top of a module" in record.notes[0]
+    assert "loop:Sum cannot be sent to another process" in record.skipped[0].reason
+    assert "lambda" in record.skipped[0].reason
+    assert "with `def` and `class` at the top of a module" in record.skipped[0].reason
 
 
 OWN_CLASS = """

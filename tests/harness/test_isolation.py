@@ -57,7 +57,7 @@ MADE = {
 def shared(make, kind=Holder):
     """Where `isolation` finds something, and with what it is shared."""
     subject = component(make, step=kind.step)
-    mismatches = CHECKS["isolation"](Trial(subject, Scenario(length=8, save_at=5))).mismatches
+    mismatches = CHECKS["isolation"](Trial(subject, Scenario(length=8, save_at=5))).diff.mismatches
     assert {mismatch.kind for mismatch in mismatches} <= {MismatchKind.ALIASING}
     return {str(mismatch.keypath): str(mismatch.other) for mismatch in mismatches}
 

@@ -1,6 +1,7 @@
 """Mutants: what a checkpoint can lose, broken on purpose, and whether the checks see it."""
 
 import copy
+import dataclasses
 
 import pytest
 import resumeproof.mutation.kill_matrix as kill_matrix
@@ -10,6 +11,7 @@ from resumeproof.core.scenario import Scenario
 from resumeproof.mutation.kill_matrix import KILLED, UNCHANGED, mutate
 from resumeproof.state.mismatch import Diff
 from resumeproof.subjects.loop import loop
+from resumeproof.trial.finding import Finding
 
 LIFE = Scenario(length=9, save_at=6)
 
@@ -57,7 +59,7 @@ def subject():
 
 @pytest.fixture(scope="module")
 def matrix():
-    """All mutants of the run, under two laws."""
+    """All mutants of the run, under two checks."""
     return mutate(subject(), LIFE, ("roundtrip", "resume"))
 
 
@@ -128,10 +130,11 @@ def without(*kinds):
     original = kill_matrix.CHECKS["roundtrip"]
 
     def weak(trial):
-        found = original(trial).mismatches
-        return Diff(mismatches=tuple(m for m in found if m.kind.value not in kinds))
+        found = original(trial)
+        seen = tuple(m for m in found.diff.mismatches if m.kind.value not in kinds)
+        return Finding(step=found.step, diff=Diff(mismatches=seen))
 
-    return weak
+    return dataclasses.replace(original, run=weak)
 
 
 @pytest.mark.parametrize(

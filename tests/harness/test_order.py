@@ -129,7 +129,9 @@ class Bare:
 def found(kind):
     """What `order` says, by KeyPath."""
     trial = Trial(component(kind, step=kind.step), Scenario(length=8, save_at=5))
-    return {str(mismatch.keypath): mismatch.got for mismatch in CHECKS["order"](trial).mismatches}
+    return {
+        str(mismatch.keypath): mismatch.got for mismatch in CHECKS["order"](trial).diff.mismatches
+    }
 
 
 @pytest.mark.parametrize("kind", [Part, Unwraps])
@@ -151,7 +153,7 @@ def test_moments_that_end_at_another_parameter_are_found(kind, variant):
 def test_module_state_under_a_prefix_is_not_left_out_in_silence(kind, place):
     """Of every wrapper that is known, also where there is no optimizer."""
     trial = Trial(component(kind, step=kind.step), Scenario(length=8, save_at=5))
-    mismatches = CHECKS["order"](trial).mismatches
+    mismatches = CHECKS["order"](trial).diff.mismatches
     assert [str(mismatch.keypath) for mismatch in mismatches] == [place, place]
     for prefix, mismatch in zip(("module.", "_orig_mod."), mismatches, strict=True):
         assert f"names that begin with {prefix!r}" in mismatch.expected

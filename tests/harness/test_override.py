@@ -57,7 +57,7 @@ class Options:
 @pytest.mark.parametrize(("obeys", "expected"), [(True, []), (False, ["run['rate']"])])
 def test_override_wins_and_changes_nothing_else(obeys, expected):
     """What the option reaches in a fresh build is its own; the rest is the file's."""
-    diff = CHECKS["override"](Trial(Options(obeys), SCENARIO))
+    diff = CHECKS["override"](Trial(Options(obeys), SCENARIO)).diff
     assert [str(mismatch.keypath) for mismatch in diff.mismatches] == expected
 
 
@@ -72,7 +72,7 @@ def test_override_wins_and_changes_nothing_else(obeys, expected):
 )
 def test_option_that_reaches_nothing_is_no_option_that_won(options, silent):
     """Where a fresh build is the same without it, nothing has been looked at."""
-    diff = CHECKS["override"](Trial(Options(True, **options), SCENARIO))
+    diff = CHECKS["override"](Trial(Options(True, **options), SCENARIO)).diff
     assert [str(mismatch.keypath) for mismatch in diff.mismatches] == silent
     value = options[silent[0].split("'")[1]]
     assert diff.mismatches[0].got == f"{value!r} changes nothing in a fresh build"

@@ -1,34 +1,13 @@
 """Records as text: the exact words of every kind of failure, and the matrix."""
 
+import dataclasses
+
 import pytest
-from resumeproof.verdicts import report
+from resumeproof.core.scenario import Scenario
+from resumeproof.verdicts import report, summary
+from resumeproof.verdicts.verdict import Raised, Skipped, Verdict
 
-SCENARIO = {"save_at": 320, "save_point": "past half"}
-LOST = "VALUE      vgs.step_count  int  expected 320, got 0"
-LATER = "VALUE      policy.weight  Parameter  expected 0.5, got 0.25 (1 of 9 elements)"
-
-
-def record(**changes):
-    """A record as `Record.to_json` writes it, DIFFERS at resume unless changed."""
-    finding = {"check": "resume", "step": 384, "mismatches": [LATER, LOST]}
-    plain = {
-        "subject": "sb3:MyPPO",
-        "scenario": SCENARIO,
-        "verdict": "DIFFERS",
-        "findings": [finding],
-        "error": "",
-        "notes": [],
-        "attribution": None,
-        "vacuous": False,
-        "seconds": 0.25,
-    }
-    return {**plain, **changes}
-
-
-def attribution(**changes):
-    """An attribution as it stands in a record."""
-    found = {"causes": [LOST], "inert": ["model.start", "model.log"], "complete": True}
-    return {**found, "unreachable": [["model.socket", "is opaque"]], "summary": "-", **changes}
+from tests.harness.record_cases import LATER, LOST, attribution, finding, mismatch, record
 
 
 def test_explained_failure_reads_in_the_order_of_what_one_asks():
@@ -48,13 +27,10 @@ def test_explained_failure_reads_in_the_order_of_what_one_asks():
 
 def test_many_causes_are_grouped_by_their_owner():
     """An owner of several shows three of them and its number; no owner is cut from the list."""
-    owned = [("model.env", f"model.env.envs[0].f{i}") for i in range(8)]
-    owned = [("model._last_obs", "model._last_obs"), *owned, ("streams.torch", "streams.torch")]
-    found = attribution(
-        causes=[f"VALUE      {path}  int  expected 1, got 0" for _, path in owned],
-        owners=[owner for owner, _ in owned],
-    )
-    text = report.failure(record(attribution=found))
+    owned = [mismatch("model", "env", "envs", 0, f"f{i}") for i in range(8)]
+    causes = (mismatch("model", "_last_obs"), *owned, mismatch("streams", "torch"))
+    explained = attribution(causes=causes)
+    text = report.failure(record(attribution=explained))
     assert "; explained by 10 of 12 differing leaves\n" in text
     assert (
         "  VALUE      model._last_obs  int  expected 1, got 0\n"
@@ -66,7 +42,7 @@ def test_many_causes_are_grouped_by_their_owner():
         "  VALUE      streams.torch  int  expected 1, got 0\n"
     ) in text
     assert text.endswith("next: save and restore model._last_obs, model.env, streams.torch")
-    assert "model.env.envs[0].f7" in report.failure(record(attribution=found), verbose=True)
+    assert "model.env.envs[0].f7" in report.failure(record(attribution=explained), verbose=True)
 
 
 def test_verbose_names_what_is_inert():
@@ -77,17 +53,19 @@ def test_verbose_names_what_is_inert():
 
 def test_incomplete_explanation_says_what_could_not_be_reached():
     """Where putting all back does not help, that is said, with what was out of reach."""
-    found = attribution(causes=[], complete=False, summary="not explained: with all 3 put back")
-    text = report.failure(record(attribution=found))
-    assert "saved at step 320; not explained: with all 3 put back\n" in text
+    unexplained = attribution(
+        causes=(), inert=(), candidates=(LOST, LATER, LOST), complete=False, remaining=(LATER,)
+    )
+    text = report.failure(record(attribution=unexplained))
+    assert "saved at step 320; not explained: with all 3 differing leaves put back" in text
     assert "  not reached: model.socket: is opaque\n" in text
     assert "next: look first at what could not be put back" in text
 
 
 def test_without_attribution_the_load_names_what_was_lost():
     """The next step names what differed right after the load, not what it spread to."""
-    at_load = {"check": "roundtrip", "step": 320, "mismatches": [LOST]}
-    text = report.failure(record(findings=[at_load, *record()["findings"]]))
+    findings = (finding("roundtrip", 320, LOST), *record().findings)
+    text = report.failure(record(findings=findings))
     assert text.startswith("checkpoint mismatch: resume on sb3:MyPPO\n")
     assert "  also: roundtrip at step 320: 1 leaf differs\n" in text
     assert text.endswith("next: save and restore vgs.step_count")
@@ -95,30 +73,51 @@ def test_without_attribution_the_load_names_what_was_lost():
 
 def test_long_lists_are_cut_and_say_so():
     """Eight differences are shown; the flag shows all."""
-    lines = [f"VALUE      net.{i}  int  expected 1, got 0" for i in range(11)]
-    long = record(findings=[{"check": "resume", "step": 9, "mismatches": lines}])
+    many = [mismatch("net", str(i)) for i in range(11)]
+    long = record(findings=(finding("resume", 9, *many),))
     assert "(3 more, see --verbose)" in report.failure(long, flag="--verbose")
     assert "net.10" in report.failure(long, verbose=True)
     assert "save and restore net.0, net.1, net.2, net.3 and 7 more" in report.failure(long)
+
+
+ODD_KEYS = ["hit  rate", "  ", "a\nb", "it's", "x]  int  expected 1", " does not apply: ", "", "é"]
+
+
+@pytest.mark.parametrize("key", ODD_KEYS)
+@pytest.mark.parametrize("explained", [True, False], ids=["explained", "unexplained"])
+def test_key_of_any_spelling_is_named_whole(key, explained):
+    """The next step names the KeyPath itself, whatever its text looks like."""
+    lost = mismatch("run", "table", (key,))
+    found = attribution(causes=(lost,), inert=()) if explained else None
+    text = report.failure(record(findings=(finding("roundtrip", 320, lost),), attribution=found))
+    assert text.endswith(f"next: save and restore run.table[{key!r}]")
 
 
 @pytest.mark.parametrize(
     ("changes", "first", "last"),
     [
         (
-            {"verdict": "ERROR", "findings": [], "error": "resume: OSError: full"},
+            {
+                "verdict": Verdict.ERROR,
+                "findings": (),
+                "raised": Raised(check="resume", type="OSError", text="full"),
+            },
             "checkpoint error: sb3:MyPPO\n  resume: OSError: full",
             "next: correct what raised; the harness only called it",
         ),
-        ({"verdict": "FLAKY"}, "not repeatable: resume on sb3:MyPPO", "is not to blame"),
-        ({"verdict": "LOST_WORK"}, "lost work: resume on sb3:MyPPO", "and load the newest"),
+        ({"verdict": Verdict.FLAKY}, "not repeatable: resume on sb3:MyPPO", "is not to blame"),
+        ({"verdict": Verdict.LOST_WORK}, "lost work: resume on sb3:MyPPO", "and load the newest"),
         (
-            {"verdict": "UNSUPPORTED", "findings": [], "notes": ["order does not apply"]},
-            "not supported: sb3:MyPPO\n  order does not apply",
+            {
+                "verdict": Verdict.UNSUPPORTED,
+                "findings": (),
+                "skipped": (Skipped(check="order", reason="no optimizer"),),
+            },
+            "not supported: sb3:MyPPO\n  order does not apply: no optimizer",
             "or leave the check out",
         ),
         (
-            {"findings": [{"check": "purity", "step": 1, "mismatches": [LOST]}]},
+            {"findings": (finding("purity", 1, LOST),)},
             "checkpoint mismatch: purity on sb3:MyPPO",
             "it must change neither the run nor a random stream",
         ),
@@ -134,36 +133,45 @@ def test_every_verdict_has_its_own_headline_and_next_step(changes, first, last):
 
 def test_what_does_not_apply_is_one_line_and_its_reasons_are_for_the_verbose():
     """Names first; why, where one asks."""
-    notes = [
-        "order does not apply: no optimizer",
-        "train() is not re-entrant",
-        "component does not apply: -",
-    ]
-    short = report.failure(record(notes=notes))
+    skipped = (
+        Skipped(check="order", reason="no optimizer"),
+        Skipped(check="component", reason="-"),
+    )
+    told = record(notes=("train() is not re-entrant",), skipped=skipped)
+    short = report.failure(told)
     assert "  train() is not re-entrant\n  not applicable: order, component\n  next: " in short
-    assert "order does not apply: no optimizer" in report.failure(record(notes=notes), verbose=True)
+    assert "order does not apply: no optimizer" in report.failure(told, verbose=True)
+
+
+def test_note_is_no_reason_whatever_it_says():
+    """What a note says is told as it is."""
+    text = report.failure(record(notes=("the weather does not apply: it rains",)))
+    assert "  the weather does not apply: it rains\n" in text
+    assert "not applicable" not in text
 
 
 def test_run_that_does_not_repeat_shows_where_nothing_was_loaded():
     """Of a FLAKY record the difference from its repeat comes first; of others that of `resume`."""
-    pure = {"check": "repeat", "step": 330, "mismatches": [LATER]}
-    findings = [*record()["findings"], pure]
-    text = report.failure(record(verdict="FLAKY", findings=findings))
+    findings = (finding("repeat", 330, LATER), *record().findings)
+    text = report.failure(record(verdict=Verdict.FLAKY, findings=findings))
     assert text.startswith(
         "not repeatable: repeat on sb3:MyPPO\n  seen at step 330, saved at step 320"
     )
 
 
+EXACT = record(verdict=Verdict.EXACT, findings=())
+
+
 def test_matrix_has_a_word_in_each_cell_and_totals():
     """Subjects by save points, counted where there are several, and nothing where none ran."""
-    exact = record(verdict="EXACT", findings=[])
+    start = Scenario(length=512, save_at=0, save_point="start")
     records = [
-        exact,
-        exact,
-        record(verdict="EXACT", vacuous=True, scenario={"save_at": 0, "save_point": "start"}),
+        EXACT,
+        EXACT,
+        dataclasses.replace(EXACT, moved=0, moved_later=3, scenario=start),
         record(subject="loop:Trainer"),
     ]
-    assert report.matrix(records) == [
+    assert summary.matrix(records) == [
         "subject       past half  start",
         "loop:Trainer  DIFFERS    -",
         "sb3:MyPPO     EXACT 2    EXACT",
@@ -173,7 +181,15 @@ def test_matrix_has_a_word_in_each_cell_and_totals():
 
 def test_totals_count_what_could_be_checked():
     """A check that does not apply is no scenario that failed, and none that passed."""
-    exact = record(verdict="EXACT", findings=[])
-    unsupported = record(verdict="UNSUPPORTED", findings=[])
+    unsupported = record(verdict=Verdict.UNSUPPORTED, findings=())
     expected = "1 of 2 scenarios EXACT; 1 where the check does not apply; 0.8 s"
-    assert report.totals([exact, record(), unsupported]) == expected
+    assert summary.totals([EXACT, record(), unsupported]) == expected
+
+
+def test_difference_that_a_test_expects_is_told_apart():
+    """In the matrix and in the totals; the same record is judged where a test has failed."""
+    assert summary.matrix([record()], [record(), EXACT]) == [
+        "subject    past half",
+        "sb3:MyPPO  DIFFERS, DIFFERS (expected), EXACT",
+        "1 of 2 scenarios EXACT; 1 that their tests expect to differ; 0.8 s",
+    ]

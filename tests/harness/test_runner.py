@@ -173,7 +173,8 @@ def test_a_check_that_does_not_apply_is_unsupported_with_its_reason():
     """It never passes in silence."""
     record = run(subject(), SCENARIO, ("override",))
     assert record.verdict is Verdict.UNSUPPORTED
-    assert "`overrides`" in record.notes[0]
+    assert record.skipped[0].check == "override"
+    assert "`overrides`" in record.skipped[0].reason
 
 
 def test_an_unknown_check_is_refused():

@@ -21,6 +21,7 @@ from resumeproof.trial.defaults import (
     save_points,
 )
 from resumeproof.verdicts.failure import CheckpointMismatch
+from resumeproof.verdicts.plan import per_scenario
 
 PHASES = (Phase.generate, Phase.shrink)  # explaining a failure would run it many times more
 
@@ -198,7 +199,7 @@ def test_two_bugs_are_reported_as_two():
         strategies.profile("ckpt-ci"), max_examples=12, report_multiple_bugs=True, phases=PHASES
     )
     with pytest.raises(ExceptionGroup) as caught:
-        strategies.laws_hold(("resume",), subject, chosen, 2)
+        strategies.checks_hold(("resume",), subject, chosen, 2)
     kinds = {type(error).__name__ for error in caught.value.exceptions}
     assert kinds == {"CheckpointMismatch[VALUE even]", "CheckpointMismatch[VALUE odd]"}
     assert all(isinstance(error, CheckpointMismatch) for error in caught.value.exceptions)
@@ -244,7 +245,7 @@ def test_failing_life_shrinks_to_the_shortest_and_fails_again_when_pasted():
     """No options, the earliest save, one cycle: and the printed life, pasted, fails too."""
     chosen = settings(strategies.profile("ckpt-ci"), max_examples=20, phases=PHASES)
     with pytest.raises(CheckpointMismatch) as caught:
-        strategies.laws_hold(("roundtrip",), examples.forgetful_scaler, chosen, 8)
+        strategies.checks_hold(("roundtrip",), examples.forgetful_scaler, chosen, 8)
     (line,) = (each for each in str(caught.value).splitlines() if "scenario: " in each)
     pasted = eval(line.partition("scenario: ")[2], {"Scenario": Scenario})
     assert (pasted.options, pasted.save_at, pasted.cycles, pasted.gap) == ({}, 0, 1, 0)
@@ -288,9 +289,9 @@ def test_fuzz_case_refuses_a_law_that_does_not_exist():
 
 
 def test_failing_life_of_a_fuzz_case_is_stored(tmp_path):
-    """As JSON, under the law that broke, and the message says where."""
+    """As JSON, under the check that broke, and the message says where."""
     with pytest.raises(CheckpointMismatch, match=r"stored: .*json"):
         debug(strategies.fuzz_case(examples.forgetful_scaler))
     (stored,) = read(tmp_path / "scenarios")
-    assert stored.law in strategies.FUZZED
+    assert stored.check in per_scenario()
     assert stored.case.target == "example_loops:forgetful_scaler"

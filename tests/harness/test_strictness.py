@@ -105,7 +105,7 @@ SIDE = Writes(write_side, read_side)
 
 def found(name, subject):
     """What a check says, by KeyPath."""
-    diff = CHECKS[name](Trial(subject, SCENARIO))
+    diff = CHECKS[name](Trial(subject, SCENARIO)).diff
     return {str(mismatch.keypath): str(mismatch) for mismatch in diff.mismatches}
 
 

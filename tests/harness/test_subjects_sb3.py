@@ -65,8 +65,8 @@ def test_identical_runs_raise_no_alarm(name):
     """Two equally seeded runs agree at every boundary, and a second look at one sees the same."""
     trial = trial_of(name)
     assert not trial.first_difference(trial.uninterrupted.at, trial.repeat.at)
-    live = trial.trained(0)
-    assert trial.capture(live) == trial.capture(live)
+    live = trial.session.trained(0)
+    assert trial.session.capture(live) == trial.session.capture(live)
 
 
 @pytest.mark.parametrize("name", CAUSES)
@@ -150,7 +150,7 @@ def test_normalisation_is_saved_but_for_its_returns():
 
 
 def test_stock_ppo_differs_and_its_learn_is_said_not_to_be_reentrant():
-    """The verdict, the laws that failed, and the note."""
+    """The verdict, the checks that failed, and the note."""
     subject, length, save_at = SUBJECTS["PPO"]
     record = run(subject, Scenario(length=length, save_at=save_at))
     assert record.verdict is Verdict.DIFFERS
@@ -163,7 +163,7 @@ def test_what_sb3_saves_to_files_has_no_medium_in_memory():
     subject, length, save_at = SUBJECTS["DQN"]
     record = run(subject, Scenario(length=length, save_at=save_at, medium="memory"))
     assert record.verdict is Verdict.UNSUPPORTED
-    assert "choose medium='file'" in record.error
+    assert "choose medium='file'" in record.skipped[0].reason
 
 
 def test_a_class_with_a_save_of_its_own_is_saved_anywhere():

@@ -1,75 +1,70 @@
-"""The laws of files: saved again they say the same, and damaged ones never pass unnoticed."""
+"""Checks of cycles of saving and loading: what comes back, and what is saved again."""
 
 from __future__ import annotations
 
 import base64
 import dataclasses
 import pickle
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..core.keypath import KeyPath
 from ..core.randomness import preserved_streams
-from ..files.damages import damages_of_files
 from ..files.entries import read_entries
 from ..files.paths import files_of, lay_out, required_files
 from ..state.capture import capture
 from ..state.compare import Diff, compare
 from ..state.mismatch import Mismatch, MismatchKind
 from ..state.snapshot import Snapshot
+from ..trial.finding import Finding
 from ..trial.trial import Trial
+from .check import Aspect, Check
 
 
-def idempotence(trial: Trial) -> Diff:
+def roundtrip(trial: Trial) -> Finding | None:
+    """After every cycle of saving and loading the live state is the one that was saved."""
+    for load in trial.resumed.loads:
+        if diff := trial.compare(load.saved, load.loaded):
+            return Finding(step=load.step, diff=diff)
+    if trial.error is not None and len(trial.loads) < trial.scenario.cycles:
+        raise trial.error
+    return None
+
+
+ROUNDTRIP = Check(name="roundtrip", run=roundtrip, looks_at=Aspect.LOADED, per_scenario=True)
+
+
+def idempotence(trial: Trial) -> Finding:
     """What is saved right after a load has the content of what was loaded, entry by entry.
 
     Raises:
         NotApplicable: no file of the checkpoint can be found.
     """
-    first = trial.saving[0].path
+    save, _ = trial.saving
+    first = save.path
     required_files(trial.subject.name, first)
-    again = trial.folder / "again" / first.name  # the same name: files may say their own
+    again = trial.session.folder / "again" / first.name  # the same name: files may say their own
     lay_out(again.parent, {})
     with preserved_streams():
-        trial.subject.save(trial.load(first), again)
-    return _same_content(first, again)
+        trial.subject.save(trial.session.load(first), again)
+    return Finding(step=save.step, diff=_same_content(first, again))
 
 
-def damaged_files_fail(trial: Trial) -> Diff:
-    """Loads truncated, flipped and incomplete copies of a checkpoint; none may pass unnoticed.
-
-    Raises:
-        NotApplicable: no file of the checkpoint can be found.
-    """
-    path = trial.saving[0].path
-    files = required_files(trial.subject.name, path)
-    contents = {name: file.read_bytes() for name, file in files.items()}
-    target = trial.folder / "damaged" / path.name
-    intact = _loaded(trial, target, contents)
-    found: list[Mismatch] = []
-    for damage, damaged in damages_of_files(contents, path.name):
-        try:
-            loaded = _loaded(trial, target, damaged)
-        except Exception:  # an error is what the law asks for, of whatever class
-            continue
-        if diff := trial.compare(intact, loaded):
-            found.append(_unnoticed(damage, str(diff.mismatches[0])))
-    return Diff(mismatches=tuple(found))
+IDEMPOTENCE = Check(name="idempotence", run=idempotence, looks_at=Aspect.RESAVED)
 
 
 def _same_content(first: Path, second: Path) -> Diff:
     here, there = files_of(first), files_of(second)
-    found: list[Mismatch] = []
+    mismatches: list[Mismatch] = []
     for name in sorted({*here, *there}):
         if name not in here or name not in there:
-            found.append(_of_one_side(name, name in here))
+            mismatches.append(_of_one_side(name, name in here))
             continue
         above = () if name == first.name else ((name,),)
         for mismatch in compare(_content(here[name]), _content(there[name])).mismatches:
             keypath = KeyPath(*above, *mismatch.keypath.segments)
-            found.append(dataclasses.replace(mismatch, keypath=keypath))
-    return Diff(mismatches=tuple(found))
+            mismatches.append(dataclasses.replace(mismatch, keypath=keypath))
+    return Diff(mismatches=tuple(mismatches))
 
 
 def _of_one_side(name: str, expected: bool) -> Mismatch:
@@ -99,19 +94,3 @@ def _opened(content: Any) -> Any:
         except Exception:  # no pickle
             return content
     return content
-
-
-def _loaded(trial: Trial, path: Path, contents: Mapping[str, bytes]) -> Snapshot:
-    lay_out(path.parent, contents)
-    with preserved_streams():
-        return trial.capture(trial.load(path))
-
-
-def _unnoticed(damage: str, difference: str) -> Mismatch:
-    return Mismatch(
-        keypath=KeyPath("checkpoint", (damage,)),
-        kind=MismatchKind.VALUE,
-        type_name="file",
-        expected="an error, or the state of the intact file",
-        got=f"another state, in silence: {difference}",
-    )

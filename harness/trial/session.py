@@ -1,0 +1,175 @@
+"""What can be done with one subject in one scenario: build, train, save, load and look."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, final
+
+from ..core.errors import InvalidSubject
+from ..core.randomness import poison, preserved_streams, seed_all
+from ..core.scenario import Scenario
+from ..state.capture import capture_roots, global_streams
+from ..state.snapshot import Snapshot
+from ..subjects.protocol import Subject, Visits
+from .media import Again, take
+from .runs import Save, temporary_folder
+
+
+class Stop(BaseException):
+    """Ends a run at a save point, as a killed process would."""
+
+
+@final
+class Session:
+    """One subject in one scenario, and the live runs that are made of it.
+
+    Args:
+        subject: what is built, trained, saved and loaded.
+        scenario: how.
+        taken: what a medium has taken beside a file, by its path; shared with other sessions.
+
+    Attributes:
+        between_calls: whether the subject can be saved only between two calls of `train`.
+        boundaries: the steps at which the runs are looked at.
+        used: patterns of the exclusions that have covered something so far.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        scenario: Scenario,
+        taken: MutableMapping[Path, Again | None] | None = None,
+    ) -> None:
+        self.subject = subject
+        self.scenario = scenario
+        self.taken = {} if taken is None else taken
+        self.between_calls = bool(getattr(subject, "between_calls", False))
+        self.boundaries = frozenset(subject.boundaries(scenario))
+        self.used: set[str] = set()
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where its checkpoints lie; removed with it."""
+        return temporary_folder(self)
+
+    @property
+    def other_seed(self) -> int:
+        """A seed that no run of this scenario has."""
+        return (self.scenario.seed + 7919) % 2**32
+
+    def build(self, scenario: Scenario | None = None) -> Any:
+        """Returns a fresh run, all global streams seeded by the scenario.
+
+        Raises:
+            InvalidSubject: building returned None.
+        """
+        scenario = scenario or self.scenario
+        seed_all(scenario.seed)
+        live = self.subject.build(scenario)
+        if live is None:
+            raise InvalidSubject(
+                f"{self.subject.name}: building returned None, expected the object to train; "
+                "return it from the factory"
+            )
+        return live
+
+    def trained(self, seed: int) -> Any:
+        """Returns a run of its own, trained to the save point by one call that ends there."""
+        with preserved_streams():
+            live = self.build(dataclasses.replace(self.scenario, seed=seed))
+            self.advance(live, 0, self.scenario.save_at)
+            return live
+
+    def save(self, live: Any, step: int, path: Path) -> Save:
+        """Saves a run, and looks at it before and after."""
+        before = self.capture(live)
+        self.write(live, path)
+        return Save(step=step, before=before, after=self.capture(live), path=path)
+
+    def write(self, live: Any, path: Path) -> None:
+        """Writes the file, and takes what the scenario's medium takes beside it."""
+        self.subject.save(live, path)
+        self.taken[path] = take(self.subject, live, self.scenario.medium)
+
+    def load(self, path: Path) -> Any:
+        """Returns the run read back into a poisoned target, every global stream moved before."""
+        again = self.taken.get(path)
+        if again is not None:
+            return again(lambda: self._read(path), lambda: self.trained(self.other_seed))
+        return self._read(path)
+
+    def _read(self, path: Path) -> Any:
+        memory = self.scenario.medium == "memory"
+        source = io.BytesIO(path.read_bytes()) if memory else path
+        poison(self.other_seed)
+        return self.subject.load(source, self.scenario)
+
+    def advance(self, live: Any, done: int, until: int) -> None:
+        """Trains on by a call of its own."""
+        if until > done:
+            self.subject.train(live, until=until, visits={})
+
+    def visit(self, live: Any, done: int, step: int, act: Callable[[Any], None]) -> None:
+        """Trains to a step, acts there on the run and stops it, as a killed process would."""
+
+        def act_and_stop(live: Any) -> None:
+            act(live)
+            raise Stop
+
+        if self.between_calls or step == done:
+            self.advance(live, done, step)
+            act(live)
+            return
+        try:
+            self.subject.train(live, until=self.scenario.length, visits={step: act_and_stop})
+        except Stop:
+            return
+        raise self.not_visited(step)
+
+    def save_later(self, live: Any, done: int, step: int, cycle: int) -> Save:
+        """Trains to a later save point, saves there and stops."""
+        saves: list[Save] = []
+        path = self.folder / f"{cycle}.zip"
+        self.visit(live, done, step, lambda live: saves.append(self.save(live, step, path)))
+        return saves[0]
+
+    def finish(self, live: Any, after: int, extra: Visits | None = None) -> dict[int, Snapshot]:
+        """Trains to the end; returns the states at every boundary after a step, and at the end."""
+        states: dict[int, Snapshot] = {}
+
+        def visit(step: int) -> Callable[[Any], None]:
+            def act(live: Any) -> None:
+                if extra and step in extra:
+                    extra[step](live)
+                if step in self.boundaries and step > after:
+                    states[step] = self.capture(live)
+
+            return act
+
+        steps = {step for step in self.boundaries if step > after} | {*(extra or {})}
+        self.subject.train(live, until=self.scenario.length, visits={s: visit(s) for s in steps})
+        if passed_by := steps - states.keys() - {*(extra or {})}:
+            raise self.not_visited(min(passed_by))
+        states[self.scenario.length + 1] = self.capture(live)  # after the last update
+        return states
+
+    def roots(self, live: Any) -> Mapping[str, Any]:
+        """Returns the objects whose graphs are the state: the subject's, and global streams."""
+        return {**self.subject.roots(live), "streams": global_streams()}
+
+    def capture(self, live: Any) -> Snapshot:
+        """Returns the live state of a run, global streams included."""
+        snapshot = capture_roots(self.roots(live), tuple(self.subject.exclusions))
+        self.used |= {pattern for _, pattern in snapshot.excluded}
+        return snapshot
+
+    def not_visited(self, step: int) -> InvalidSubject:
+        """Returns what is raised when a subject does not keep the promise of `train`."""
+        return InvalidSubject(
+            f"{self.subject.name} did not pass step {step} on its way to {self.scenario.length}: "
+            "expected train(live, until, visits) to call visits[t] when t steps are done"
+        )

@@ -1,0 +1,67 @@
+"""Many records as text: a matrix, and the totals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .verdict import Record, Verdict
+
+
+def matrix(records: Sequence[Record], expected: Sequence[Record] = ()) -> list[str]:
+    """Returns subject by save point, a word in each cell, and the totals below.
+
+    Args:
+        records: to be judged.
+        expected: of tests that are there to find what these show.
+    """
+    every = [*records, *expected]
+    columns = list(dict.fromkeys(record.scenario.save_point for record in every))
+    table = [["subject", *columns]]
+    for subject in sorted({record.subject for record in every}):
+        cells = (_cell(subject, column, records, expected) for column in columns)
+        table.append([subject, *cells])
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    pairs = [zip(row, widths, strict=True) for row in table]
+    lines = ("  ".join(c.ljust(w) for c, w in row).rstrip() for row in pairs)
+    return [*lines, totals(records, expected)]
+
+
+def _cell(
+    subject: str, save_point: str, records: Sequence[Record], expected: Sequence[Record]
+) -> str:
+    def here(record: Record) -> bool:
+        return record.subject == subject and record.scenario.save_point == save_point
+
+    words = [record.verdict.value for record in records if here(record)]
+    words += [_word(record) for record in expected if here(record)]
+    counts = {word: words.count(word) for word in sorted(set(words))}
+    return ", ".join(f"{word} {n}" if n > 1 else word for word, n in counts.items()) or "-"
+
+
+def _word(record: Record) -> str:
+    """The verdict; of what a test is there to find, that it was found."""
+    return f"{record.verdict.value} (expected)" if _differs(record) else record.verdict.value
+
+
+def _differs(record: Record) -> bool:
+    return record.verdict not in (Verdict.EXACT, Verdict.UNSUPPORTED)
+
+
+def totals(records: Sequence[Record], expected: Sequence[Record] = ()) -> str:
+    """Returns how many are EXACT of those that could be checked, and how many showed nothing.
+
+    Args:
+        records: to be judged.
+        expected: of tests that are there to find what these show.
+    """
+    every = [*records, *expected]
+    known = sum(map(_differs, expected))
+    inapplicable = sum(record.verdict is Verdict.UNSUPPORTED for record in every)
+    exact = sum(record.verdict is Verdict.EXACT for record in every)
+    vacuous = sum(record.vacuous for record in every)
+    seconds = sum(record.seconds for record in every)
+    tail = f"; {vacuous} more vacuous (nothing had moved that could be lost)" if vacuous else ""
+    tail += f"; {inapplicable} where the check does not apply" if inapplicable else ""
+    tail += f"; {known} that their tests expect to differ" if known else ""
+    judged = len(every) - inapplicable - known - vacuous
+    return f"{exact - vacuous} of {judged} scenarios EXACT{tail}; {seconds:.1f} s"
