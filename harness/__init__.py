@@ -8,9 +8,12 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
+    "Aspect": "checks.check",
+    "Check": "checks.check",
     "CheckpointMismatch": "verdicts.failure",
     "Diff": "state.compare",
     "Exclusion": "core.exclusions",
+    "Finding": "trial.finding",
     "HarnessError": "core.errors",
     "InvalidSubject": "core.errors",
     "KeyPath": "core.keypath",
@@ -18,11 +21,13 @@ _HOME = {
     "Leaf": "state.snapshot",
     "Mismatch": "state.compare",
     "MismatchKind": "state.compare",
+    "NotApplicable": "core.errors",
     "Record": "verdicts.verdict",
     "Scenario": "core.scenario",
     "Snapshot": "state.snapshot",
     "Streams": "core.randomness",
     "UncapturableLeaf": "core.errors",
+    "Unsupported": "core.errors",
     "UnusedExclusion": "core.errors",
     "Verdict": "verdicts.verdict",
     "capture_roots": "state.capture",
@@ -32,6 +37,7 @@ _HOME = {
     "fuzz_case": "fuzzing.strategies",
     "loop": "subjects.loop",
     "parametrize_with_checks": "testing",
+    "register_check": "checks",
     "register_leaf": "state.readers",
     "sb3": "subjects.sb3",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, field
 from typing import Any, cast, final
@@ -11,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from resumeproof.core.randomness import preserved_streams, seed_all
 from resumeproof.core.scenario import Scenario
-from resumeproof.fuzzing.corpus import law_of, store
+from resumeproof.fuzzing.corpus import store
 from resumeproof.fuzzing.strategies import profile, scenarios
 from resumeproof.subjects.by_name import Case, resolve
 from resumeproof.subjects.protocol import Subject
@@ -22,7 +21,6 @@ from resumeproof.verdicts.verdict import Record, Verdict
 _MOST = 60
 """Scenarios of one stretch; Hypothesis makes the first tenth of them small."""
 _BARE_EVERY = 4
-_INAPPLICABLE = " does not apply: "
 
 
 @final
@@ -154,7 +152,7 @@ class _Worker:
         if record.verdict in (Verdict.EXACT, Verdict.UNSUPPORTED):
             return None
         mismatch = failure_of(record)
-        key = f"{self.subject.name} {law_of(record)} {type(mismatch).__name__}"
+        key = f"{self.subject.name} {record.failed_check} {type(mismatch).__name__}"
         return self._failed(scenario, record, key, mismatch)
 
     def _failed(
@@ -174,9 +172,9 @@ class _Worker:
         scenario = record.scenario
         case = Case(target=self.stretch.target, scenario=scenario).to_dict()
         # a check counts as reached only where it was judged
-        inapplicable = {note.partition(" ")[0] for note in record.notes if _INAPPLICABLE in note}
+        inapplicable = {skipped.check for skipped in record.skipped}
         checks = [check for check in self.stretch.checks if check not in inapplicable]
-        data = {**json.loads(record.to_json()), **case, "checks": checks}
+        data = {**record.to_plain(), **case, "checks": checks}
         if len(self.outcome.records) % _BARE_EVERY == 0 and record.verdict is Verdict.EXACT:
             data["bare_seconds"] = bare_seconds(self.subject, scenario)
         self.outcome.records.append(data)
@@ -188,7 +186,7 @@ class _Worker:
             return
         path = ""
         if failing.record is not None:
-            path = str(store(self.subject, law_of(failing.record), failing.record))
+            path = str(store(self.subject, failing.record.failed_check, failing.record))
         self.outcome.failures.append(Failure(key=self.key, text=failing.text, path=path))
 
 

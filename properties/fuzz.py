@@ -22,7 +22,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any, TextIO, final
 
-from resumeproof.checks import CHECKS
+from resumeproof.checks import CHECKS, Aspect, Cost
 from resumeproof.subjects.by_name import resolve
 
 from properties.campaign import Failure, Outcome, Stretch, run_stretch
@@ -36,8 +36,8 @@ COMPONENTS = tuple(
     for name in ("ADAPTIVE_UPGD", "UPGD_ALONE", "VGS", "KL_PENALTY", "NORMALIZER")
 )
 # these run arms of their own in every scenario: one of them at a time, beside all the others
-_COSTLY = ("order", "component", "fresh_process", "strictness")
-_CHEAP = tuple(check for check in CHECKS if check not in _COSTLY)
+_COSTLY = tuple(name for name, check in CHECKS.items() if check.cost is Cost.HIGH)
+_CHEAP = tuple(name for name in CHECKS if name not in _COSTLY)
 _STRETCH_SECONDS, _SHRINK_SECONDS = 10.0, 60.0
 _MINUTES_TO_FILL = 5.0
 
@@ -51,7 +51,7 @@ def stretches(targets: Sequence[str], seed: int, seconds: float) -> Iterator[Str
     costly = cycle(_COSTLY)
     for number, target in enumerate(cycle(turns)):
         check = next(costly)
-        if check == "strictness" and names[target] in LENIENT:
+        if Aspect.DAMAGE in CHECKS[check].looks_at and names[target] in LENIENT:
             check = next(costly)
         yield Stretch(
             target=target,

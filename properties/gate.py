@@ -81,7 +81,7 @@ def run_one(task: tuple[str, Scenario]) -> tuple[str, Record]:
 def run_stored(stored: Stored) -> tuple[str, Record]:
     """A scenario that failed once, under the check it broke; in a worker process."""
     subject = stored.case.subject()
-    return stored.path.name, run(subject, stored.case.scenario, (stored.law,))
+    return stored.path.name, run(subject, stored.case.scenario, (stored.check,))
 
 
 def print_table(console: Console, results: list[tuple[str, Record]]) -> None:

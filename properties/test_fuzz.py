@@ -27,11 +27,11 @@ def test_campaign_finds_shrinks_stores_and_names_a_fault(
     (failure,) = run_stretch(stretch).failures
     assert "model.vgs" in failure.text
     (stored,) = read(tmp_path)
-    assert (str(stored.path), stored.law) == (failure.path, "roundtrip")
+    assert (str(stored.path), stored.check) == (failure.path, "roundtrip")
     scenario = stored.case.scenario
     assert (scenario.options, scenario.cycles, scenario.gap, scenario.seed) == ({}, 1, 0, 0)
     assert f"scenario: {scenario!r}" in failure.text
-    again = run(stored.case.subject(), scenario, (stored.law,))
+    again = run(stored.case.subject(), scenario, (stored.check,))
     assert again.verdict is Verdict.DIFFERS
 
 

@@ -22,7 +22,6 @@ from gymnasium.utils.env_checker import check_env
 from resumeproof.core.randomness import preserved_streams
 from resumeproof.subjects.sb3 import Sb3Subject
 from resumeproof.verdicts.runner import run
-from resumeproof.verdicts.verdict import Verdict
 from stable_baselines3.common.vec_env import VecEnvWrapper
 
 from regressions.cases import Case, Found, differences, raised
@@ -45,9 +44,9 @@ def harness(subject: Sb3Subject, case: Case) -> Iterable[Found]:
     """What the harness checks in every generated scenario."""
     record = run(subject, case.scenario, ("purity", "roundtrip", "resume"))
     found = [f for each in record.findings for f in differences(each.check, each.diff)]
-    if record.verdict is Verdict.ERROR:
-        check, kind, _ = record.error.split(": ", 2)
-        found.append(Found(check=check, place=f"raises {kind}", text=record.error))
+    if record.raised is not None:
+        error = record.raised
+        found.append(Found(check=error.check, place=f"raises {error.type}", text=str(error)))
     return found
 
 

@@ -28,12 +28,12 @@ def archive(subject: Sb3Subject, case: Case) -> Iterable[Found]:
     """Trained to the save point with a log file open, it saves, holds no more, and loads."""
     wide = with_options(case.scenario, WIDE)
     trial = Trial(subject, wide)
-    live = trial.build()
+    live = trial.session.build()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "logged.zip"
         live.set_logger(configure(folder, ["log", "csv"]))
         try:
-            trial.advance(live, 0, wide.save_at)
+            trial.session.advance(live, 0, wide.save_at)
             subject.save(live, path)
             yield from _twice(live, path)
             yield from _heavier(trial, live, path)
@@ -59,7 +59,7 @@ def _twice(live: Any, path: Path) -> Iterable[Found]:
 def _heavier(trial: Trial, live: Any, path: Path) -> Iterable[Found]:
     """In whatever form a copy hides: the file is larger than all that the live model holds."""
     parameters = sum(p.numel() * p.element_size() for p in live.policy.parameters())
-    numbers = len(trial.capture(live).arena)
+    numbers = len(trial.session.capture(live).arena)
     with zipfile.ZipFile(path) as file:
         size = sum(entry.file_size for entry in file.infolist())
     # words take less than half a model of this width; a model, even compressed, takes more

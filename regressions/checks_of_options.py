@@ -69,19 +69,19 @@ def _refused_by_name(given: Mapping[str, Any]) -> Iterator[None]:
 def _course(
     trial: Trial, subject: Sb3Subject, scenario: Scenario, until: int
 ) -> tuple[Any, Any, Any]:
-    live = trial.build(scenario)
-    fresh = trial.capture(live)
+    live = trial.session.build(scenario)
+    fresh = trial.session.capture(live)
     subject.train(live, until=until, visits={})
-    return fresh, trial.capture(live), live
+    return fresh, trial.session.capture(live), live
 
 
 def _resumed(
     trial: Trial, subject: Sb3Subject, scenario: Scenario, live: Any, given: Mapping[str, Any]
 ) -> Any:
     """Saved, loaded with what is given there, and trained for as long again."""
-    path = trial.folder / "options.zip"
+    path = trial.session.folder / "options.zip"
     subject.save(live, path)
     poison(scenario.seed)
     loaded = subject.load_with(path, scenario, given)
     subject.train(loaded, until=2 * live.num_timesteps, visits={})
-    return trial.capture(loaded)
+    return trial.session.capture(loaded)

@@ -34,8 +34,8 @@ GRADIENTS: dict[str, Callable[[int, Tensor], Tensor | None]] = {
 def inputs(subject: Sb3Subject, case: Case) -> Iterable[Found]:
     """Two steps on degenerate parameters and gradients, after training up to the save point."""
     trial = Trial(subject, case.scenario)
-    live = trial.build()
-    trial.advance(live, 0, case.scenario.save_at)
+    live = trial.session.build()
+    trial.session.advance(live, 0, case.scenario.save_at)
     parameters = dict(live.policy.named_parameters())
     with torch.no_grad():
         for parameter in parameters.values():
@@ -43,7 +43,7 @@ def inputs(subject: Sb3Subject, case: Case) -> Iterable[Found]:
     still = {name for name, given in _gradients(parameters, case).items() if given is None}
     every = len(still) == len(parameters)
     # where everything moves there is nothing to compare
-    look = partial(trial.capture, live) if every else partial(_kept, subject, live, still)
+    look = partial(trial.session.capture, live) if every else partial(_kept, subject, live, still)
     before = look()
     for _ in range(2):
         _step(live, parameters, _gradients(parameters, case))

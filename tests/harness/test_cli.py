@@ -101,7 +101,7 @@ def test_what_the_harness_chose_for_the_algorithm_is_said(capsys):
     """A buffer as long as the life and an early start are not the algorithm's own defaults."""
     words = ["check", "stable_baselines3:DQN", "--env", "CartPole-v1", "--checks", "resume"]
     _, out, _ = command(capsys, *words, "-s", "learning_starts=8")
-    assert "  fitted to this short life: buffer_size=48; set your own with -s\n" in out
+    assert "  fitted to this short run: buffer_size=48; set your own with -s\n" in out
     assert "model.env: " in out
     assert re.search(r"next: save and restore model\._last_obs, .*model\.env, ", out)
 

@@ -44,7 +44,7 @@ def refused(capsys, *words):
         ),
         (
             ["check", "example_loops:scaler", "--cycles", "4", "--medium", "memory"],
-            r"expected --save-at N with --cycles, got --cycles 4 alone: without it two lives",
+            r"expected --save-at N with --cycles, got --cycles 4 alone: without it two scenarios",
         ),
         (
             ["check", "example_loops:scaler", "--length=3", "--save-at=0", "--checks=resume"],
