@@ -7,6 +7,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,14 @@ def test_every_folder_is_on_the_map() -> None:
     folders = {path.relative_to(ROOT).parts[0] for path in ROOT.glob("[!.]*/**/*.py")} - {"build"}
     part = README.split("## Map")[1]
     assert {folder for folder in folders if f"\n{folder}/ " not in part} == set()
+
+
+def test_every_extra_is_documented_and_exists() -> None:
+    """What the pages tell to install is what the package offers, both ways."""
+    text = "".join((ROOT / page).read_text() for page in pages.PAGES)
+    shown = {n for e in re.findall(r"(?:resumeproof|`)\[([\w,]+)\]", text) for n in e.split(",")}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert shown == set(project["optional-dependencies"])
 
 
 def test_every_public_name_has_an_entry_and_every_entry_a_name() -> None:
