@@ -13,6 +13,7 @@ from typing import Any, Self, final
 
 from ..core.errors import HarnessError, InvalidTarget
 from ..core.extras import needing_extras
+from ..core.former_names import current_target
 from ..core.randomness import preserved_streams
 from ..core.scenario import Scenario
 from .protocol import Subject, is_subject
@@ -72,9 +73,9 @@ class Case:
             InvalidScenario: the scenario in it cannot be run.
         """
         content = _content(text)
-        found = target or content.get("target")
-        if found is None:
+        if target is None and "target" not in content:
             raise InvalidTarget(_without_target(content))
+        found = target or current_target(content["target"])
         scenario = Scenario.from_json(json.dumps(content.get("scenario", content)))
         stored = content.get("options", {}) if "target" in content else {}
         return cls(target=found, options={**stored, **(options or {})}, scenario=scenario)
