@@ -10,6 +10,8 @@ from typing import Any
 _HOME = {
     "Aspect": "checks.check",
     "Check": "checks.check",
+    "Adapter": "subjects.adapter",
+    "Capabilities": "subjects.capabilities",
     "CheckpointMismatch": "verdicts.failure",
     "Diff": "state.compare",
     "Exclusion": "core.exclusions",
@@ -38,6 +40,7 @@ _HOME = {
     "loop": "subjects.loop",
     "parametrize_with_checks": "testing",
     "register_check": "checks",
+    "register_adapter": "subjects.adapters",
     "register_leaf": "state.readers",
     "sb3": "subjects.sb3",
 }

@@ -25,13 +25,6 @@ from .core.scenario import INTO, MEDIA
 if TYPE_CHECKING:
     from .verdicts.verdict import Record
 
-_SUBJECTS = """\
-  an SB3 algorithm     --env ID  -s n_envs=1 -s max_episode_steps=N -s normalize=True, and the
-                       algorithm's own keywords
-  a loop or component  -s key=value are keywords of its make= or factory=
-  a class              with step, save and load: taken as loop(make=CLASS, step=CLASS.step, ...)
-"""
-
 
 EXIT_STATUS = """\
 exit status:
@@ -126,7 +119,7 @@ def _add_imports(command: argparse.ArgumentParser) -> None:
 
 def _import(modules: Sequence[str]) -> None:
     """Imports what registers something of the user's own, found as a target is."""
-    from .subjects.by_name import load_module, search_here
+    from .subjects.importing import load_module, search_here
 
     search_here()
     for module in modules:
@@ -156,7 +149,7 @@ def _cases(
     parsed: argparse.Namespace, checks: tuple[str, ...]
 ) -> Iterable[tuple[Any, tuple[str, ...]]]:
     from .core.scenario import Scenario
-    from .subjects.by_name import Case, is_sb3, load_object, resolve
+    from .subjects.by_name import Case, options_of_scenario, resolve
     from .trial.defaults import natural_length
     from .verdicts.plan import plan
 
@@ -167,7 +160,7 @@ def _cases(
     chosen = plan(subject, checks, length, parsed.seed)
     if given:
         chosen = ((Scenario(length=length, seed=parsed.seed, **given), checks),)
-    of_build = {} if is_sb3(load_object(parsed.target)) else options
+    of_build = options_of_scenario(parsed.target, options)
     for scenario, names in chosen:
         laid = dataclasses.replace(scenario, options=of_build)
         yield Case(target=parsed.target, options=options, scenario=laid), names
@@ -255,7 +248,9 @@ def _status(verdicts: set[str]) -> int:
 
 def _fitted(subject: Any, scenario: Any) -> list[str]:
     """What the harness chose for a short run, so that nobody takes it for the algorithm's own."""
-    fitted = subject.fitted(scenario) if hasattr(subject, "fitted") else {}
+    from .subjects.capabilities import capabilities_of
+
+    fitted = capabilities_of(subject).fitted(scenario)
     chosen = ", ".join(f"{name}={value}" for name, value in fitted.items())
     return [f"fitted to this short run: {chosen}; set your own with -s"] if chosen else []
 
@@ -304,11 +299,13 @@ def run_diff(parsed: argparse.Namespace) -> int:
 def run_list(parsed: argparse.Namespace) -> int:
     """Lists what the other commands take."""
     from .checks import CHECKS
+    from .subjects.adapters import adapters
 
     _import(parsed.modules)
     lines = ["checks:"]
     lines += [f"  {name:<14} {check.summary}" for name, check in sorted(CHECKS.items())]
-    lines += ["subjects:", _SUBJECTS.rstrip(), "profiles (pytest --ckpt-profile):"]
+    lines += ["subjects:", *(f"  {adapter.usage}" for adapter in adapters())]
+    lines += ["profiles (pytest --ckpt-profile):"]
     lines += [f"  {name}" for name in _profiles()]
     sys.stdout.write("\n".join(lines) + "\n")
     return 0

@@ -15,6 +15,7 @@ from typing import Any
 from ..core.errors import InvalidSubject, NotApplicable
 from ..core.scenario import Scenario
 from ..state.snapshot import Snapshot
+from ..subjects.adapters import adapters
 from ..subjects.protocol import Subject
 from ..trial.finding import Finding
 from ..trial.session import Session
@@ -119,7 +120,8 @@ def _answer(process: Any, ours: Connection) -> tuple[str, Any]:
 
 
 def _loaded_frameworks() -> list[str]:
-    return [name for name in ("torch", "stable_baselines3") if name in sys.modules]
+    wanted = ("torch", *(name for adapter in adapters() for name in adapter.preload))
+    return [name for name in wanted if name in sys.modules]
 
 
 def _torch_settings() -> tuple[int, bool] | None:

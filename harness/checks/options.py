@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..core.errors import NotApplicable
@@ -24,17 +24,16 @@ def override(trial: Trial) -> Finding:
     that build, everywhere else as loaded without the option. One that reaches nothing fails: of
     an option that nobody reads, every load looks right.
     """
-    subject: Any = trial.subject
-    options = getattr(subject, "overrides", None)
-    if not options or not hasattr(subject, "load_with"):
+    options, load_with = trial.capabilities.overrides, trial.capabilities.load_with
+    if not options or load_with is None:
         raise NotApplicable(
-            f"{subject.name} has no `overrides` (options to pass) and "
-            "`load_with(source, scenario, overrides)`"
+            f"{trial.subject.name} has no `overrides` (options to pass) and "
+            "`load_with(source, scenario, overrides)` in its capabilities"
         )
     fresh, changed = _built(trial, {}), _built(trial, options)
     if silent := _silent(trial, fresh, options):
         return _finding(trial, silent)
-    plain, explicit = _loaded(trial, {}), _loaded(trial, options)
+    plain, explicit = _loaded(trial, load_with, {}), _loaded(trial, load_with, options)
     reach = {m.keypath for m in trial.compare(fresh, changed).mismatches}
     return _finding(trial, _elsewhere(trial, (plain, changed, explicit), reach))
 
@@ -82,9 +81,8 @@ def _built(trial: Trial, options: Any) -> Snapshot:
         return trial.session.capture(live)
 
 
-def _loaded(trial: Trial, options: Any) -> Snapshot:
-    subject: Any = trial.subject
+def _loaded(trial: Trial, load_with: Callable[..., Any], options: Any) -> Snapshot:
     with preserved_streams():
         poison(trial.session.other_seed)
         path = trial.saving[0].path
-        return trial.session.capture(subject.load_with(path, trial.scenario, options))
+        return trial.session.capture(load_with(path, trial.scenario, options))

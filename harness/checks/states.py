@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 from ..core.errors import NotApplicable
@@ -51,9 +52,8 @@ def state_of(trial: Trial, live: Any) -> Any:
     Raises:
         NotApplicable: the subject has none.
     """
-    _require(trial)
-    subject: Any = trial.subject
-    return subject.state(live)
+    read, _ = _require(trial)
+    return read(live)
 
 
 def restore(trial: Trial, live: Any, state: Any) -> None:
@@ -62,17 +62,18 @@ def restore(trial: Trial, live: Any, state: Any) -> None:
     Raises:
         NotApplicable: the subject cannot.
     """
-    _require(trial)
-    subject: Any = trial.subject
-    subject.restore(live, state)
+    _, write = _require(trial)
+    write(live, state)
 
 
-def _require(trial: Trial) -> None:
-    subject = trial.subject
-    if not hasattr(subject, "state") or not hasattr(subject, "restore"):
+def _require(trial: Trial) -> tuple[Callable[[Any], Any], Callable[[Any, Any], None]]:
+    offered = trial.capabilities
+    if offered.state is None or offered.restore is None:
         raise NotApplicable(
-            f"{subject.name} has no state in memory: `state(live)` and `restore(live, state)`"
+            f"{trial.subject.name} has no state in memory: `state(live)` and "
+            "`restore(live, state)` of its capabilities"
         )
+    return offered.state, offered.restore
 
 
 def trained(trial: Trial, seed: int) -> Any:

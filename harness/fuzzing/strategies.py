@@ -19,6 +19,7 @@ from hypothesis.database import DirectoryBasedExampleDatabase, MultiplexedDataba
 from ..checks import require_checks
 from ..core.errors import VacuousLife
 from ..core.scenario import INTO, Scenario
+from ..subjects.capabilities import capabilities_of
 from ..subjects.protocol import Subject, require_subject
 from ..trial.defaults import (
     SAVE_POINTS,
@@ -100,7 +101,7 @@ def scenarios(
         choices: values of options, over those that the subject offers.
         save_points: the kinds of `trial.defaults.SAVE_POINTS` to draw from.
     """
-    offered = {**getattr(subject, "choices", {}), **(choices or {})}
+    offered = {**capabilities_of(subject).choices, **(choices or {})}
     return st.composite(_scenario)(subject, length, offered, tuple(save_points))
 
 
@@ -139,7 +140,7 @@ def _options(
     draw: st.DrawFn, subject: Subject, offered: Mapping[str, Sequence[Any]]
 ) -> dict[str, Any]:
     """A value for every choice; what holds without a word is not said."""
-    implied = getattr(subject, "implied", {})
+    implied = capabilities_of(subject).implied
     drawn = {name: draw(st.sampled_from(list(offered[name])), label=name) for name in offered}
     return {k: v for k, v in drawn.items() if k not in implied or implied[k] != v}
 
@@ -150,8 +151,9 @@ def _lengths(subject: Subject, options: Mapping[str, Any]) -> list[int]:
 
 
 def _gaps(subject: Subject, length: int, options: Mapping[str, Any], room: int) -> range:
-    between_calls = getattr(subject, "between_calls", False)
-    step = (period_of if between_calls else _stride)(subject, length, options)
+    step = (period_of if capabilities_of(subject).between_calls else _stride)(
+        subject, length, options
+    )
     return range(0, room + 1, step)
 
 

@@ -19,6 +19,7 @@ from ..core.keypath import KeyPath
 from ..core.randomness import preserved_streams
 from ..core.scenario import Scenario
 from ..state.mismatch import Mismatch, MismatchKind
+from ..subjects.capabilities import capabilities_of
 from ..subjects.protocol import Subject
 from ..trial.runs import Shared
 from ..trial.trial import Trial
@@ -153,7 +154,7 @@ class Campaign:
     def mutants(self) -> list[Mutant]:
         """All that are to be tried; first what the load as it is already shows."""
         trial = self.trial(None)
-        if not getattr(self.subject, "strict", False):
+        if not capabilities_of(self.subject).strict:
             self.lost = CHECKS["roundtrip"](self.trial(None)).diff.mismatches
         for check in self.checks:
             try:

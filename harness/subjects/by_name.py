@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import json
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, final
 
 from ..core.errors import HarnessError, InvalidTarget
-from ..core.extras import needing_extras
 from ..core.former_names import current_target
 from ..core.randomness import preserved_streams
 from ..core.scenario import Scenario
-from .protocol import Subject, is_subject
+from .adapters import absent_methods, adapter_for, adapters
+from .importing import load_object
+from .protocol import Subject
 
 FORMAT = 1
-_LOOP = ("step", "save", "load")
-_OF_ENV = ("n_envs", "max_episode_steps", "normalize")
 
 
 @final
@@ -152,12 +149,15 @@ def require_buildable(case: Case) -> None:
 
 
 def _taken(target: str) -> str:
-    try:
-        names = [*inspect.signature(load_object(target)).parameters]
-    except (TypeError, ValueError):
-        return "the keywords are those of its make= or factory="
-    if is_sb3(load_object(target)):
-        names = [*_OF_ENV, *(name for name in names if not name.startswith("_"))]
+    found = load_object(target)
+    adapter = adapter_for(found)
+    if adapter is not None and adapter.option_names is not None:
+        names = [*adapter.option_names(found)]
+    else:
+        try:
+            names = [*inspect.signature(found).parameters]
+        except (TypeError, ValueError):
+            return "the keywords are those of its make= or factory="
     return f"{target} takes {', '.join(names) or 'no options'}"
 
 
@@ -168,98 +168,24 @@ def resolve(target: str, options: Mapping[str, Any]) -> Subject:
         InvalidTarget: shows the target, what was expected and what to write.
     """
     found = load_object(target)
-    if is_subject(found):
-        ready: Subject = found
-        return ready
-    if is_sb3(found):
-        return _algorithm(target, found, options)
-    if isinstance(found, type) and all(callable(getattr(found, name, None)) for name in _LOOP):
-        from .loop import loop
-
-        members: Any = found
-        return loop(make=found, step=members.step, save=members.save, load=members.load)
+    adapter = adapter_for(found)
+    if adapter is not None:
+        return adapter.from_target(found, options)
+    frameworks = ", ".join(adapter.name for adapter in adapters())
     raise InvalidTarget(
         f"expected a subject, an SB3 algorithm or a class with step, save and load as {target!r}, "
         f"got {_kind(found)}: write a module attribute made by sb3(...), component(...) or "
-        "loop(...)"
+        f"loop(...), or register an adapter beside these: {frameworks}"
     )
 
 
-def load_object(target: str) -> Any:
-    """The object that `module:name` names.
-
-    Raises:
-        InvalidTarget: not of that form, no such module, or no such name in it.
-    """
-    module_name, colon, name = target.partition(":")
-    if not (colon and module_name and name):
-        raise InvalidTarget(
-            f"expected TARGET as module:name, got {target!r}: write stable_baselines3:PPO"
-        )
-    found = load_module(module_name)
-    for part in name.split("."):
-        if not hasattr(found, part):
-            near = public_names(found)
-            raise InvalidTarget(
-                f"expected a name in {module_name}, got {name!r}: it has {', '.join(near)}"
-            )
-        found = getattr(found, part)
-    return found
-
-
-def load_module(module_name: str) -> Any:
-    """Returns the module of a name.
-
-    Raises:
-        InvalidTarget: it cannot be imported; shows why.
-    """
-    try:
-        with needing_extras(module_name):
-            return importlib.import_module(module_name)
-    except HarnessError:
-        raise
-    except ImportError as error:
-        raise InvalidTarget(
-            f"expected a module that can be imported, got {module_name!r} ({error}): run from the "
-            "folder it lies in, or install it"
-        ) from error
-    except Exception as error:  # whatever a foreign module raises
-        raise InvalidTarget(
-            f"expected a module that can be imported, got {module_name!r}, which raised "
-            f"{type(error).__name__}: {error}; correct it: `python -c 'import {module_name}'`"
-        ) from error
-
-
-def public_names(module: Any) -> list[str]:
-    """What a module offers, at most twenty names."""
-    names: Iterable[str] = getattr(module, "__all__", None) or vars(module)
-    return sorted(name for name in names if not name.startswith("_"))[:20]
-
-
-def is_sb3(found: Any) -> bool:
-    """Whether it is an algorithm of SB3, or built on one; told without importing SB3."""
-    bases = getattr(found, "__mro__", ())
-    return any(base.__module__.startswith("stable_baselines3") for base in bases)
-
-
-def _algorithm(target: str, found: Any, options: Mapping[str, Any]) -> Subject:
-    from .sb3 import sb3
-
-    if "env" not in options:
-        raise InvalidTarget(f"expected an environment for {target}, got none: write --env ID")
-    made: Subject = sb3(found, **options)
-    return made
+def options_of_scenario(target: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Those options that build the run anew in every scenario, rather than make the subject."""
+    adapter = adapter_for(load_object(target))
+    return {} if adapter is not None and adapter.option_names is not None else options
 
 
 def _kind(found: Any) -> str:
     if isinstance(found, type):
-        absent = [name for name in _LOOP if not callable(getattr(found, name, None))]
-        return f"the class {found.__name__} without {', '.join(absent)}"
+        return f"the class {found.__name__} without {', '.join(absent_methods(found))}"
     return f"{found!r} ({type(found).__name__})"
-
-
-def search_here() -> None:
-    """Lets modules of the working directory be found, as `python -m` does."""
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)

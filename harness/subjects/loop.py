@@ -14,10 +14,12 @@ from ..core.randomness import Streams, poison, seed_all
 from ..core.scenario import Scenario
 from . import loop_file as container
 from .calls import built, require_arity, required
+from .capabilities import Capabilities
 from .poison import floats_of, spoil
 from .protocol import Visits
 
 _ANOTHER_SEED = 7919
+_LENGTH = 24  # steps of a run where nobody says how many
 
 
 def loop(
@@ -107,19 +109,21 @@ class LoopSubject:
     exclusions: Sequence[Exclusion] = ()
     strict: bool = False
     keeps_streams: bool = False
-    natural_length: int = 24
     copies: Sequence[str] = ()
 
     @property
-    def media(self) -> tuple[str, ...]:
+    def capabilities(self) -> Capabilities:
         """A container is one file or stream; what is held in memory can be put into a live run."""
         held = required(self.save_run, 2) == 1 and required(self.load_run, 2) == 2
-        return ("file", "memory", *(("parameters",) if held else ()), *self.copies)
-
-    @property
-    def own_exclusions(self) -> Sequence[Exclusion]:
-        """Those that someone wrote for this subject: each must cover something."""
-        return self.exclusions
+        return Capabilities(
+            state=self.state,
+            restore=self.restore,
+            media=("file", "memory", *(("parameters",) if held else ()), *self.copies),
+            natural_length=_LENGTH,
+            strict=self.strict,
+            keeps_streams=self.keeps_streams,
+            own_exclusions=self.exclusions,
+        )
 
     def build(self, scenario: Scenario) -> Run:
         """A fresh run, seeded by the scenario.

@@ -9,17 +9,7 @@
 | `roots(live)` | the objects whose graphs are the run's state, by name |
 | `boundaries(scenario)` | the steps at which two runs are compared |
 
-For generated lives a subject may offer more; what it lacks has a plain answer:
-
-| optional member | promise |
-|---|---|
-| `choices` | option -> values that a scenario may give it, the plainest first; all are plain JSON |
-| `implied` | option -> value in force where a scenario says nothing, left out of what is printed |
-| `media` | those of `core.scenario.MEDIA` that can carry its state |
-| `stride(scenario)` | steps between two moments at which it can be visited; otherwise 1 |
-| `warm_up(scenario)` | steps before anything is learned; otherwise the first boundary |
-| `natural_length` | steps that show all it does; None or nothing for a few boundaries |
-| `fitted(scenario)` | option -> value that the life's length decided; the command line says so |
+A subject may offer more in a member `capabilities`, a `subjects.capabilities.Capabilities`.
 """
 
 from __future__ import annotations

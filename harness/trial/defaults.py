@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ..core.scenario import Scenario
+from ..subjects.capabilities import capabilities_of
 from ..subjects.protocol import Subject
 
 SAVE_POINTS = ("start", "first step", "warm-up", "past warm-up", "mid-rollout", "boundary")
@@ -18,7 +19,7 @@ _PLAIN: Mapping[str, Any] = {}
 
 def natural_length(subject: Subject, options: Mapping[str, Any] = _PLAIN) -> int:
     """Steps that hold a few periods of the subject: rollouts, or what it says of itself."""
-    stated: int | None = getattr(subject, "natural_length", None)
+    stated = capabilities_of(subject).natural_length
     if stated is not None:
         return stated
     period, again = (period_of(subject, n * _PROBE, options) for n in (1, 2))
@@ -34,13 +35,12 @@ def period_of(subject: Subject, length: int, options: Mapping[str, Any] = _PLAIN
 
 def stride_of(subject: Subject, options: Mapping[str, Any] = _PLAIN) -> int:
     """Steps from one moment at which a run can be visited to the next."""
-    stride = getattr(subject, "stride", None)
-    return 1 if stride is None else int(stride(Scenario(length=1, save_at=0, options=options)))
+    return capabilities_of(subject).stride(Scenario(length=1, save_at=0, options=options))
 
 
 def save_points(subject: Subject, length: int, options: Mapping[str, Any] = _PLAIN) -> list[int]:
     """Where a run of a length can be saved with steps left to go."""
-    if getattr(subject, "between_calls", False):
+    if capabilities_of(subject).between_calls:
         probe = Scenario(length=length, save_at=0, options=options)
         return sorted({0, *(s for s in subject.boundaries(probe) if s < length)})
     return list(range(0, length, stride_of(subject, options)))
@@ -51,9 +51,9 @@ def points_by_kind(
 ) -> dict[str, list[int]]:
     """The save points of a run, by what is special about them; kinds in order, none empty."""
     period, stride = period_of(subject, length, options), stride_of(subject, options)
-    stated = getattr(subject, "warm_up", None)
+    stated = capabilities_of(subject).warm_up
     probe = Scenario(length=length, save_at=0, options=options)
-    warm_up = period if stated is None else int(stated(probe))
+    warm_up = period if stated is None else stated(probe)
     found: dict[str, list[int]] = {kind: [] for kind in SAVE_POINTS}
     for step in save_points(subject, length, options):
         found[_kind(step, stride, warm_up, period)].append(step)
@@ -78,10 +78,10 @@ def media(subject: Subject) -> tuple[str, ...]:
     The subject's own `media`, or files only for one that is saved between calls, which may take
     several of them, and files and memory for any other.
     """
-    stated: Sequence[str] | None = getattr(subject, "media", None)
-    if stated is not None:
-        return tuple(stated)
-    return ("file",) if getattr(subject, "between_calls", False) else ("file", "memory")
+    offered = capabilities_of(subject)
+    if offered.media is not None:
+        return tuple(offered.media)
+    return ("file",) if offered.between_calls else ("file", "memory")
 
 
 def lives(subject: Subject, length: int | None = None, seed: int = 0) -> tuple[Scenario, ...]:

@@ -10,7 +10,9 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
+from ..core.errors import InvalidScenario
 from ..core.randomness import Streams
+from ..subjects.capabilities import capabilities_of
 from ..subjects.protocol import Subject
 
 Again = Callable[[Callable[[], Any], Callable[[], Any]], Any]
@@ -36,15 +38,22 @@ def take(subject: Subject, live: Any, medium: str) -> Again | None:
     return lambda load, stranger: _after(streams, lambda: copy.deepcopy(held))
 
 
-def _parameters(subject: Any, live: Any) -> Again:
-    stored = pickle.dumps(subject.state(live))
+def _parameters(subject: Subject, live: Any) -> Again:
+    offered = capabilities_of(subject)
+    state, restore = offered.state, offered.restore
+    if state is None or restore is None:
+        raise InvalidScenario(
+            f"expected a medium that {subject.name} has, got medium='parameters' without "
+            "`state` and `restore` in its capabilities: choose medium='file'"
+        )
+    stored = pickle.dumps(state(live))
 
     def again(load: Callable[[], Any], stranger: Callable[[], Any]) -> Any:
-        foreign = copy.deepcopy(subject.state(stranger()))
+        foreign = copy.deepcopy(state(stranger()))
         target = load()
         # the stranger's spoil what the file has brought: only set_parameters can mend it
-        subject.restore(target, foreign)
-        subject.restore(target, pickle.loads(stored))
+        restore(target, foreign)
+        restore(target, pickle.loads(stored))
         return target
 
     return again

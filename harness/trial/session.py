@@ -14,6 +14,7 @@ from ..core.randomness import poison, preserved_streams, seed_all
 from ..core.scenario import Scenario
 from ..state.capture import capture_roots, global_streams
 from ..state.snapshot import Snapshot
+from ..subjects.capabilities import capabilities_of
 from ..subjects.protocol import Subject, Visits
 from .media import Again, take
 from .runs import Save, temporary_folder
@@ -47,7 +48,7 @@ class Session:
         self.subject = subject
         self.scenario = scenario
         self.taken = {} if taken is None else taken
-        self.between_calls = bool(getattr(subject, "between_calls", False))
+        self.between_calls = capabilities_of(subject).between_calls
         self.boundaries = frozenset(subject.boundaries(scenario))
         self.used: set[str] = set()
 

@@ -8,14 +8,8 @@
 | `saving` | saves at the save point and goes on |
 | `resumed` | loads into a poisoned target, saves and loads again for every cycle, goes on |
 
-Subjects may offer more than `subjects.protocol.Subject` asks for; what they lack is not checked,
-and said so (`NotApplicable`):
-
-| optional member | promise |
-|---|---|
-| `between_calls: bool` | True: a run is saved only between two calls of `train` |
-| `state(live)`, `restore(live, state)` | as `state_dict` and `load_state_dict` |
-| `overrides`, `load_with(source, scenario, overrides)` | options passed explicitly at a load |
+Subjects may offer more than `subjects.protocol.Subject` asks for (`subjects.capabilities`); what
+they lack is not checked, and said so (`NotApplicable`).
 """
 
 from __future__ import annotations
@@ -31,6 +25,7 @@ from ..core.scenario import Scenario
 from ..state.compare import Diff, compare
 from ..state.diff import changed
 from ..state.snapshot import Snapshot
+from ..subjects.capabilities import capabilities_of
 from ..subjects.protocol import Subject
 from .finding import Finding
 from .runs import Course, Load, Resumed, Save, Shared, build_key, save_key
@@ -61,6 +56,7 @@ class Trial:
         self.scenario = scenario
         self.shared = shared or Shared([scenario])
         self.session = Session(subject, scenario, self.shared.taken)
+        self.capabilities = capabilities_of(subject)
         self.excluded = compiled(*(item.pattern for item in subject.exclusions)).match
         self.compared = 0
         self.loads: tuple[Load, ...] = ()
@@ -190,7 +186,7 @@ class Trial:
 
         Streams that the harness itself keeps for the subject are none of the subject's doing.
         """
-        kept = getattr(self.subject, "keeps_streams", False)
+        kept = self.capabilities.keeps_streams
         moved = [str(k) for k in changed(before, after) if not kept or k.segments[0] != "streams"]
         return sum(not self.excluded(keypath) for keypath in moved)
 

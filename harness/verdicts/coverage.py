@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from ..checks import RESUMED, aspect_of
 from ..core.errors import HarnessError, UnusedExclusion, VacuousLife
 from ..core.scenario import Scenario
+from ..subjects.capabilities import capabilities_of
 from ..subjects.protocol import Subject
 from ..trial.trial import Trial
 from .verdict import Record, Verdict
@@ -32,7 +33,7 @@ def require_meaningful(subject: Subject, records: Sequence[Record], checks: Sequ
     if RESUMED in map(aspect_of, checks) and all(record.vacuous for record in records):
         raise VacuousLife(subject.name, [repr(record.scenario) for record in records])
     used = {pattern for record in records for pattern in record.used}
-    open_ = {e.pattern for e in getattr(subject, "own_exclusions", ())} - used
+    open_ = {e.pattern for e in capabilities_of(subject).own_exclusions} - used
     if open_:
         _look_for(open_, subject, records[0].scenario)
 

@@ -95,7 +95,7 @@ class _Judgement:
         self.notes: list[str] = []
         self.unsupported = False
         self.passed = 0
-        self.strict = bool(getattr(trial.subject, "strict", False))
+        self.strict = trial.capabilities.strict
         self.attribution: Attribution | None = None
 
     def judge(self, check: str) -> None:

@@ -121,9 +121,9 @@ def test_what_nobody_states_is_fitted_to_the_life():
     assert {name: getattr(model, name) for name in fitted} == fitted
     assert sb3(sb.DQN, **DQN).fitted(life) == {}
     assert sb3(sb.PPO, **PPO).fitted(life) == {}
-    assert plain.natural_length == 48
-    assert sb3(sb.DQN, env="CartPole-v1", learning_starts=100).natural_length == 200
-    assert sb3(sb.PPO, **PPO).natural_length is None
+    assert plain.capabilities.natural_length == 48
+    assert sb3(sb.DQN, env="CartPole-v1", learning_starts=100).capabilities.natural_length == 200
+    assert sb3(sb.PPO, **PPO).capabilities.natural_length is None
 
 
 def test_the_action_space_stream_is_a_cause_while_actions_are_drawn_from_it():

@@ -19,7 +19,16 @@ from . import arrays, code, containers, files, objects, rng, scalars
 from .interpreter import buffers, generators, iterators, threads
 from .reading import Reader, Reading, name_of, reading
 
-__all__ = ["KINDS", "Kind", "Reader", "Reading", "reader_for", "reading", "register_leaf"]
+__all__ = [
+    "KINDS",
+    "Kind",
+    "Reader",
+    "Reading",
+    "read_on_demand",
+    "reader_for",
+    "reading",
+    "register_leaf",
+]
 
 _MODULES = (
     *(scalars, arrays, containers, code, files, rng),
@@ -81,6 +90,17 @@ def _require_own(kind: object) -> None:
             f"expected a kind with a name of its own, got kind.name={kind.name!r}, which is a kind "
             "of the harness; give it another name"
         )
+
+
+def read_on_demand(module: str, readers: str) -> None:
+    """Reads the types of a framework once it is imported.
+
+    Args:
+        module: of the framework.
+        readers: module whose `READERS` maps its types to readers; imported when `module` is there.
+    """
+    _ON_DEMAND[module] = readers
+    reader_for.cache_clear()
 
 
 @lru_cache(maxsize=16384)

@@ -3,52 +3,28 @@
 from __future__ import annotations
 
 import copy
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, final
 
-import gymnasium as gym
-import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
+from stable_baselines3.common.vec_env import VecEnv
 
-from ..core.errors import InvalidSubject, Unsupported
-from ..core.exclusions import Exclusion, declared, require_exclusions
-from ..core.scenario import Scenario
-from .protocol import Visits
+from ...core.errors import InvalidSubject
+from ...core.exclusions import Exclusion, declared, require_exclusions
+from ...core.scenario import Scenario
+from ..capabilities import Capabilities
+from ..protocol import Visits
+from .environment import IMPLIED, make_environment, use, with_statistics
+from .environment import OPTIONS as OF_ENVIRONMENT
+from .exclusions import OF_WRAPPERS, OUTPUT, WALL_CLOCK
+from .files import load_replay_buffer, save_beside
+from .options import default_of, offered, parameters_of
 
-# options that build the environment; all others go to the algorithm
-_OF_ENV = ("env", "n_envs", "max_episode_steps", "normalize")
-_OF_NAMED_ENV = {"n_envs": 1, "max_episode_steps": None, "normalize": False}
-# the steps of a short life before an off-policy algorithm learns; SB3 waits for 100 or more
+# the steps of a short run before an off-policy algorithm learns; SB3 waits for 100 or more
 _STARTS = 16
-_CLOCK = "wall clock: seconds since a start that differs from run to run"
-
-OUTPUT = Exclusion(
-    pattern="model._logger", reason="output: learn() makes another one for every call"
-)
-WALL_CLOCK = (
-    Exclusion(pattern="model.start_time", reason=_CLOCK),
-    Exclusion(
-        pattern="model._num_timesteps_at_start",
-        reason="where the current learn() began, for frames per second only",
-    ),
-    Exclusion(pattern="**.t_start", reason=_CLOCK),
-    Exclusion(pattern="**.episode_times", reason=_CLOCK),
-    Exclusion(pattern="**['episode']['t']", reason=_CLOCK),
-    Exclusion(pattern="model.ep_info_buffer[*]['t']", reason=_CLOCK),
-)
-# of RecordEpisodeStatistics, by its names from Gymnasium 0.29 on: an environment may be without it
-OF_WRAPPERS = tuple(
-    Exclusion(pattern=pattern, reason=_CLOCK)
-    for pattern in ("**.episode_start_time", "**.episode_start_times", "**.time_queue")
-)
 
 
 def sb3(
@@ -99,7 +75,7 @@ def sb3(
     return Sb3Subject(
         algorithm=algorithm,
         options={"env": env, **options},
-        choices={**_offered(algorithm, {"env": env, **options}), **(choices or {}), **named},
+        choices={**offered(algorithm, {"env": env, **options}), **(choices or {}), **named},
         variants=variants or {},
         exclusions=(*WALL_CLOCK, *OF_WRAPPERS, OUTPUT, *own),
         own_exclusions=own,
@@ -131,25 +107,37 @@ class Sb3Subject:
         return f"sb3:{self.algorithm.__name__}"
 
     @property
-    def implied(self) -> Mapping[str, Any]:
-        """What is in force where a scenario's options say nothing."""
-        first = {axis: next(iter(values)) for axis, values in self.variants.items()}
-        return {**_OF_NAMED_ENV, **self.options, **first}
-
-    @property
-    def media(self) -> tuple[str, ...]:
+    def capabilities(self) -> Capabilities:
         """Files of their own for what SB3 saves apart; `set_parameters` always."""
-        return ("file", "parameters") if self.save_extras else ("file", "memory", "parameters")
+        return Capabilities(
+            between_calls=self.between_calls,
+            state=self.state,
+            restore=self.restore,
+            load_with=self.load_with,
+            overrides=self.overrides,
+            choices=self.choices,
+            implied=self._implied(),
+            media=("file", *(() if self.save_extras else ("memory",)), "parameters"),
+            stride=self.stride,
+            warm_up=self._warm_up,
+            natural_length=self._natural_length(),
+            fitted=self.fitted,
+            strict=self.strict,
+            own_exclusions=self.own_exclusions,
+        )
 
-    @property
-    def natural_length(self) -> int | None:
+    def _implied(self) -> Mapping[str, Any]:
+        first = {axis: next(iter(values)) for axis, values in self.variants.items()}
+        return {**IMPLIED, **self.options, **first}
+
+    def _natural_length(self) -> int | None:
         """Past the warm-up of an off-policy algorithm and as long again; None for others."""
         starts = self._option("learning_starts", Scenario(length=1, save_at=0))
         return None if starts is None else max(3 * _STARTS, 2 * int(starts))
 
     def fitted(self, scenario: Scenario) -> Mapping[str, Any]:
         """What the length of a life decides where nobody else has, instead of SB3's defaults."""
-        known = inspect.signature(self.algorithm.__init__).parameters
+        known = parameters_of(self.algorithm)
         fitting = {"buffer_size": scenario.length, "learning_starts": _STARTS}
         return {k: v for k, v in fitting.items() if k in known and k not in self._given(scenario)}
 
@@ -157,17 +145,16 @@ class Sb3Subject:
         """Every environment takes a step at once."""
         return self._number("n_envs", scenario)
 
-    def warm_up(self, scenario: Scenario) -> int:
-        """Steps before anything is learned."""
+    def _warm_up(self, scenario: Scenario) -> int:
         starts = self._option("learning_starts", scenario)
         return int(starts) if starts is not None else min(self.boundaries(scenario), default=0)
 
     def build(self, scenario: Scenario) -> BaseAlgorithm:
         """A fresh model on CPU in a fresh environment, seeded by the scenario."""
         options = self._laid(scenario)
-        env = self._make_env(options)
+        env = make_environment(options)
         arguments: dict[str, Any] = {"policy": "MlpPolicy", "device": "cpu"}
-        arguments |= {k: v for k, v in options.items() if k not in _OF_ENV}
+        arguments |= {k: v for k, v in options.items() if k not in OF_ENVIRONMENT}
         # SB3 writes into the policy_kwargs it is given
         return self.algorithm(env=env, seed=scenario.seed, **copy.deepcopy(arguments))
 
@@ -181,8 +168,7 @@ class Sb3Subject:
         """`model.save`; beside it `save_replay_buffer` and `VecNormalize.save` if asked for."""
         live.save(target)
         if self.save_extras:
-            for suffix, extra in _extras(live).items():
-                extra(_beside(target, suffix))
+            save_beside(live, target)
 
     def load(self, source: Any, scenario: Scenario) -> BaseAlgorithm:
         """`load(path, env=env)` into an environment as `scenario.into` says."""
@@ -192,14 +178,14 @@ class Sb3Subject:
         self, source: Any, scenario: Scenario, explicit: Mapping[str, Any]
     ) -> BaseAlgorithm:
         """As `load`, with options that the caller passes explicitly."""
-        env = self._make_env(self._laid(scenario))
+        env = make_environment(self._laid(scenario))
         if scenario.into == "used":
-            _use(env, scenario.seed + 7919)
-        if self.save_extras and isinstance(env, VecNormalize):
-            env = VecNormalize.load(str(_beside(source, "vecnormalize")), env.venv)
+            use(env, scenario.seed + 7919)
+        if self.save_extras:
+            env = with_statistics(env, source)
         model = self.algorithm.load(source, env=env, device="cpu", **explicit)
-        if self.save_extras and isinstance(model, OffPolicyAlgorithm):
-            model.load_replay_buffer(_beside(source, "replay"))
+        if self.save_extras:
+            load_replay_buffer(model, source)
         return model
 
     def state(self, live: BaseAlgorithm) -> Any:
@@ -238,8 +224,7 @@ class Sb3Subject:
 
     def _option(self, name: str, scenario: Scenario) -> Any:
         given = self._laid(scenario)
-        known = inspect.signature(self.algorithm.__init__).parameters
-        return given[name] if name in given else known[name].default if name in known else None
+        return given[name] if name in given else default_of(self.algorithm, name)
 
     def _number(self, name: str, scenario: Scenario) -> int:
         value = self._option(name, scenario)
@@ -250,65 +235,6 @@ class Sb3Subject:
                 f"({type(value).__name__}): write {name}=16"
             )
         return value
-
-    def _make_env(self, options: Mapping[str, Any]) -> VecEnv:
-        name = options["env"]
-        if callable(name):
-            made: VecEnv = name()
-            return made
-
-        def make() -> gym.Env[Any, Any]:
-            return Monitor(gym.make(name, max_episode_steps=options.get("max_episode_steps")))
-
-        env: VecEnv = DummyVecEnv([make] * options.get("n_envs", 1))
-        return VecNormalize(env) if options.get("normalize") else env
-
-
-def _offered(
-    algorithm: type[BaseAlgorithm], fixed: Mapping[str, Any]
-) -> dict[str, tuple[Any, ...]]:
-    """Small values of what the algorithm takes and nobody fixed; batches divide rollouts."""
-    offered: dict[str, tuple[Any, ...]] = {"batch_size": (16, 8), "n_epochs": (1, 2)}
-    if issubclass(algorithm, OnPolicyAlgorithm):  # elsewhere it is the length of returns
-        offered["n_steps"] = (16, 32)
-    known = inspect.signature(algorithm.__init__).parameters
-    offered = {name: values for name, values in offered.items() if name in known}
-    if isinstance(fixed["env"], str):
-        offered |= {
-            "n_envs": (1, 2, 4),
-            "normalize": (False, True),
-            "max_episode_steps": (None, 13),
-        }
-    return {name: values for name, values in offered.items() if name not in fixed}
-
-
-def _use(env: VecEnv, seed: int) -> None:
-    """Leaves an environment where no run of this seed has it."""
-    env.seed(seed)
-    env.action_space.seed(seed)
-    env.reset()
-    for _ in range(3):
-        env.step(np.array([env.action_space.sample() for _ in range(env.num_envs)]))
-
-
-def _extras(live: BaseAlgorithm) -> dict[str, Callable[[Any], None]]:
-    """What SB3 saves to files of their own, by what their names end with."""
-    extras: dict[str, Callable[[Any], None]] = {}
-    if isinstance(live, OffPolicyAlgorithm):
-        extras["replay"] = live.save_replay_buffer
-    normalize = live.get_vec_normalize_env()
-    if normalize is not None:
-        extras["vecnormalize"] = lambda path: normalize.save(str(path))
-    return extras
-
-
-def _beside(target: Any, suffix: str) -> Path:
-    if not isinstance(target, str | Path):
-        raise Unsupported(
-            f"SB3 saves its {suffix} to a file of its own: expected a path, got "
-            f"{type(target).__name__}; choose medium='file'"
-        )
-    return Path(target).with_suffix(f".{suffix}.pkl")
 
 
 def _visitor(visits: Visits) -> BaseCallback:

@@ -1,0 +1,50 @@
+"""What SB3 saves to files of their own, beside the checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+
+from ...core.errors import Unsupported
+
+REPLAY, STATISTICS = "replay", "vecnormalize"
+
+
+def save_beside(live: BaseAlgorithm, target: Any) -> None:
+    """Replay buffer and `VecNormalize`, as SB3's documentation saves them."""
+    for suffix, save in _extras(live).items():
+        save(beside(target, suffix))
+
+
+def load_replay_buffer(model: BaseAlgorithm, source: Any) -> None:
+    """Puts back the replay buffer of a model that has one."""
+    if isinstance(model, OffPolicyAlgorithm):
+        model.load_replay_buffer(beside(source, REPLAY))
+
+
+def _extras(live: BaseAlgorithm) -> dict[str, Callable[[Path], None]]:
+    extras: dict[str, Callable[[Path], None]] = {}
+    if isinstance(live, OffPolicyAlgorithm):
+        extras[REPLAY] = live.save_replay_buffer
+    normalize = live.get_vec_normalize_env()
+    if normalize is not None:
+        extras[STATISTICS] = lambda path: normalize.save(str(path))
+    return extras
+
+
+def beside(target: Any, suffix: str) -> Path:
+    """The file beside a checkpoint that holds one part.
+
+    Raises:
+        Unsupported: the checkpoint is no file, so that nothing can lie beside it.
+    """
+    if not isinstance(target, str | Path):
+        raise Unsupported(
+            f"SB3 saves its {suffix} to a file of its own: expected a path, got "
+            f"{type(target).__name__}; choose medium='file'"
+        )
+    return Path(target).with_suffix(f".{suffix}.pkl")
