@@ -161,7 +161,7 @@ def _goes_with_all(owner: Kind, segment: Segment, kind: MismatchKind) -> bool:
 def _has_no_name(segment: Segment) -> bool:
     """Returns whether it stands for a key, or a value under one, known by its place alone."""
     text = segment[-1] if isinstance(segment, tuple) else segment
-    return isinstance(text, str) and text.startswith("<key ")
+    return isinstance(text, str) and text.startswith(("<key ", "<id "))
 
 
 def _kind_at(snapshot: Snapshot, keypath: KeyPath) -> Kind:
@@ -244,6 +244,8 @@ class Transplant:
             value: an object of the donor.
             own: whether the object itself is copied, and only what it refers to looked up.
         """
+        if type(value) is int and value in self.memo:  # the id of an object
+            return id(self.memo[value])
         memo = dict(self.memo)
         if own:
             memo.pop(id(value), None)

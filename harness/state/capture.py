@@ -8,6 +8,7 @@ The walk goes level by level, so that an object is named by its shortest KeyPath
 import gc
 import random
 import sys
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -18,6 +19,7 @@ import numpy as np
 from ..core.errors import UncapturableLeaf
 from ..core.exclusions import Exclusion
 from ..core.keypath import KeyPath, Segment, last_texts, may_end
+from .identities import Identities
 from .readers import KINDS, reader_for
 from .readers.reading import Child, Late, Memory, Unreadable
 from .rows import MemoryGroup, Row, keypath_of
@@ -136,6 +138,8 @@ class _Walk:
             ready = [(row, item) for row, item in self.late if item.last == last]
             self.late = [(row, item) for row, item in self.late if item.last != last]
             self.drain([(row, self.named(row, item)) for row, item in ready])
+        known = Identities(rows=self.rows, seen=self.seen, alive=self.alive, name=self.name_of)
+        self.again.update(known.resolve())
         pieces = [(*memory, place) for memory, place in self.memory if memory is not None]
         return Snapshot(tuple(self.rows), b"".join(self.buffers), shared_memory(pieces))
 
@@ -207,16 +211,22 @@ class _Walk:
         return self.seen.get(id(item))
 
     def label(self, key: object) -> tuple[str, str] | None:
-        """A parameter by its name, any other object met by its KeyPath."""
+        """A parameter by its name, any other object met by its KeyPath, a reference by both."""
         place = self.seen.get(id(key))
-        if place is None:
+        if place is not None:
+            return KINDS[self.rows[place][3][0]].as_key, repr(self.name_of(id(key)))
+        target = weakref.ref.__call__(key) if isinstance(key, weakref.ref) else None
+        if target is None or id(target) not in self.seen:
             return None
+        return "weakref", f"ref({self.name_of(id(target))})"
+
+    def name_of(self, identity: int) -> str:
+        """The name of an object that was met, by its id."""
         if self.parameters is None:
             loaded = "torch" in sys.modules
             tensors = import_module(".readers.tensors", __package__) if loaded else None
             self.parameters = tensors.parameter_names(self.alive) if tensors else {}
-        name = self.parameters.get(id(key)) or str(self.keypath(place))
-        return KINDS[self.rows[place][3][0]].as_key, repr(name)
+        return self.parameters.get(identity) or str(self.keypath(self.seen[identity]))
 
 
 def shared_memory(pieces: list[tuple[int, int, int, str, int]]) -> tuple[MemoryGroup, ...]:

@@ -39,6 +39,21 @@ def test_reading_a_generator_keeps_no_variable_alive():
     assert reference() is None
 
 
+def test_reading_a_generator_leaves_a_dict_of_its_variables_as_it_was():
+    """What `locals()` gave before is not brought up to date by a capture."""
+
+    def code(number):
+        held = locals()
+        number += 1
+        yield held
+
+    live = code(1)
+    held = next(live)
+    capture(live)
+    assert held["number"] == 1
+    assert "held" not in held
+
+
 def test_a_generator_names_its_variables_and_what_it_waits_for():
     """A loop's iterator has no name, and is found on the stack."""
 

@@ -44,7 +44,14 @@ _TAKEN = set(KINDS)
 
 # module of the program -> ours with the readers of its types
 _ON_DEMAND = {
+    "torchdata.stateful_dataloader.stateful_dataloader": ".wrappers.stateful_loaders",
     "torch": ".tensors",
+    "torch._dynamo.eval_frame": ".wrappers.compiled",
+    "torch.distributed.device_mesh": ".wrappers.distributed",
+    "torch.distributed.fsdp._fully_shard._fsdp_state": ".wrappers.fully_sharded",
+    "torch.distributed.tensor": ".wrappers.sharded",
+    "torch.jit._script": ".wrappers.script",
+    "torch.utils.data.dataloader": ".wrappers.loaders",
     "torch.utils.tensorboard.writer": ".writers",
     "multiprocessing.process": ".processes",
     "subprocess": ".processes",

@@ -18,11 +18,17 @@ from .reading import Child, Reader, Reading, Unreadable, name_of
 _COPIED = frozenset({*functools.WRAPPER_ASSIGNMENTS, "__wrapped__", "cache_parameters"})
 
 
+# where `torch.compile` keeps the function it was given: all else in its wrapper is a cache
+_COMPILED = "_torchdynamo_orig_callable"
+
+
 def _function(obj: types.FunctionType) -> Reading:
     """Name, and of one that the name does not lead to also its code; what it holds is walked.
 
     Documentation and annotations are code, as names are: no run loses them.
     """
+    if (original := obj.__dict__.get(_COMPILED)) is not None:
+        return ("function", "compiled", ()), ((_COMPILED, original),), None
     children: list[Child] = _foreign_globals(obj)
     for name, cell in zip(obj.__code__.co_freevars, obj.__closure__ or (), strict=True):
         children.append((f"<closure {name}>", cell))

@@ -148,7 +148,8 @@ def _members(members: Iterable[Any]) -> Children:
         _require_distinct([segment for segment, _ in spelled])
         # the order of a set depends on hashes and history: sorted by spelling it does not
         return sorted(spelled, key=lambda pair: repr(pair[0]))
-    return Late(partial(_named_members, listed))
+    weak = any(isinstance(member, weakref.ref) for member in listed)
+    return Late(partial(_named_members, listed), last=weak)  # named by what they refer to
 
 
 def _named_members(listed: list[Any], names: Names) -> Iterator[Child]:

@@ -11,6 +11,8 @@ from .reading import Child, Reader, Reading, refuse
 
 _WORD = object.__basicsize__ // 2
 _FACTS = ("object",)
+# set by torch's compiler and by its wrappers on what they work on, under ids of the process
+_BESIDE = ("_torchdynamo_", "_dynamo_", "__composable_api_state_key")
 
 
 def reader_of_objects(cls: type) -> Reader:
@@ -40,7 +42,8 @@ def attributes(own: dict[str, Any]) -> list[Child]:
 @lru_cache(maxsize=4096)
 def _in_order(names: tuple[str, ...]) -> tuple[str, ...]:
     """Public names first: what has two names of one length is known by the public one."""
-    return tuple(sorted(names, key=lambda name: (str(name).startswith("_"), str(name))))
+    kept = [name for name in names if not str(name).startswith(_BESIDE)]
+    return tuple(sorted(kept, key=lambda name: (str(name).startswith("_"), str(name))))
 
 
 def with_attributes(read: Reader, cls: type, base: type) -> Reader:

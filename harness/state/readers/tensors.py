@@ -70,6 +70,11 @@ def _tensor(obj: torch.Tensor) -> Reading:
     return facts, _children(obj, leaf, grown), data
 
 
+def history_and_hooks(obj: torch.Tensor) -> list[Child]:
+    """Gradient, last operation and hooks of a tensor, and what was set on it."""
+    return _children(obj, obj.is_leaf, obj.requires_grad)
+
+
 def _children(obj: torch.Tensor, leaf: bool, grown: bool) -> list[Child]:
     own = obj.__dict__
     children = attributes(own) if own else []
@@ -162,14 +167,18 @@ def _storage(obj: torch.UntypedStorage) -> Reading:
     return ("storage", size), added, (_string_at(start, size), (start, size, start, "cpu"))
 
 
-_fields: Any = dict_getter(torch.nn.Module)
+fields: Any = dict_getter(torch.nn.Module)
 _PARTS = ("_parameters", "_buffers", "_modules")
 
 
 def read_module(obj: torch.nn.Module) -> Reading:
     """A module as one names it: `policy.mlp.0.weight`, with the order of its parts as a fact."""
-    own = _fields(obj)
-    parts = [own.get(name) for name in _PARTS]
+    return module_reading(fields(obj))
+
+
+def module_reading(own: dict[str, Any]) -> Reading:
+    """As `read_module`, from the attributes of a module, or those that are state."""
+    parts: list[Any] = [own.get(name) for name in _PARTS]
     # torch before 2.5 keeps them in an OrderedDict
     plain = all(type(part) is dict or type(part) is OrderedDict for part in parts)
     if not plain or not own.keys().isdisjoint(name for part in parts for name in part):
@@ -219,6 +228,8 @@ def parameter_names(walked: list[object]) -> dict[int, str]:
     kinds = {kind for kind in set(map(type, walked)) if issubclass(kind, torch.nn.Module)}
     modules: list[Any] = [item for item in walked if type(item) in kinds]
     nested = {id(child) for module in modules for child in module._modules.values()}
+    # a traced module is a shell: the one inside is what has the names
+    nested |= {id(module.__dict__.get("_actual_script_module")) for module in modules}
     names: dict[int, str] = {}
     for root in modules:
         if id(root) in nested:

@@ -193,7 +193,3 @@ OPTIMIZERS = {
 }
 FACTS = {**MODULES, **OPTIMIZERS}
 NOT_STATE = {}
-REFUSED = {
-    "script": quietly(lambda: torch.jit.script(linear()())),
-    "trace": quietly(lambda: torch.jit.trace(linear()(), torch.zeros(2))),
-}

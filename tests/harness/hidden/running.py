@@ -8,7 +8,6 @@ import decimal
 import itertools
 import queue
 import random
-import sys
 import threading
 import weakref
 from types import SimpleNamespace
@@ -58,6 +57,13 @@ def catching(problem):
     except ValueError:
         yield 1
         yield 2
+
+
+def listing(number):
+    """A generator whose variables are in a dict that others hold."""
+    held = dict(locals())
+    yield held
+    yield locals()
 
 
 def twins(first):
@@ -172,6 +178,7 @@ ITERATORS = {
     "generator in a generator": moved(lambda: deep([1, 2, 3])),
     "generator in an error": moved(lambda: catching(ValueError(1))),
     "generator expression": moved(lambda: (x for x in (y + 1 for y in [1, 2, 3]))),
+    "generator that lists its variables": moved(lambda: listing(1)),
     "generator over a counter": lambda: twins(itertools.count()),
 }
 SOURCES = {
@@ -377,17 +384,8 @@ NOT_STATE = {
 REFUSED = {
     "running thread": lambda: started(),
     "running generator": lambda: running(),
-    "generator with a dict of its variables": moved(lambda: listing(1)),
     "token": lambda: VARIABLE.set(1),
 }
-if sys.version_info >= (3, 13):
-    del REFUSED["generator with a dict of its variables"]
-
-
-def listing(number):
-    """A generator whose variables are in a dict that others may hold."""
-    held = locals()
-    yield held
 
 
 def started():

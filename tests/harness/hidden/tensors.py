@@ -157,7 +157,6 @@ NOT_STATE = {
     "number of changes in place": (zeros(), doing(lambda it: it.add_(0))),
 }
 REFUSED = {
-    "scripted function": quietly(lambda: torch.jit.script(scripted)),
     "quantized": quietly(lambda: torch.quantize_per_tensor(torch.ones(1), 0.1, 0, torch.qint8)),
     "nested": quietly(lambda: torch.nested.nested_tensor([torch.ones(1)])),
     "jagged": quietly(lambda: torch.nested.nested_tensor([torch.ones(1)], layout=torch.jagged)),

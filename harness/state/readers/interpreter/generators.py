@@ -39,8 +39,7 @@ def _held(obj: Any, frame: types.FrameType) -> list[Child]:
     """Variables by name, each as the cell it is if inner functions share it; then the stack."""
     code, listed = frame.f_code, get_referents(obj)
     start = _start(listed, code)
-    _require_untouched(listed[:start])
-    bound = _bound(frame)
+    bound = _bound(frame, listed[:start])
     shared = {*code.co_cellvars, *code.co_freevars}
     names = dict.fromkeys((*code.co_varnames, *code.co_cellvars, *code.co_freevars))
     filled = [name for name in names if name in shared or name in bound]
@@ -63,17 +62,16 @@ def _start(listed: list[Any], code: types.CodeType) -> int:
     raise Unreadable("keeps its variables in a way not known here")
 
 
-def _require_untouched(head: list[Any]) -> None:
-    """Before Python 3.13 a frame has one dict of variables, that reading them writes to."""
-    if sys.version_info < (3, 13) and any(type(item) is dict and item for item in head):
-        raise Unreadable("has called locals(), whose result a reading would change")
-
-
-def _bound(frame: types.FrameType) -> dict[str, Any]:
-    found = frame.f_locals
-    bound = dict(found)
-    if sys.version_info < (3, 13):
-        found.clear()  # it would keep the values alive, and is made anew when asked for
+def _bound(frame: types.FrameType, head: list[Any]) -> dict[str, Any]:
+    """The variables that have a value; a dict of them that others may hold is left as it was."""
+    if sys.version_info >= (3, 13):
+        return dict(frame.f_locals)
+    before = next((dict(item) for item in head if type(item) is dict), {})
+    # one dict for each frame, brought up to date in place; it would keep the values alive
+    kept = frame.f_locals
+    bound = dict(kept)
+    kept.clear()
+    kept.update(before)
     return bound
 
 
