@@ -6,6 +6,7 @@ Imports nothing else of this package.
 
 from .encoding.codecs import decode, encode
 from .encoding.memory import Block
+from .encoding.storable import bits_of, is_storable, unstorable_reason
 from .errors import (
     CheckpointError,
     DamagedCheckpoint,
@@ -32,11 +33,14 @@ __all__ = [
     "NoCheckpoint",
     "UnsupportedValue",
     "atomic_write",
+    "bits_of",
     "decode",
     "encode",
     "find_latest",
+    "is_storable",
     "read",
     "retain",
+    "unstorable_reason",
     "verify",
     "write",
     "write_latest",

@@ -4,15 +4,17 @@ import math
 from collections.abc import Mapping
 from typing import Any, final
 
+from .validation import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    Interval,
+    is_number,
+    require,
+    require_keys,
+    require_number,
+)
+
 _KEYS = ("coefficient", "integral", "previous_error")
-
-
-def _check_number(name: str, value: float, *, minimum: float, above: bool = False) -> None:
-    """Accepts a finite number that is at least, or where asked above, the minimum."""
-    fits = math.isfinite(value) and (value > minimum if above else value >= minimum)
-    if not fits:
-        relation = "above" if above else "of at least"
-        raise ValueError(f"expected a finite {name} {relation} {minimum}, got {name}={value!r}")
 
 
 @final
@@ -65,20 +67,17 @@ class KLPenalty:
         beta_max: float = 10.0,
         integral_limit: float = 10.0,
     ) -> None:
-        _check_number("target", target, minimum=0.0, above=True)
-        for name, gain in (("kp", kp), ("ki", ki), ("kd", kd)):
-            _check_number(name, gain, minimum=0.0)
-        _check_number("beta_min", beta_min, minimum=0.0)
-        _check_number("beta_max", beta_max, minimum=beta_min, above=True)
-        _check_number("initial", initial, minimum=beta_min)
-        _check_number("integral_limit", integral_limit, minimum=0.0, above=True)
-        if initial > beta_max:
-            raise ValueError(f"expected initial of at most beta_max={beta_max}, got {initial!r}")
-        self.target = float(target)
-        self.initial = float(initial)
-        self.kp, self.ki, self.kd = float(kp), float(ki), float(kd)
-        self.beta_min, self.beta_max = float(beta_min), float(beta_max)
-        self.integral_limit = float(integral_limit)
+        self.target = require_number("target", target, POSITIVE)
+        self.kp, self.ki, self.kd = (
+            require_number(name, gain, NOT_NEGATIVE)
+            for name, gain in (("kp", kp), ("ki", ki), ("kd", kd))
+        )
+        self.beta_min = require_number("beta_min", beta_min, NOT_NEGATIVE)
+        above = Interval(low=self.beta_min, open_low=True)
+        self.beta_max = require_number("beta_max", beta_max, above)
+        reachable = Interval(low=self.beta_min, high=self.beta_max)
+        self.initial = require_number("initial", initial, reachable)
+        self.integral_limit = require_number("integral_limit", integral_limit, POSITIVE)
         self.coefficient = self.initial
         self._integral = 0.0
         self._previous_error: float | None = None
@@ -135,22 +134,12 @@ class KLPenalty:
             ValueError: If a key is missing or unknown (all are listed) or a value is not a
                 finite float.
         """
-        missing = sorted(set(_KEYS) - set(state))
-        extra = sorted(set(state) - set(_KEYS), key=str)
-        if missing or extra:
-            raise ValueError(
-                f"KLPenalty state: missing keys {missing}, unknown keys {extra}; "
-                f"expected exactly {list(_KEYS)}"
-            )
+        require_keys("a KLPenalty state", state, _KEYS)
         for key in _KEYS:
             value = state[key]
-            if key == "previous_error" and value is None:
-                continue
-            if not isinstance(value, float) or not math.isfinite(value):
-                raise ValueError(
-                    f"KLPenalty state: expected a finite float at {key!r}, "
-                    f"got {value!r} of type {type(value).__name__}"
-                )
+            first = key == "previous_error" and value is None
+            fits = first or (isinstance(value, float) and is_number(value))
+            require(fits, f"{key} of a KLPenalty state", value, "a finite float")
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Replaces the state after validating all of it.

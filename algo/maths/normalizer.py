@@ -8,6 +8,17 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from .validation import (
+    FINITE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    is_number,
+    is_whole,
+    require,
+    require_keys,
+    require_number,
+)
+
 _KEYS = ("mean", "var", "count")
 
 Values = TypeVar("Values", Tensor, npt.NDArray[np.floating[Any]])
@@ -30,9 +41,7 @@ class ReturnNormalizer:
     """
 
     def __init__(self, epsilon: float = 1e-8) -> None:
-        if not (math.isfinite(epsilon) and epsilon > 0.0):
-            raise ValueError(f"expected a positive finite epsilon, got epsilon={epsilon!r}")
-        self.epsilon = float(epsilon)
+        self.epsilon = require_number("epsilon", epsilon, POSITIVE)
         self._mean = 0.0
         self._var = 1.0
         self._count = 0
@@ -103,33 +112,13 @@ class ReturnNormalizer:
             ValueError: If a key is missing or unknown (all are listed) or a value does not have
                 the type and range that ``state_dict`` gives it.
         """
-        missing = sorted(set(_KEYS) - set(state))
-        extra = sorted(set(state) - set(_KEYS), key=str)
-        if missing or extra:
-            raise ValueError(
-                f"ReturnNormalizer state: missing keys {missing}, unknown keys {extra}; "
-                f"expected exactly {list(_KEYS)}"
-            )
-        mean, var, count = (state[key] for key in _KEYS)
-        expectations = (
-            ("mean", "a finite float", isinstance(mean, float) and math.isfinite(mean)),
-            (
-                "var",
-                "a finite float of at least 0",
-                isinstance(var, float) and math.isfinite(var) and var >= 0.0,
-            ),
-            (
-                "count",
-                "an int of at least 0",
-                isinstance(count, int) and not isinstance(count, bool) and count >= 0,
-            ),
-        )
-        for key, expected, fits in expectations:
-            if not fits:
-                raise ValueError(
-                    f"ReturnNormalizer state: expected {expected} at {key!r}, "
-                    f"got {state[key]!r} of type {type(state[key]).__name__}"
-                )
+        require_keys("a ReturnNormalizer state", state, _KEYS)
+        for key, within in (("mean", FINITE), ("var", NOT_NEGATIVE)):
+            fits = isinstance(state[key], float) and is_number(state[key], within)
+            require(fits, f"{key} of a ReturnNormalizer state", state[key], f"a float in {within}")
+        count = state["count"]
+        fits = isinstance(count, int) and is_whole(count)
+        require(fits, "count of a ReturnNormalizer state", count, "an int of at least 0")
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Replaces the state after validating all of it.

@@ -6,7 +6,6 @@ quantiles or logits of atoms) and the only place that knows what they mean.
 Legend of shape suffixes: ``b`` batch, ``k`` atoms.
 """
 
-import math
 from typing import Protocol, final
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from ..maths.losses import categorical_loss, check_batch, scalar_loss, translate_two_hot
 from ..maths.quantiles import quantile_huber_loss
+from ..maths.validation import POSITIVE, Interval, require_number, require_whole
 
 
 class CriticHead(Protocol):
@@ -87,12 +87,9 @@ class QuantileHead(nn.Linear):
     _shares: Tensor
 
     def __init__(self, latent_dim: int, n_quantiles: int = 32, kappa: float = 1.0) -> None:
-        if n_quantiles < 1:
-            raise ValueError(f"expected n_quantiles of at least 1, got n_quantiles={n_quantiles!r}")
-        if not (math.isfinite(kappa) and kappa > 0.0):
-            raise ValueError(f"expected a positive finite kappa, got kappa={kappa!r}")
+        n_quantiles = require_whole("n_quantiles", n_quantiles, 1)
         super().__init__(latent_dim, n_quantiles)
-        self.kappa = float(kappa)
+        self.kappa = require_number("kappa", kappa, POSITIVE)
         # a constant of n_quantiles: for small batches a product is a third of a mean's cost
         shares = torch.full((n_quantiles,), 1.0 / n_quantiles)
         self.register_buffer("_shares", shares, persistent=False)
@@ -140,13 +137,12 @@ class CategoricalHead(nn.Linear):
     def __init__(
         self, latent_dim: int, n_atoms: int = 51, v_min: float = -10.0, v_max: float = 10.0
     ) -> None:
-        if n_atoms < 2:
-            raise ValueError(f"expected n_atoms of at least 2, got n_atoms={n_atoms!r}")
-        if not (math.isfinite(v_min) and math.isfinite(v_max) and v_min < v_max):
-            raise ValueError(f"expected finite v_min < v_max, got v_min={v_min!r}, v_max={v_max!r}")
+        n_atoms = require_whole("n_atoms", n_atoms, 2)
+        low = require_number("v_min", v_min)
+        high = require_number("v_max", v_max, Interval(low=low, open_low=True))
         super().__init__(latent_dim, n_atoms)
-        self.register_buffer("v_min", torch.tensor(float(v_min)))
-        self.register_buffer("v_max", torch.tensor(float(v_max)))
+        self.register_buffer("v_min", torch.tensor(low))
+        self.register_buffer("v_max", torch.tensor(high))
         # a constant of n_atoms, registered only to follow the module to its device
         self.register_buffer("_fractions", torch.linspace(0.0, 1.0, n_atoms), persistent=False)
 

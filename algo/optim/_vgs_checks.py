@@ -1,12 +1,13 @@
 """What VGS accepts: parameters, optimizers and states; one error names all that is wrong."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
+
+from ..maths.validation import NOT_NEGATIVE, Interval, is_whole, require_keys
 
 # By module and name, because not every torch that we support has them all. Left out, so that
 # "auto" refuses them: Rprop and Adafactor, whose step follows neither the gradient's scale nor
@@ -27,12 +28,14 @@ _INVARIANT = frozenset(
         "stable_baselines3.common.sb2_compat.rmsprop_tf_like.RMSpropTFLike",
     }
 )
+FACTORS = Interval(low=0.0, high=1.0, open_low=True)
+"""What a factor may be."""
+
 _STATE_KEYS = {"n_updates", "factor", "parameters"}
 _LEAVES = {"n_updates", "exp_avg", "exp_avg_sq_norm"}
 
 
-def require(holds: bool, expected: str, got: str) -> None:
-    """Raises where a condition on an argument does not hold."""
+def _refuse(holds: bool, expected: str, got: str) -> None:
     if not holds:
         raise ValueError(f"expected {expected}, got {got}")
 
@@ -43,14 +46,14 @@ def collect_parameters(
     """The parameters by name, each once, and each among those that the optimizer steps on."""
     pairs = list(named_parameters)
     tracked = dict(pairs)
-    require(bool(pairs), "at least one named parameter", "none")
+    _refuse(bool(pairs), "at least one named parameter", "none")
     repeated = [
         name for i, (name, p) in enumerate(pairs) if any(p is q or name == n for n, q in pairs[:i])
     ]
-    require(not repeated, "each name and each parameter once", f"again {repeated}")
+    _refuse(not repeated, "each name and each parameter once", f"again {repeated}")
     known = {id(p) for group in optimizer.param_groups for p in group["params"]}
     strange = [name for name, p in tracked.items() if id(p) not in known]
-    require(
+    _refuse(
         not strange,
         f"parameters that the {type(optimizer).__qualname__} steps on",
         f"others, {strange}: build the scaler after the optimizer, from the same module",
@@ -82,13 +85,9 @@ def is_invariant(optimizer: Optimizer) -> bool:
 
 def check_state(state: Mapping[str, Any], tracked: Mapping[str, Tensor]) -> None:
     """Refuses a state that is not for exactly the tracked parameters."""
-    require(
-        state.keys() == _STATE_KEYS,
-        f"a VGS state with the keys {sorted(_STATE_KEYS)}",
-        str(sorted(state)),
-    )
+    require_keys("a VGS state", state, _STATE_KEYS)
     problems = list(_find_problems(state, tracked))
-    require(
+    _refuse(
         not problems,
         "a VGS state for the tracked parameters",
         "; ".join(problems) + ": load a state of the same network, or build a new scaler",
@@ -97,22 +96,26 @@ def check_state(state: Mapping[str, Any], tracked: Mapping[str, Tensor]) -> None
 
 def _find_problems(state: Mapping[str, Any], tracked: Mapping[str, Tensor]) -> Iterator[str]:
     saved = state["parameters"]
+    if not isinstance(saved, Mapping):
+        yield f"parameters={saved!r} instead of a dict by name"
+        return
     if missing := sorted(tracked.keys() - saved.keys()):
         yield f"missing={missing}"
     if extra := sorted(saved.keys() - tracked.keys()):
         yield f"extra={extra}"
-    if not _is_count(state["n_updates"]):
+    if not is_whole(state["n_updates"]):
         yield f"n_updates={state['n_updates']!r} instead of a count"
-    if not (isinstance(state["factor"], float) and 0 < state["factor"] <= 1):
-        yield f"factor={state['factor']!r} instead of a float in (0, 1]"
+    if not (isinstance(state["factor"], float) and state["factor"] in FACTORS):
+        yield f"factor={state['factor']!r} instead of a float in {FACTORS}"
     for name, parameter in tracked.items():
         if name in saved:
             yield from (f"{name}: {text}" for text in _find_leaf_problems(saved[name], parameter))
 
 
 def _find_leaf_problems(leaf: Mapping[str, Any], parameter: Tensor) -> Iterator[str]:
-    if leaf.keys() != _LEAVES:
-        yield f"keys {sorted(leaf)} instead of {sorted(_LEAVES)}"
+    if not isinstance(leaf, Mapping) or leaf.keys() != _LEAVES:
+        found = f"keys {sorted(leaf)}" if isinstance(leaf, Mapping) else repr(leaf)
+        yield f"{found} instead of {sorted(_LEAVES)}"
         return
     mean, sq_norm = leaf["exp_avg"], leaf["exp_avg_sq_norm"]
     if not isinstance(mean, Tensor):
@@ -121,11 +124,7 @@ def _find_leaf_problems(leaf: Mapping[str, Any], parameter: Tensor) -> Iterator[
         yield f"shape {tuple(mean.shape)} instead of {tuple(parameter.shape)}"
     elif mean.dtype != parameter.dtype:
         yield f"dtype {mean.dtype} instead of {parameter.dtype}"
-    if not (isinstance(sq_norm, float) and 0 <= sq_norm < math.inf):
-        yield f"exp_avg_sq_norm={sq_norm!r} instead of a float in [0, inf)"
-    if not _is_count(leaf["n_updates"]):
+    if not (isinstance(sq_norm, float) and sq_norm in NOT_NEGATIVE):
+        yield f"exp_avg_sq_norm={sq_norm!r} instead of a float in {NOT_NEGATIVE}"
+    if not is_whole(leaf["n_updates"]):
         yield f"n_updates={leaf['n_updates']!r} instead of a count"
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0

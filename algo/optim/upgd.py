@@ -22,7 +22,8 @@ import torch
 from torch import Tensor
 from torch.optim.optimizer import Optimizer, ParamsT
 
-from ._upgd_checks import RULES, check_group, make_generators, require_keys
+from ..maths.validation import is_whole, require, require_keys
+from ._upgd_checks import check_group, check_state_dict, make_generators
 from ._upgd_kernels import (
     Block,
     accumulate_utility,
@@ -43,8 +44,8 @@ class _UtilityGated(Optimizer, ABC):
     _gain: ClassVar[float]  # k of the formula
 
     def __init__(self, params: ParamsT, defaults: dict[str, Any], seed: int | None) -> None:
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
-            raise ValueError(f"expected seed an int or None, got seed={seed!r} ({type(seed)})")
+        if seed is not None:
+            require(is_whole(seed, -(2**63)), "seed", seed, "an int or None")
         super().__init__(params, defaults)
         if seed is None:
             seed = int(torch.empty((), dtype=torch.int64).random_().item())
@@ -141,15 +142,8 @@ class _UtilityGated(Optimizer, ABC):
             ValueError: an entry is missing or unknown, or is not of this class or these
                 parameters; nothing is restored.
         """
-        require_keys("state_dict", {"state", "param_groups", "generator"}, state_dict)
+        check_state_dict(state_dict, self.param_groups, self.defaults, self._moments)
         generators = make_generators(state_dict["generator"])
-        names = {"step", "avg_utility", *self._moments}
-        for index, state in state_dict["state"].items():
-            require_keys(f"state_dict['state'][{index}]", names, state)
-        for index, group in enumerate(state_dict["param_groups"]):
-            hyper = {name: group[name] for name in group.keys() & RULES.keys()}
-            where = f"state_dict['param_groups'][{index}]"
-            require_keys(where, RULES.keys() & self.defaults.keys(), hyper)
         # A copy, because torch keeps the tensors that it is given (pytorch#196083).
         super().load_state_dict(
             {key: copy.deepcopy(state_dict[key]) for key in ("state", "param_groups")}
@@ -173,7 +167,7 @@ class _UtilityGated(Optimizer, ABC):
         Raises:
             ValueError: the entries are not exactly a valid "generator".
         """
-        require_keys("own state", {"generator"}, own)
+        require_keys("own state", own, {"generator"})
         make_generators(own["generator"])
 
     def _read_streams(self) -> dict[str, Tensor]:

@@ -18,14 +18,22 @@ import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, final
+from typing import Any, Literal, final, get_args
 
 import torch
 from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from ._vgs_checks import check_state, collect_parameters, is_invariant, require
+from ..maths.validation import (
+    NOT_NEGATIVE,
+    POSITIVE,
+    RATE,
+    require_among,
+    require_number,
+    require_whole,
+)
+from ._vgs_checks import FACTORS, check_state, collect_parameters, is_invariant
 
 ApplyTo = Literal["auto", "gradient", "step_size"]
 
@@ -99,21 +107,17 @@ class VarianceGradientScaler:
         warmup_steps: int = 10,
         apply_to: ApplyTo = "auto",
     ) -> None:
-        require(0 <= beta < 1, "beta in [0, 1)", f"beta={beta!r}")
-        require(0 <= alpha < math.inf, "alpha in [0, inf)", f"alpha={alpha!r}")
-        require(0 < cap < math.inf, "cap in (0, inf)", f"cap={cap!r}")
-        require(0 < floor <= 1, "floor in (0, 1]", f"floor={floor!r}")
-        counts = isinstance(warmup_steps, int) and warmup_steps >= 0
-        require(counts, "warmup_steps an int >= 0", f"warmup_steps={warmup_steps!r}")
-        choices = ("auto", "gradient", "step_size")
-        require(apply_to in choices, f"apply_to among {choices}", f"apply_to={apply_to!r}")
+        require_among("apply_to", apply_to, get_args(ApplyTo))
         self._tracked = collect_parameters(named_parameters, optimizer)
         self._optimizer = optimizer
         self._scales_step = (
             is_invariant(optimizer) if apply_to == "auto" else apply_to == "step_size"
         )
-        self.beta, self.alpha, self.cap, self.floor = beta, alpha, cap, floor
-        self.warmup_steps = warmup_steps
+        self.beta = require_number("beta", beta, RATE)
+        self.alpha = require_number("alpha", alpha, NOT_NEGATIVE)
+        self.cap = require_number("cap", cap, POSITIVE)
+        self.floor = require_number("floor", floor, FACTORS)
+        self.warmup_steps = require_whole("warmup_steps", warmup_steps)
         self.factor, self.n_updates = 1.0, 0
         # Kept bias-corrected: the same averages by m <- m + w (g - m), w = (1 - b) / (1 - b^t),
         # whose value for a constant gradient is that gradient to the bit.

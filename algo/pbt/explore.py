@@ -15,6 +15,7 @@ from typing import Any, final
 import numpy as np
 
 from ..checkpoint import MismatchedCheckpoint
+from ..maths.validation import FINITE, POSITIVE, Interval, is_number
 
 
 @final
@@ -30,7 +31,7 @@ class Uniform:
     high: float
 
     def __post_init__(self) -> None:
-        _require_bounds(self, self.low, self.high, -math.inf)
+        _require_bounds(self, self.low, self.high, FINITE)
 
     def sample(self, generator: np.random.Generator) -> float:
         """A number within the bounds."""
@@ -56,7 +57,7 @@ class LogUniform:
     high: float
 
     def __post_init__(self) -> None:
-        _require_bounds(self, self.low, self.high, 0.0)
+        _require_bounds(self, self.low, self.high, POSITIVE)
 
     def sample(self, generator: np.random.Generator) -> float:
         """A number within the bounds."""
@@ -84,7 +85,7 @@ class Choice:
     def __post_init__(self) -> None:
         values = tuple(self.values)
         rising = all(low < high for low, high in pairwise(values))
-        if len(values) < 2 or not all(map(_is_number, values)) or not rising:
+        if len(values) < 2 or not all(map(is_number, values)) or not rising:
             raise ValueError(f"expected two or more rising numbers, got Choice({self.values!r})")
         object.__setattr__(self, "values", values)
 
@@ -164,11 +165,7 @@ def _clip(value: float, low: float, high: float) -> float:
     return min(max(value, low), high)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _require_bounds(prior: Prior, low: float, high: float, above: float) -> None:
-    if not (_is_number(low) and _is_number(high) and above < low < high):
-        positive = "positive " if above == 0.0 else ""
+def _require_bounds(prior: Prior, low: float, high: float, within: Interval) -> None:
+    if not (is_number(low, within) and is_number(high, within) and low < high):
+        positive = "positive " if within is POSITIVE else ""
         raise ValueError(f"expected finite {positive}bounds with low < high, got {prior!r}")

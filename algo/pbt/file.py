@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..checkpoint import CheckpointError, MismatchedCheckpoint, encode, read
-from ..run_state.claims import require_keys
+from ..checkpoint import CheckpointError, MismatchedCheckpoint, bits_of, read
+from ..run_state.claims import require_entries
 from ..run_state.streams import prepare_streams
 from ..saving.configuration import require_spaces, save_configuration
 from ..saving.persistable import existing, run_tree
@@ -89,7 +89,7 @@ def settings_from_data(data: dict[str, Any], overrides: Mapping[str, Any]) -> Se
         MismatchedCheckpoint: a fitness of the user's own was not passed again, or other
             hyper-parameters are to be explored.
     """
-    require_keys("settings", data, [field.name for field in fields(Settings)])
+    require_entries("settings", data, [field.name for field in fields(Settings)])
     if data["fitness"] != _OWN_FITNESS and "fitness" not in overrides:
         raise MismatchedCheckpoint(
             f"the fitness was {data['fitness']!r}, your own code, which a checkpoint does not "
@@ -119,9 +119,9 @@ def read_population(path: str | Path) -> dict[str, Any]:
             f"{str(path)!r} holds a {manifest['kind']}, expected a {KIND}: load it with "
             f"{manifest['kind']}.load"
         )
-    _require_entries("population", tree, _ENTRIES)
+    _require_typed("population", tree, _ENTRIES)
     for index, state in enumerate(tree["members"]):
-        _require_entries(f"members[{index}]", state, _MEMBER)
+        _require_typed(f"members[{index}]", state, _MEMBER)
     size, turn = len(tree["members"]), tree["turn"]
     if size < 2 or turn not in range(size + 1):
         raise MismatchedCheckpoint(
@@ -131,8 +131,8 @@ def read_population(path: str | Path) -> dict[str, Any]:
     return tree  # type: ignore[no-any-return]
 
 
-def _require_entries(where: str, state: Any, expected: Mapping[str, tuple[type, ...]]) -> None:
-    require_keys(where, state, expected)
+def _require_typed(where: str, state: Any, expected: Mapping[str, tuple[type, ...]]) -> None:
+    require_entries(where, state, expected)
     for name, kinds in expected.items():
         if type(state[name]) not in kinds:
             raise MismatchedCheckpoint(
@@ -150,9 +150,9 @@ def prepare_member(member: Member, state: dict[str, Any], explored: Mapping[str,
     model: Any = member.model
     run = state["run"]
     where = f"members[{member.index}]"
-    require_keys(f"{where}.run", run, ("configuration", "spaces", "parts"))
-    require_keys(f"{where}.run.parts", run["parts"], [part.name for part in PARTS])
-    require_keys(f"{where}.hyperparameters", state["hyperparameters"], explored)
+    require_entries(f"{where}.run", run, ("configuration", "spaces", "parts"))
+    require_entries(f"{where}.run.parts", run["parts"], [part.name for part in PARTS])
+    require_entries(f"{where}.hyperparameters", state["hyperparameters"], explored)
     require_effect(model, explored, f"member {member.index}")
     require_legal(state["hyperparameters"], f"{where}.hyperparameters")
     require_spaces(model.env, run["spaces"])
@@ -176,17 +176,10 @@ def _require_same_configuration(member: Member, saved: dict[str, Any]) -> None:
     wrong = [
         f"{name}={here.get(name)!r} (saved: {saved.get(name)!r})"
         for name in sorted(set(here) | set(saved))
-        if name not in _OUTPUT and _bits(here, name) != _bits(saved, name)
+        if name not in _OUTPUT and bits_of(here.get(name)) != bits_of(saved.get(name))
     ]
     if wrong:
         raise MismatchedCheckpoint(
             f"make builds member {member.index} with {', '.join(wrong)}, expected what was saved: "
             "let it build the members as those of the run were"
         )
-
-
-def _bits(configuration: dict[str, Any], name: str) -> Any:
-    if name not in configuration:
-        return None
-    tree, blocks = encode(configuration[name])
-    return [tree, {key: bytes(block.data) for key, block in blocks.items()}]

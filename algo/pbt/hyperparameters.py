@@ -13,6 +13,7 @@ from typing import Any, final
 import torch
 
 from ..maths.schedules import Constant, as_schedule
+from ..maths.validation import NOT_NEGATIVE, POSITIVE, UNIT, Interval, is_number, is_whole
 from ..saving.configuration import require_known
 from .explore import Choice, Prior
 
@@ -24,17 +25,13 @@ class Hyperparameter:
 
     Attributes:
         put: gives the value to a live model.
-        low: least legal value.
-        high: greatest legal value.
-        open: whether the least value itself is illegal.
+        within: the legal values.
         whole: whether only whole numbers are legal.
         missing: what a model lacks in which the value would have no effect, or None.
     """
 
     put: Callable[[Any, Any], None]
-    low: float = 0.0
-    high: float = float("inf")
-    open: bool = False
+    within: Interval = NOT_NEGATIVE
     whole: bool = False
     missing: Callable[[Any], str | None] = lambda _: None
 
@@ -103,22 +100,22 @@ def _no_weight_decay(model: Any) -> str | None:
 
 HYPERPARAMETERS: dict[str, Hyperparameter] = {
     "learning_rate": Hyperparameter(
-        put=_put_learning_rate, open=True, missing=_not_scheduled("learning_rate")
+        put=_put_learning_rate, within=POSITIVE, missing=_not_scheduled("learning_rate")
     ),
     "clip_range": Hyperparameter(
-        put=_schedule("clip_range"), open=True, missing=_not_scheduled("clip_range")
+        put=_schedule("clip_range"), within=POSITIVE, missing=_not_scheduled("clip_range")
     ),
     "clip_range_vf": Hyperparameter(
-        put=_schedule("clip_range_vf"), open=True, missing=_not_scheduled("clip_range_vf")
+        put=_schedule("clip_range_vf"), within=POSITIVE, missing=_not_scheduled("clip_range_vf")
     ),
     "ent_coef": Hyperparameter(put=_attribute("ent_coef")),
     "vf_coef": Hyperparameter(put=_attribute("vf_coef")),
-    "gamma": Hyperparameter(put=_attribute("gamma"), high=1.0),
-    "gae_lambda": Hyperparameter(put=_attribute("gae_lambda"), high=1.0),
-    "max_grad_norm": Hyperparameter(put=_attribute("max_grad_norm"), open=True),
-    "target_kl": Hyperparameter(put=_attribute("target_kl"), open=True),
-    "n_epochs": Hyperparameter(put=_attribute("n_epochs"), low=1, whole=True),
-    "batch_size": Hyperparameter(put=_attribute("batch_size"), low=2, whole=True),
+    "gamma": Hyperparameter(put=_attribute("gamma"), within=UNIT),
+    "gae_lambda": Hyperparameter(put=_attribute("gae_lambda"), within=UNIT),
+    "max_grad_norm": Hyperparameter(put=_attribute("max_grad_norm"), within=POSITIVE),
+    "target_kl": Hyperparameter(put=_attribute("target_kl"), within=POSITIVE),
+    "n_epochs": Hyperparameter(put=_attribute("n_epochs"), within=Interval(low=1), whole=True),
+    "batch_size": Hyperparameter(put=_attribute("batch_size"), within=Interval(low=2), whole=True),
     "optimizer_kwargs.weight_decay": Hyperparameter(
         put=_put_weight_decay, missing=_no_weight_decay
     ),
@@ -127,7 +124,7 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
     ),
     "kl_penalty.target": Hyperparameter(
         put=_put_kl_target,
-        open=True,
+        within=POSITIVE,
         missing=lambda model: None if model.kl_penalty else "a KL penalty",
     ),
 }
@@ -149,14 +146,11 @@ def require_legal(values: Mapping[str, Any], where: str) -> None:
     require_known(values, HYPERPARAMETERS, where)
     for name, value in values.items():
         row = HYPERPARAMETERS[name]
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not (row.low <= value <= row.high) or (row.open and value == row.low):
-            bracket = "(" if row.open else "["
+        if not is_number(value, row.within):
             raise ValueError(
-                f"{where}[{name!r}] reaches {value!r}: expected numbers in "
-                f"{bracket}{row.low}, {row.high}]"
+                f"{where}[{name!r}] reaches {value!r}: expected numbers in {row.within}"
             )
-        if row.whole and not isinstance(value, int):
+        if row.whole and not is_whole(value):
             raise ValueError(
                 f"{where}[{name!r}] reaches {value!r}: expected whole numbers, such as "
                 "Choice((4, 8, 16))"

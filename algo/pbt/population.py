@@ -15,6 +15,7 @@ import numpy as np
 from stable_baselines3.common.type_aliases import MaybeCallback
 
 from ..checkpoint import write
+from ..maths.validation import require_whole
 from ..run_state.callbacks import CallbackRun
 from ..saving.persistable import with_suffix
 from ..saving.registry import Apply
@@ -56,8 +57,8 @@ class Population:
     """
 
     def __init__(self, make: Make, *, size: int = 4, seed: int = 0, **settings: Any) -> None:
-        _require_whole("size", size, 2)
-        _require_whole("seed", seed, 0)
+        require_whole("size", size, 2)
+        require_whole("seed", seed, 0)
         self.settings = make_settings(settings)
         self.generator = np.random.default_rng(seed)
         self.total_timesteps = self.round = self.turn = 0
@@ -112,7 +113,7 @@ class Population:
         """As `learn`, in pieces: the member that has just trained for one interval, again and
         again. `save` may be called between any two of them.
         """  # noqa: D205
-        _require_whole("total_timesteps", total_timesteps, 1)
+        require_whole("total_timesteps", total_timesteps, 1)
         if self._is_training() and total_timesteps != self.total_timesteps:
             raise ValueError(
                 f"total_timesteps={total_timesteps}: the population is in the middle of "
@@ -287,11 +288,6 @@ def _warn_without_scores(scores: list[float]) -> None:
             "interval be longer than an episode, wrap environments in Monitor, or pass fitness",
             stacklevel=2,
         )
-
-
-def _require_whole(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name}={value!r}: expected a whole number of at least {least}")
 
 
 def _require_explored(chosen: Mapping[str, float], explored: Mapping[str, Any]) -> None:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 
+from ..maths.validation import (
+    POSITIVE,
+    UNIT,
+    Interval,
+    is_number,
+    require,
+    require_among,
+    require_number,
+    require_whole,
+)
 from ..saving.configuration import keywords_of, require_known
 from .explore import Prior
 from .hyperparameters import require_explorable
@@ -63,31 +72,16 @@ class Settings:
             )
         require_explorable(self.explore)
         object.__setattr__(self, "explore", dict(self.explore))
-        self._check_numbers()
-        _require_among("selection", self.selection, sorted(SELECTIONS))
-        _require_among("optimizer", self.optimizer, OPTIMIZERS)
-        object.__setattr__(self, "perturb", tuple(float(factor) for factor in self.perturb))
-        _require(callable(self.fitness), "fitness", self.fitness, "a function of a model")
-
-    def _check_numbers(self) -> None:
-        whole = isinstance(self.interval, int) and not isinstance(self.interval, bool)
-        _require(
-            whole and self.interval > 0,
-            *("interval", self.interval, "a positive number of environment steps"),
-        )
-        _require(
-            _within(self.fraction, 0, 0.5) and self.fraction > 0,
-            *("fraction", self.fraction, "a number above 0 and up to 0.5"),
-        )
-        _require(
-            _within(self.resample_probability, 0, 1),
-            *("resample_probability", self.resample_probability, "a number from 0 to 1"),
-        )
+        require_whole("interval", self.interval, 1)
+        require_number("fraction", self.fraction, Interval(low=0.0, high=0.5, open_low=True))
+        require_number("resample_probability", self.resample_probability, UNIT)
         factors = self.perturb if isinstance(self.perturb, (tuple, list)) else ()
-        _require(
-            len(factors) > 0 and all(_within(f, 0, sys.float_info.max) and f > 0 for f in factors),
-            *("perturb", self.perturb, "positive factors, such as (0.8, 1.25)"),
-        )
+        fit = len(factors) > 0 and all(is_number(factor, POSITIVE) for factor in factors)
+        require(fit, "perturb", self.perturb, "positive factors, such as (0.8, 1.25)")
+        object.__setattr__(self, "perturb", tuple(float(factor) for factor in self.perturb))
+        require_among("selection", self.selection, sorted(SELECTIONS))
+        require_among("optimizer", self.optimizer, OPTIMIZERS)
+        require(callable(self.fitness), "fitness", self.fitness, "a function of a model")
 
 
 def make_settings(given: Mapping[str, Any]) -> Settings:
@@ -103,17 +97,3 @@ def make_settings(given: Mapping[str, Any]) -> Settings:
             'Population misses explore, such as explore={"learning_rate": LogUniform(1e-5, 1e-2)}'
         )
     return Settings(**given)
-
-
-def _within(value: Any, low: float, high: float) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
-
-
-def _require(holds: bool, name: str, value: Any, expected: str) -> None:
-    if not holds:
-        raise ValueError(f"{name}={value!r} ({type(value).__name__}): expected {expected}")
-
-
-def _require_among(name: str, value: Any, names: Any) -> None:
-    if not isinstance(value, str) or value not in names:
-        raise ValueError(f"{name}={value!r} is unknown: expected one of {list(names)}")

@@ -22,7 +22,7 @@ from stable_baselines3.common.callbacks import (
 )
 from stable_baselines3.common.vec_env import VecEnv
 
-from ..checkpoint import MismatchedCheckpoint, UnsupportedValue, encode
+from ..checkpoint import MismatchedCheckpoint, UnsupportedValue, bits_of
 from .callback_tree import everyone, groups, inner_callbacks, leaves, rest_of
 from .claims import Ephemeral, declared_attributes
 from .environment import prepare_environment, save_environment
@@ -155,7 +155,7 @@ class CallbackRun:
             if isinstance(value, VecEnv):
                 environments[name] = save_environment(value, f"{key}.{name}")
                 continue
-            plain = _plain(value)
+            plain = bits_of(value)
             # a constructor argument is configuration, unless training has changed it
             if name in before and before[name] == plain and name not in mutated:
                 if plain is None and not isinstance(value, (*_FIXED, os.PathLike)):
@@ -207,19 +207,10 @@ def _configuration(callback: BaseCallback) -> dict[str, Any]:
         if "__init__" in vars(cls) and cls is not object:
             arguments |= set(inspect.signature(vars(cls)["__init__"]).parameters)
     return {
-        name: _plain(value)
+        name: bits_of(value)
         for name, value in _own_attributes(callback)
         if name in arguments and not isinstance(value, VecEnv)
     }
-
-
-def _plain(value: Any) -> Any:
-    """The value in the closed schema, or None when it is not plain data."""
-    try:
-        tree, arrays = encode(value)
-    except UnsupportedValue:
-        return None
-    return [tree, {name: bytes(block.data) for name, block in arrays.items()}]
 
 
 def _unsaveable(key: str, callback: BaseCallback, name: str, value: Any) -> UnsupportedValue:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from ..checkpoint import MismatchedCheckpoint
+from ..maths.validation import require_keys
 
 
 @final
@@ -79,15 +80,10 @@ def _reason(text: Any, name: str) -> str:
     return text
 
 
-def require_keys(where: str, state: Any, expected: Collection[str]) -> None:
-    """Checks that a part's state has exactly the expected entries.
+def require_entries(where: str, state: Any, expected: Collection[str]) -> None:
+    """Accepts a part's state with exactly the expected entries.
 
     Raises:
         MismatchedCheckpoint: lists the missing and the unknown ones.
     """
-    if not isinstance(state, dict) or set(state) != set(expected):
-        found = sorted(map(str, state)) if isinstance(state, dict) else type(state).__name__
-        raise MismatchedCheckpoint(
-            f"{where} holds {found}, expected {sorted(expected)}: the state was not written by "
-            "this version; save it again from the run that wrote it"
-        )
+    require_keys(where, state, expected, MismatchedCheckpoint)

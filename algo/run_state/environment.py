@@ -14,7 +14,7 @@ from typing import Any, final
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
 
-from ..checkpoint import CheckpointError, MismatchedCheckpoint, UnsupportedValue, encode
+from ..checkpoint import CheckpointError, MismatchedCheckpoint, is_storable, unstorable_reason
 from .attributes import (
     OUTPUTS,
     captures,
@@ -165,7 +165,7 @@ def _read_level(level: _Level, places: dict[int, int]) -> dict[str, Any]:
     entry: dict[str, Any] = {}
     _require_no_slots(what)
     entry["attributes"] = {
-        name: value for name, value in data(what) if name not in OUTPUTS or _is_plain(value)
+        name: value for name, value in data(what) if name not in OUTPUTS or is_storable(value)
     }
     entry["records"] = {name: record_data(record) for name, record in records(what)}
     entry["captures"] = {capture.name: capture.value for capture in captures(what)}
@@ -287,19 +287,9 @@ def _prepare_spaces(where: str, level: Any, saved: dict[str, list[Any]]) -> Call
     return restore
 
 
-def _is_plain(value: Any) -> bool:
-    try:
-        encode(value)
-    except UnsupportedValue:
-        return False
-    return True
-
-
 def _require_plain(value: Any, where: str, owner: str) -> None:
-    try:
-        encode(value)
-    except UnsupportedValue as error:
-        reason = str(error).partition(", expected one of")[0]  # the advice says what is expected
+    if (reason := unstorable_reason(value)) is not None:
+        short = reason.partition(", expected one of")[0]  # the advice says what is expected
         raise UnsavableEnvironment(
-            f"{where} cannot be saved ({reason}): {_ADVICE.format(owner=owner)}"
-        ) from error
+            f"{where} cannot be saved ({short}): {_ADVICE.format(owner=owner)}"
+        )

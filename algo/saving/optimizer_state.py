@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ..checkpoint import CheckpointError, MismatchedCheckpoint
-from ..run_state.claims import require_keys
+from ..run_state.claims import require_entries
 from .policy_state import named_parameters
 
 _KEYS = ("class", "groups", "settings", "states", "entries", "own")
@@ -68,7 +68,7 @@ def prepare_optimizer(model: Any, state: dict[str, Any]) -> Callable[[], None]:
         MismatchedCheckpoint: another optimizer, another grouping, or states of other shapes.
     """
     optimizer = model.policy.optimizer
-    require_keys("policy.optimizer", state, _KEYS)
+    require_entries("policy.optimizer", state, _KEYS)
     if state["class"] != type(optimizer).__name__:
         raise MismatchedCheckpoint(
             f"the model trains with {type(optimizer).__name__}, the state is of {state['class']}: "
@@ -77,18 +77,18 @@ def prepare_optimizer(model: Any, state: dict[str, Any]) -> Callable[[], None]:
     _require_settings(state["groups"], state["settings"])
     parameters = named_parameters(model.policy)
     order = _match_groups(optimizer, parameters, state["groups"])
-    require_keys("policy.optimizer.entries", state["entries"], parameters)
+    require_entries("policy.optimizer.entries", state["entries"], parameters)
     held = [name for name, entries in state["entries"].items() if entries]
-    require_keys("policy.optimizer.states", state["states"], held)
+    require_entries("policy.optimizer.states", state["states"], held)
     for name, values in state["states"].items():
-        require_keys(f"policy.optimizer.states[{name!r}]", values, state["entries"][name])
+        require_entries(f"policy.optimizer.states[{name!r}]", values, state["entries"][name])
     _require_shapes(parameters, state["states"])
     # asked of the optimizer, not of the state: an empty one would pass for "has nothing of its own"
     keeps_own = hasattr(optimizer, "check_own_state")
     if keeps_own:
         optimizer.check_own_state(state["own"])
     else:
-        require_keys("policy.optimizer.own", state["own"], ())
+        require_entries("policy.optimizer.own", state["own"], ())
 
     def apply() -> None:
         for group, index in zip(optimizer.param_groups, order, strict=True):
@@ -120,7 +120,7 @@ def _require_settings(groups: list[dict[str, Any]], settings: list[list[str]]) -
             "its settings: the state is incomplete, take another copy"
         )
     for position, (group, names) in enumerate(zip(groups, settings, strict=True)):
-        require_keys(f"policy.optimizer.groups[{position}]", group, names)
+        require_entries(f"policy.optimizer.groups[{position}]", group, names)
 
 
 def _match_groups(

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from stable_baselines3.common.type_aliases import GymEnv
 
 from ..checkpoint import MismatchedCheckpoint, NoCheckpoint, read, write
-from ..run_state.claims import require_keys
+from ..run_state.claims import require_entries
 from .configuration import restore_configuration, save_configuration
 from .from_sb3 import read_stock
 from .ownership import require_claimed
@@ -215,7 +215,7 @@ def require_tree(tree: dict[str, Any], cls: type) -> None:
     Raises:
         MismatchedCheckpoint: lists the missing and the unknown ones.
     """
-    require_keys("the checkpoint", tree, ("configuration", "spaces", "parts"))
+    require_entries("the checkpoint", tree, ("configuration", "spaces", "parts"))
     names = {part.name for part in PARTS}
     unknown = set(tree["parts"]) - names
     missing = set(LEARNED) - set(tree["parts"])

@@ -15,9 +15,9 @@ from stable_baselines3.common.distributions import StateDependentNoiseDistributi
 from stable_baselines3.common.policies import BasePolicy
 from torch import nn
 
-from ..checkpoint import MismatchedCheckpoint, UnsupportedValue, encode
+from ..checkpoint import MismatchedCheckpoint, UnsupportedValue, bits_of, unstorable_reason
 from ..networks.policy import DistributionalActorCriticPolicy
-from ..run_state.claims import require_keys
+from ..run_state.claims import require_entries
 from ..run_state.streams import preserved_streams
 
 # torch.compile wraps a module under this name; the parameters stay the same
@@ -56,7 +56,7 @@ def prepare_policy(model: Any, state: dict[str, Any]) -> Callable[[], None]:
         MismatchedCheckpoint: lists every missing, unexpected or differing tensor.
     """
     policy = model.policy
-    require_keys("policy", state, ("tensors", "frozen", "training", "noise", "modules"))
+    require_entries("policy", state, ("tensors", "frozen", "training", "noise", "modules"))
     live = _tensors(policy)
     _require_same(live, state["tensors"])
     modules = {canonical_name(name): module for name, module in policy.named_modules()}
@@ -89,7 +89,7 @@ def configured_attributes(policy: nn.Module) -> dict[str, dict[str, Any]]:
     """
     return {
         canonical_name(name): {
-            key: _encoded(value)
+            key: bits_of(value)
             for key, value in _apart_from_spaces(policy, module)
             if key in _arguments(module)
         }
@@ -139,27 +139,16 @@ def _own_attributes(policy: nn.Module, name: str, configured: dict[str, Any]) ->
     for key, value in _apart_from_spaces(policy, module):
         if key in of_library or isinstance(value, (type, types.FunctionType)):
             continue  # handled by name, and code
-        if key in _arguments(module) and configured.get(key) == _encoded(value):
+        if key in _arguments(module) and configured.get(key) == bits_of(value):
             continue  # what the caller builds the module with
-        try:
-            encode(value)
-        except UnsupportedValue as error:
+        if (reason := unstorable_reason(value)) is not None:
             raise UnsupportedValue(
-                f"{'.'.join(filter(None, ('policy', name, key)))} cannot be saved ({error}): keep "
+                f"{'.'.join(filter(None, ('policy', name, key)))} cannot be saved ({reason}): keep "
                 "it in a registered buffer, or name it like the argument of "
                 f"{type(module).__name__} that it comes from"
-            ) from error
+            )
         attributes[key] = value
     return attributes
-
-
-def _encoded(value: Any) -> Any:
-    """The value in the closed schema, or None when it is not plain data."""
-    try:
-        tree, blocks = encode(value)
-    except UnsupportedValue:
-        return None
-    return [tree, {name: bytes(block.data) for name, block in blocks.items()}]
 
 
 @functools.cache

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from ..checkpoint import MismatchedCheckpoint
-from ..run_state.claims import Saved, declared_attributes, require_keys
+from ..run_state.claims import Saved, declared_attributes, require_entries
 from ..run_state.environment import prepare_environment, save_environment
 from ..run_state.loop import Loop
 from ..run_state.streams import (
@@ -54,7 +54,7 @@ def _attributes_part(name: str, *attributes: str) -> Part:
         return {key: getattr(model, key) for key in attributes}
 
     def prepare(model: Any, state: dict[str, Any]) -> Apply:
-        require_keys(name, state, attributes)
+        require_entries(name, state, attributes)
         return lambda: vars(model).update(state)
 
     return Part(name=name, save=save, prepare=prepare, attributes=attributes)
@@ -90,7 +90,7 @@ def _save_rollout(model: Any) -> dict[str, Any]:
 
 def _prepare_rollout(model: Any, state: dict[str, Any]) -> Apply:
     buffer = model.rollout_buffer
-    require_keys("rollout_buffer", state, tuple(_save_rollout(model)))
+    require_entries("rollout_buffer", state, tuple(_save_rollout(model)))
     for size in ("buffer_size", "n_envs"):
         if state[size] != getattr(buffer, size):
             if state["generator_ready"] or state["pos"] == 0:
@@ -108,7 +108,7 @@ def _save_spaces(model: Any) -> dict[str, Any]:
 
 
 def _prepare_spaces(model: Any, state: dict[str, Any]) -> Apply:
-    require_keys("spaces", state, ("observation_space", "action_space"))
+    require_entries("spaces", state, ("observation_space", "action_space"))
     restores = [prepare_space_generators(getattr(model, n), g, n) for n, g in state.items()]
 
     def restore_all() -> None:
@@ -134,7 +134,7 @@ def _save_loop(model: Any) -> dict[str, Any]:
 
 
 def _prepare_loop(model: Any, state: dict[str, Any]) -> Apply:
-    require_keys(
+    require_entries(
         "loop", state, ("phase", "iteration", "learning", "pending", "callback_states", "log")
     )
 

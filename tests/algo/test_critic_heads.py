@@ -189,11 +189,20 @@ def test_a_widened_support_survives_state_dict_with_its_atoms() -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: QuantileHead(3, n_quantiles=0), "n_quantiles of at least 1, got n_quantiles=0"),
-        (lambda: QuantileHead(3, kappa=0.0), "positive finite kappa, got kappa=0.0"),
-        (lambda: CategoricalHead(3, n_atoms=1), "n_atoms of at least 2, got n_atoms=1"),
-        (lambda: CategoricalHead(3, v_min=2.0, v_max=2.0), "got v_min=2.0, v_max=2.0"),
-        (lambda: CategoricalHead(3, v_max=float("inf")), "got v_min=-10.0, v_max=inf"),
+        (lambda: QuantileHead(3, n_quantiles=0), "a whole number of at least 1, got n_quantiles=0"),
+        (
+            lambda: QuantileHead(3, kappa=0.0),
+            "in (0, inf), got kappa=0.0",
+        ),
+        (lambda: CategoricalHead(3, n_atoms=1), "a whole number of at least 2, got n_atoms=1"),
+        (
+            lambda: CategoricalHead(3, v_min=2.0, v_max=2.0),
+            "in (2, inf), got v_max=2.0",
+        ),
+        (
+            lambda: CategoricalHead(3, v_max=float("inf")),
+            "in (-10, inf), got v_max=inf",
+        ),
     ],
 )
 def test_constructors_refuse_values_outside_their_range(build: Any, message: str) -> None:

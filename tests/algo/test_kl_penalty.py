@@ -1,6 +1,5 @@
 """The PID controller of the KL penalty against hand-computed sequences."""
 
-import re
 from typing import Any
 
 import pytest
@@ -90,17 +89,6 @@ def test_update_refuses_a_kl_that_is_not_finite(kl: float) -> None:
     assert penalty.state_dict() == before
 
 
-def test_state_dict_round_trip_continues_exactly() -> None:
-    """A fresh controller with the loaded state gives the same numbers as the one that ran on."""
-    first, second = make_penalty(), make_penalty()
-    for kl in [0.1, 0.7, 0.3]:
-        first.update(kl)
-    second.load_state_dict(first.state_dict())
-    assert second.state_dict() == first.state_dict()
-    later = [0.2, 0.9, 0.05]
-    assert [first.update(kl) for kl in later] == [second.update(kl) for kl in later]
-
-
 def test_state_dict_of_a_fresh_controller_has_no_previous_error() -> None:
     """Before the first update the derivative has nothing to refer to, and that is kept."""
     state = make_penalty().state_dict()
@@ -111,61 +99,8 @@ def test_state_dict_of_a_fresh_controller_has_no_previous_error() -> None:
     assert loaded.state_dict() == state
 
 
-def test_load_state_dict_lists_missing_and_unknown_keys() -> None:
-    """Both lists are in one message and nothing is applied."""
-    penalty = make_penalty()
-    before = penalty.state_dict()
-    message = "missing keys ['integral', 'previous_error'], unknown keys ['beta']"
-    with pytest.raises(ValueError, match=re.escape(message)):
-        penalty.load_state_dict({"coefficient": 2.0, "beta": 1.0})
-    assert penalty.state_dict() == before
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("coefficient", None), ("integral", "1.0"), ("previous_error", float("nan")), ("integral", 1)],
-)
-def test_load_state_dict_refuses_a_value_that_is_not_a_finite_float(key: str, value: Any) -> None:
-    """The key, the value and its type are in the message and nothing is applied."""
-    penalty = make_penalty()
-    state = {"coefficient": 2.0, "integral": 0.5, "previous_error": 0.125, key: value}
-    message = f"expected a finite float at {key!r}, got {value!r} of type {type(value).__name__}"
-    with pytest.raises(ValueError, match=re.escape(message)):
-        penalty.load_state_dict(state)
-    assert penalty.coefficient == 1.0
-
-
 def test_load_state_dict_keeps_to_the_limits_of_the_configuration() -> None:
     """Narrower limits given now win over the numbers of the file."""
     penalty = make_penalty(beta_max=2.0, integral_limit=0.25)
     penalty.load_state_dict({"coefficient": 9.0, "integral": -4.0, "previous_error": 0.5})
     assert penalty.state_dict() == {"coefficient": 2.0, "integral": -0.25, "previous_error": 0.5}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"target": 0.0}, "target above 0.0, got target=0.0"),
-        ({"target": float("nan")}, "target above 0.0, got target=nan"),
-        ({"kp": -1.0}, "kp of at least 0.0, got kp=-1.0"),
-        ({"ki": float("inf")}, "ki of at least 0.0, got ki=inf"),
-        ({"kd": -0.5}, "kd of at least 0.0, got kd=-0.5"),
-        ({"beta_min": -1.0}, "beta_min of at least 0.0, got beta_min=-1.0"),
-        ({"beta_min": 2.0, "beta_max": 1.0}, "beta_max above 2.0, got beta_max=1.0"),
-        ({"initial": -0.1}, "initial of at least 0.0, got initial=-0.1"),
-        ({"initial": 11.0}, "initial of at most beta_max=10.0, got 11.0"),
-        ({"integral_limit": 0.0}, "integral_limit above 0.0, got integral_limit=0.0"),
-    ],
-)
-def test_constructor_refuses_a_value_outside_its_range(
-    arguments: dict[str, float], message: str
-) -> None:
-    """Every argument is validated with its value in the message."""
-    with pytest.raises(ValueError, match=re.escape(message)):
-        make_penalty(**arguments)
-
-
-def test_constructor_refuses_an_unknown_keyword() -> None:
-    """A misspelt gain is rejected by name."""
-    with pytest.raises(TypeError, match="'k_p'"):
-        make_penalty(k_p=1.0)

@@ -1,7 +1,5 @@
 """The state of VGS, and what its constructor and its state refuse."""
 
-import copy
-import io
 import math
 from collections.abc import Callable
 from typing import Any
@@ -44,23 +42,6 @@ def get_leaves(scaler: VarianceGradientScaler) -> list[Any]:
     return leaves
 
 
-def test_restored_scaler_continues_exactly() -> None:
-    """Through a file, into another scaler over other parameters, twice: the same factors."""
-    named, scaler = make_scaler()
-    for cycle in range(2):
-        observe(named, scaler, range(cycle * 20, cycle * 20 + 7))
-        file = io.BytesIO()
-        torch.save(scaler.state_dict(), file)
-        file.seek(0)
-        others, other = make_scaler()
-        other.load_state_dict(torch.load(file, weights_only=True))
-        assert get_leaves(other) == get_leaves(scaler)
-        assert other.factor == scaler.factor < 1
-        ours, theirs = (observe(n, s, range(50, 57)) for n, s in ((named, scaler), (others, other)))
-        assert ours == theirs
-        assert get_leaves(other) == get_leaves(scaler)
-
-
 def test_state_dict_has_the_documented_form_and_no_configuration() -> None:
     """Counts, factor and averages by name; counts are each tensor's own."""
     named, scaler = make_scaler()
@@ -76,22 +57,6 @@ def test_state_dict_has_the_documented_form_and_no_configuration() -> None:
         assert set(row) == {"n_updates", "exp_avg", "exp_avg_sq_norm"}
         assert row["exp_avg"].shape == named[name].shape
         assert type(row["exp_avg_sq_norm"]) is float
-
-
-def test_state_is_shared_with_nobody() -> None:
-    """Neither the dict taken nor the dict given moves with the scaler, nor moves it."""
-    named, scaler = make_scaler()
-    observe(named, scaler, range(5))
-    state, before = scaler.state_dict(), get_leaves(scaler)
-    kept = copy.deepcopy(state)
-    others, other = make_scaler()
-    other.load_state_dict(state)
-    observe(others, other, range(9, 12))
-    assert get_leaves(scaler) == before
-    for name, row in state["parameters"].items():
-        assert torch.equal(row["exp_avg"], kept["parameters"][name]["exp_avg"])
-        row["exp_avg"].fill_(7.0)
-    assert get_leaves(scaler) == before
 
 
 def test_configuration_is_not_state() -> None:
@@ -132,14 +97,14 @@ def set_leaf(name: str, value: object) -> Callable[[dict[str, Any]], None]:
             r"missing=\['scale'\]; extra=\['other'\]; weight: dtype torch.float64 instead of "
             r"torch.float32; bias: shape \(2,\) instead of \(4,\): load a state of the same",
         ),
-        (lambda s: s.pop("factor"), r"keys \['factor', .*got \['n_updates', 'parameters'\]"),
-        (lambda s: s.update(alpha=1), r"got \['alpha', 'factor'"),
+        (lambda s: s.pop("factor"), r"missing=\['factor'\] and unknown=\[\]"),
+        (lambda s: s.update(alpha=1), r"missing=\[\] and unknown=\['alpha'\]"),
         (lambda s: s.update(n_updates=-1), r"n_updates=-1 instead of a count"),
         (lambda s: s.update(factor=math.nan), r"factor=nan instead of"),
         (set_leaf("n_updates", True), r"bias: n_updates=True instead of a count"),
         (set_leaf("exp_avg_sq_norm", math.inf), r"bias: exp_avg_sq_norm=inf instead of"),
         (set_leaf("exp_avg", 1.0), r"bias: exp_avg <class 'float'> instead of a tensor"),
-        (set_leaf("step", 1), r"bias: keys \['exp_avg', 'exp_avg_sq_norm', 'n_updates', 'step'\]"),
+        (set_leaf("step", 1), r"bias: keys \['exp_avg', .*'step'\] instead of \['exp_avg'"),
     ],
 )
 def test_state_that_does_not_fit_is_refused_whole(
@@ -157,34 +122,6 @@ def test_state_that_does_not_fit_is_refused_whole(
         with pytest.raises(ValueError, match=message):
             call(state)
     assert get_leaves(scaler) == before
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("beta", 1.0, r"expected beta in \[0, 1\), got beta=1\.0"),
-        ("alpha", -0.1, r"got alpha=-0\.1"),
-        ("alpha", math.nan, r"got alpha=nan"),
-        ("cap", 0.0, r"got cap=0\.0"),
-        ("floor", 0.0, r"expected floor in \(0, 1\], got floor=0\.0"),
-        ("floor", 1.5, r"got floor=1\.5"),
-        ("warmup_steps", -1, r"got warmup_steps=-1"),
-        ("warmup_steps", 2.5, r"got warmup_steps=2\.5"),
-        ("apply_to", "both", r"'gradient', 'step_size'\), got apply_to='both'"),
-    ],
-)
-def test_argument_out_of_range_is_refused(name: str, value: object, message: str) -> None:
-    """The message holds the argument's name and value."""
-    p = Parameter(torch.ones(2))
-    with pytest.raises(ValueError, match=message):
-        VarianceGradientScaler([("p", p)], torch.optim.SGD([p]), **{name: value})
-
-
-def test_unknown_keyword_is_refused() -> None:
-    """It is named."""
-    p = Parameter(torch.ones(2))
-    with pytest.raises(TypeError, match="gamma"):
-        VarianceGradientScaler([("p", p)], torch.optim.SGD([p]), gamma=1)
 
 
 def test_parameters_that_do_not_fit_the_optimizer_are_refused() -> None:
