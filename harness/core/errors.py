@@ -1,9 +1,12 @@
 """Every error the instrument itself raises; each says when you see it and what to do."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Self, final
 
 from .keypath import KeyPath
+
+_ID = re.compile(r"\[\d{7,}\]")
 
 
 class HarnessError(Exception):
@@ -18,20 +21,51 @@ class UncapturableLeaf(HarnessError):
     never skipped: a hole in the snapshot would be a hole in every answer built on it.
     """
 
-    def __init__(self, keypath: KeyPath, type_name: str, reason: str) -> None:
+    def __init__(
+        self, keypath: KeyPath, type_name: str, reason: str, readable: tuple[str, str] = ("", "")
+    ) -> None:
+        """Keeps the parts of the message, and writes it.
+
+        Args:
+            keypath: of the object.
+            type_name: of its class.
+            reason: completes "cannot capture x: T ...".
+            readable: module and name of the class that a reader can be registered for, the
+                object's own or that of the object it belongs to; empty if there is none.
+        """
         self.keypath = keypath
         self.type_name = type_name
         self.reason = reason
-        short = type_name.rpartition(".")[2]
+        self.readable = readable
         super().__init__(
             f"cannot capture {keypath}: {type_name} {reason}.\n"
-            f"  If it is state:     resumeproof.register_leaf({short}, reader), where reader(obj) "
-            "returns resumeproof.state.readers.reading(kind, *facts)\n"
-            f"  If it is not state: resumeproof.Exclusion(pattern={str(keypath)!r}, reason=...)"
+            f"  If it is state:     {self.registration}\n"
+            f"  If it is not state: exclusions=[{self.exclusion}]"
         )
 
-    def __reduce__(self) -> tuple[type[Self], tuple[KeyPath, str, str]]:
-        return type(self), (self.keypath, self.type_name, self.reason)  # workers send it home
+    @property
+    def registration(self) -> str:
+        """The line that registers a reader, to which what the object holds is to be added."""
+        module, name = self.readable
+        if not name:
+            return "register_leaf(cls, reader), where its class is made: no module has it by name"
+        word = name.rpartition(".")[2]
+        return (
+            f"import {module}, resumeproof.state.readers as readers; "
+            f"readers.register_leaf({module}.{name}, lambda it: readers.reading({word!r}))"
+            "  # and what it holds"
+        )
+
+    @property
+    def exclusion(self) -> str:
+        """The exclusion that covers it, in every process: what is keyed by an id, by any key."""
+        pattern = _ID.sub("[*]", str(self.keypath))
+        reason = f"{self.type_name.rpartition('.')[2]} that no run can lose"
+        return f"resumeproof.Exclusion(pattern={pattern!r}, reason={reason!r})"
+
+    def __reduce__(self) -> tuple[type[Self], tuple[KeyPath, str, str, tuple[str, str]]]:
+        # workers send it home
+        return type(self), (self.keypath, self.type_name, self.reason, self.readable)
 
 
 @final

@@ -21,7 +21,7 @@ from ..core.exclusions import Exclusion
 from ..core.keypath import KeyPath, Segment, last_texts, may_end
 from .identities import Identities
 from .readers import KINDS, reader_for
-from .readers.reading import Child, Late, Memory, Unreadable
+from .readers.reading import Child, Late, Memory, Unreadable, importable, name_of
 from .rows import MemoryGroup, Row, keypath_of
 from .snapshot import Snapshot
 
@@ -167,9 +167,9 @@ class _Walk:
                 try:
                     facts, below, data = read(child)
                 except Unreadable as reason:
-                    raise self.uncapturable(parent, segment, name, reason) from None
+                    raise self.uncapturable(parent, segment, cls, reason) from None
                 except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
-                    raise self.uncapturable(parent, segment, name, error) from error
+                    raise self.uncapturable(parent, segment, cls, error) from error
                 rows.append((parent, segment, name, facts, len(data[0]) if data else 0))
                 if data:
                     buffers.append(data[0])
@@ -183,7 +183,7 @@ class _Walk:
         try:
             yield from item.children(self)
         except Unreadable as reason:
-            raise self.uncapturable(row, "", self.rows[row][2], reason) from None
+            raise self.uncapturable(row, "", type(self.object_at(row)), reason) from None
 
     def kept(self, parent: int, children: Iterable[Child]) -> Iterator[Child]:
         """The children that no exclusion covers; the others leave a row that says which did."""
@@ -198,11 +198,25 @@ class _Walk:
             yield segment, child
 
     def uncapturable(
-        self, parent: int, segment: Segment, name: str, reason: Exception
+        self, parent: int, segment: Segment, cls: type, reason: Exception
     ) -> UncapturableLeaf:
         known = isinstance(reason, Unreadable)
         why = str(reason) if known else f"cannot be read ({type(reason).__name__}: {reason})"
-        return UncapturableLeaf(self.keypath(parent).child(segment), name, why)
+        keypath = self.keypath(parent).child(segment)
+        return UncapturableLeaf(keypath, name_of(cls), why, self.readable(parent, cls))
+
+    def readable(self, parent: int, cls: type) -> tuple[str, str]:
+        """Where to import the class from, or that of the nearest object above which has a name."""
+        found = importable(cls)
+        while not found[1] and parent > 0:
+            if KINDS[self.rows[parent][3][0]].lists_attributes:  # one for all lists is no help
+                found = importable(type(self.object_at(parent)))
+            parent = self.rows[parent][0]
+        return found
+
+    def object_at(self, place: int) -> object:
+        """The object of a row; slow, as only errors ask for it."""
+        return next((item for item in self.alive if self.seen[id(item)] == place), None)
 
     def keypath(self, place: int) -> KeyPath:
         return keypath_of(self.rows, place)

@@ -1,15 +1,18 @@
 """What capture refuses, how an exclusion and a reader of one's own make it go on."""
 
 import contextvars
+import gc
 import multiprocessing
 import operator
 import pathlib
+import struct
 import sys
 import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import resumeproof
 import torch
 from resumeproof.core.errors import InvalidReader, UncapturableLeaf
 from resumeproof.core.exclusions import Exclusion
@@ -52,7 +55,7 @@ def test_an_exclusion_cuts_the_walk_and_shows():
     snapshot = capture(live, exclusions=[frame])
     assert snapshot.excluded == ((KeyPath("frame"), "frame"),)
     assert snapshot[KeyPath("x")].value == 1
-    with pytest.raises(UncapturableLeaf, match=r"Exclusion\(pattern='frame', reason=\.\.\.\)"):
+    with pytest.raises(UncapturableLeaf, match=r"Exclusion\(pattern='frame', reason='frame that"):
         capture(live)
 
 
@@ -64,6 +67,48 @@ def registry():
     _REGISTRY.clear()
     _REGISTRY.update(before)
     reader_for.cache_clear()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*quantiz.*:UserWarning")
+@pytest.mark.usefixtures("registry")
+@pytest.mark.parametrize("make", REFUSED.values(), ids=REFUSED)
+def test_both_lines_of_a_refusal_work_when_pasted(make):
+    """The exclusion covers the object, and after the registration its type can be read."""
+    live = SimpleNamespace(parts=[make()])
+    with pytest.raises(UncapturableLeaf) as error:
+        capture(live)
+    lines = str(error.value).splitlines()
+    given = lines[2].partition("exclusions=")[2]
+    covered = eval(given, {"resumeproof": resumeproof})
+    assert capture(live, exclusions=covered).excluded
+    exec(lines[1].partition(": ")[2].strip(), {})
+    assert capture(live)
+
+
+def test_a_class_without_a_module_is_refused_by_its_name():
+    """Extensions make such classes: the line is for the object that holds one."""
+    hidden = type("Pointer", (struct.Struct,), {})
+    gc.get_referents(hidden.__dict__)[0].pop("__module__")
+    live = SimpleNamespace(world=Plain())
+    live.world.this = [hidden("i")]
+    with pytest.raises(UncapturableLeaf, match=r"world\.this\[0\]: Pointer is an object") as error:
+        capture(live)
+    assert error.value.readable == (Plain.__module__, "Plain")
+
+
+def test_a_key_that_is_an_id_is_excluded_as_any_key():
+    """The next process has another one."""
+    live = SimpleNamespace(handles={id(print): sys._getframe()})
+    with pytest.raises(UncapturableLeaf, match=r"pattern='handles\[\*\]'"):
+        capture(live)
+
+
+def test_a_class_that_no_module_has_gets_no_line_to_paste():
+    """The refusal says so, and its exclusion is what works."""
+    hidden = type("Pointer", (struct.Struct,), {})
+    with pytest.raises(UncapturableLeaf, match="no module has it by name"):
+        capture([hidden("i")])
 
 
 @pytest.mark.usefixtures("registry")

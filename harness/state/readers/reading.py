@@ -1,5 +1,7 @@
 """What a reader returns: the facts of one object, its children and its bytes."""
 
+import sys
+import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, TypeAlias, final
@@ -101,7 +103,25 @@ def refuse(reason: str) -> Callable[[object], NoReturn]:
 
 def name_of(cls: type) -> str:
     """The qualified name of a class, as it stands in facts and messages."""
-    module = type.__getattribute__(cls, "__module__")
+    try:
+        module = type.__getattribute__(cls, "__module__")
+    except AttributeError:  # of an extension that names none
+        return str(type.__getattribute__(cls, "__qualname__"))
     # multiprocessing imports the script that was started under another name
     module = "__main__" if module == "__mp_main__" else module
     return f"{module}.{type.__getattribute__(cls, '__qualname__')}"
+
+
+def importable(cls: type) -> tuple[str, str]:
+    """The module that has a class under a name, and the name; two empty words if none does."""
+    module, _, name = name_of(cls).rpartition(".")
+    if _at(module, name) is cls:
+        return module, name
+    # `builtins.generator` is no name, `types.GeneratorType` is
+    known = (name for name, item in vars(types).items() if item is cls)
+    return ("types", name) if (name := next(known, "")) else ("", "")
+
+
+def _at(module: str, name: str) -> object:
+    found = sys.modules.get(module)
+    return None if found is None else vars(found).get(name)
