@@ -52,8 +52,8 @@ FRESH_PROCESS = Check(
     name="fresh_process",
     run=fresh_process,
     looks_at=RESUMED | Aspect.ELSEWHERE,
-    next_step="keep on the run, and save, what another interpreter has otherwise: on classes, in "
-    "modules and caches, in the environment, from hashes",
+    next_step="save what another interpreter does not have: values on classes, in modules and "
+    "caches and in environment variables, and orders that come from hashes",
     cost=Cost.HIGH,
 )
 

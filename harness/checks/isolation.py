@@ -41,7 +41,7 @@ ISOLATION = Check(
     name="isolation",
     run=isolation,
     looks_at=Aspect.SHARED,
-    next_step="copy what save() and load() hand over; nothing may share memory",
+    next_step="copy what save() and load() hand over: two runs must not share what changes",
 )
 
 

@@ -42,7 +42,7 @@ OVERRIDE = Check(
     name="override",
     run=override,
     looks_at=Aspect.OPTIONS,
-    next_step="let what the caller passes at load win over the file, everywhere it is held",
+    next_step="after reading the file, set what the caller passed to load() wherever it is held",
 )
 
 

@@ -64,7 +64,7 @@ ORDER = Check(
     name="order",
     run=order,
     looks_at=Aspect.STATE,
-    next_step="match saved state to parameters by name, or refuse to load it; never by position",
+    next_step="match saved state to parameters by name, never by position; or refuse to load it",
     cost=Cost.HIGH,
 )
 

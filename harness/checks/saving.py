@@ -18,6 +18,6 @@ PURITY = Check(
     name="purity",
     run=purity,
     looks_at=Aspect.SAVING | Aspect.FUTURE,
-    next_step="make save() read only: it must change neither the run nor a random stream",
+    next_step="let save() only read: it must not change the run, nor draw a random number",
     per_scenario=True,
 )

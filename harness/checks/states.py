@@ -24,7 +24,7 @@ COMPONENT = Check(
     name="component",
     run=component,
     looks_at=Aspect.STATE,
-    next_step="let the state be plain data that survives pickle, and load all of it",
+    next_step="save plain data that survives pickle, and load all of it",
     cost=Cost.HIGH,
 )
 

@@ -41,7 +41,7 @@ STRICTNESS = Check(
     name="strictness",
     run=strictness,
     looks_at=Aspect.DAMAGE,
-    next_step="compare the entries with what is expected before loading any of them",
+    next_step="compare all entries with those expected before loading any; raise if they differ",
     cost=Cost.HIGH,
 )
 

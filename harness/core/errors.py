@@ -148,8 +148,8 @@ class UnknownCheck(HarnessError):
         self.valid = tuple(valid)
         listed = ", ".join(map(repr, names))
         super().__init__(
-            f"expected a list of names of checks in {where}, got {listed}; "
-            f"valid: {', '.join(valid)}"
+            f"expected a list of names of checks in {where}, got {listed}: "
+            f"choose from {', '.join(valid)}"
         )
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[str, ...], tuple[str, ...]]]:
@@ -168,7 +168,7 @@ class VacuousLife(HarnessError):
         self.scenarios = tuple(scenarios)
         super().__init__(
             f"expected the state of {subject} to move before and after the save, got no change in "
-            f"{', '.join(scenarios)}: pass scenarios= with a longer life or a later save"
+            f"{', '.join(scenarios)}: pass scenarios= with a longer run or a later save"
         )
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[str, ...]]]:
@@ -185,8 +185,8 @@ class NothingApplies(HarnessError):
     def __init__(self, subject: str, checks: Sequence[str], reasons: Sequence[str]) -> None:
         self.arguments = (subject, tuple(checks), tuple(reasons))
         super().__init__(
-            f"none of {', '.join(checks)} applies to {subject}, so that nothing was checked: "
-            f"{'; '.join(reasons)}"
+            f"expected a check that applies to {subject}, got none among {', '.join(checks)}: "
+            f"{'; '.join(reasons)}; ask for other checks, or give the subject what it lacks"
         )
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[str, ...], tuple[str, ...]]]:
@@ -195,7 +195,7 @@ class NothingApplies(HarnessError):
 
 @final
 class NothingToRun(HarnessError):
-    """You see it when no life, or no check, is left to run.
+    """You see it when no scenario, or no check, is left to run.
 
     What to do: pass lists that are not empty, or leave the argument out.
     """
@@ -204,8 +204,8 @@ class NothingToRun(HarnessError):
         self.arguments = (tuple(checks), scenarios)
         what = f"scenarios={scenarios!r}" if checks else "checks=[]"
         super().__init__(
-            f"expected a list of lives and of checks, got {what}: write scenarios=[Scenario(...)] "
-            "and checks=['resume'], or leave them out"
+            f"expected a list of scenarios and a list of checks, got {what}: write "
+            "scenarios=[Scenario(...)] and checks=['resume'], or leave them out"
         )
 
     def __reduce__(self) -> tuple[type[Self], tuple[tuple[str, ...], object]]:

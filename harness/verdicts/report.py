@@ -20,16 +20,16 @@ _SHOWN_OF_OWNER = 3
 _SHOWN_LOST = 4
 # of verdicts; what to do about a check that does not hold stands beside the check
 _NEXT = {
-    Verdict.ERROR: "correct what raised; the harness only called it",
-    Verdict.FLAKY: "seed every source of numbers, and use deterministic algorithms; the checkpoint "
-    "is not to blame",
-    Verdict.LOST_WORK: "write the checkpoint after the state it is to hold, and load the newest",
+    Verdict.ERROR: "mend the code that raised; resumeproof only called it",
+    Verdict.FLAKY: "seed every source of random numbers and use deterministic algorithms; the "
+    "checkpoint is not to blame",
+    Verdict.LOST_WORK: "write the checkpoint after the work it is to hold, and load the newest one",
     Verdict.UNSUPPORTED: "give the subject what the message names, or leave the check out",
 }
-_UNREACHED = "look first at what could not be put back: it may be what was lost"
+_UNREACHED = "look first at what is listed as not reached: it may be what was lost"
 _HIDDEN = (
-    "look for state that does not hang on the run: on a class, in a module or cache, on disk, or "
-    "behind observe= or an exclusion"
+    "look for state that cannot be reached from the run: on a class, in a module or a cache, on "
+    "disk, or hidden by observe= or by an exclusion"
 )
 _HEADLINES = {
     Verdict.ERROR: "checkpoint error",

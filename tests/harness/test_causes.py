@@ -200,7 +200,7 @@ def test_cause_that_observe_hides_is_looked_for_where_it_may_be():
     record = run(made, LIFE, ("roundtrip", "resume"))
     assert not record.attribution.complete
     text = report.failure(record)
-    assert "next: look for state that does not hang on the run" in text
+    assert "next: look for state that cannot be reached from the run" in text
     assert "save and restore" not in text
 
 

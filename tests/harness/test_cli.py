@@ -118,7 +118,7 @@ def test_what_the_harness_chose_for_the_algorithm_is_said(capsys):
         (["check", "example_loops:right", "-s", "n"], r"-s KEY=VALUE, got 'n': write -s n_steps"),
         (
             ["check", "example_loops:right", "--checks", "resme"],
-            r"expected a list of names of checks in --checks, got 'resme'; valid: .*purity",
+            r"expected a list of names of checks in --checks, got 'resme': choose from .*purity",
         ),
         (
             ["check", "example_loops:right", "--length", "3", "--save-at", "9"],

@@ -121,7 +121,7 @@ def test_an_edit_that_changes_nothing_is_no_mutant(matrix):
 
 def test_an_unknown_check_is_refused():
     """With the names there are."""
-    with pytest.raises(HarnessError, match=r"got 'roundtripp'; valid: "):
+    with pytest.raises(HarnessError, match=r"got 'roundtripp': choose from "):
         mutate(subject(), LIFE, ("roundtripp",))
 
 

@@ -59,7 +59,7 @@ def test_incomplete_explanation_says_what_could_not_be_reached():
     text = report.failure(record(attribution=unexplained))
     assert "saved at step 320; not explained: with all 3 differing leaves put back" in text
     assert "  not reached: model.socket: is opaque\n" in text
-    assert "next: look first at what could not be put back" in text
+    assert "next: look first at what is listed as not reached" in text
 
 
 def test_without_attribution_the_load_names_what_was_lost():
@@ -103,10 +103,14 @@ def test_key_of_any_spelling_is_named_whole(key, explained):
                 "raised": Raised(check="resume", type="OSError", text="full"),
             },
             "checkpoint error: sb3:MyPPO\n  resume: OSError: full",
-            "next: correct what raised; the harness only called it",
+            "next: mend the code that raised; resumeproof only called it",
         ),
         ({"verdict": Verdict.FLAKY}, "not repeatable: resume on sb3:MyPPO", "is not to blame"),
-        ({"verdict": Verdict.LOST_WORK}, "lost work: resume on sb3:MyPPO", "and load the newest"),
+        (
+            {"verdict": Verdict.LOST_WORK},
+            "lost work: resume on sb3:MyPPO",
+            "and load the newest one",
+        ),
         (
             {
                 "verdict": Verdict.UNSUPPORTED,
@@ -119,7 +123,7 @@ def test_key_of_any_spelling_is_named_whole(key, explained):
         (
             {"findings": (finding("purity", 1, LOST),)},
             "checkpoint mismatch: purity on sb3:MyPPO",
-            "it must change neither the run nor a random stream",
+            "it must not change the run, nor draw a random number",
         ),
     ],
     ids=["error", "flaky", "lost work", "unsupported", "purity"],

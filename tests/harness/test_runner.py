@@ -180,6 +180,6 @@ def test_a_check_that_does_not_apply_is_unsupported_with_its_reason():
 def test_an_unknown_check_is_refused():
     """The message lists those there are."""
     with pytest.raises(
-        HarnessError, match=r"names of checks in checks=, got 'resme'; valid: .*resume"
+        HarnessError, match=r"names of checks in checks=, got 'resme': choose from .*resume"
     ):
         run(subject(), SCENARIO, ("resme",))

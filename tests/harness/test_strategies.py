@@ -284,7 +284,7 @@ def test_fuzz_case_whose_laws_never_apply_is_skipped():
 
 def test_fuzz_case_refuses_a_law_that_does_not_exist():
     """The message lists those there are."""
-    with pytest.raises(UnknownCheck, match=r"got 'resum'; valid: .*resume"):
+    with pytest.raises(UnknownCheck, match=r"got 'resum': choose from .*resume"):
         debug(strategies.fuzz_case(scaler, checks=("resum",)))
 
 
