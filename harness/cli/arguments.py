@@ -1,0 +1,96 @@
+"""The commands and their arguments; what the exit status means."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.metadata import version
+from pathlib import Path
+
+from ..core.extras import INSTALL
+from ..core.scenario import INTO, MEDIA
+from .comparing import run_diff
+from .listing import run_list
+from .running import run_check, run_replay
+
+EXIT_STATUS = """\
+exit status:
+  0  all is EXACT, or equal
+  1  something differs: DIFFERS or LOST_WORK
+  2  the command, the subject or a file cannot be used; the message says what to write
+  3  no answer: the subject raised (ERROR), does not repeat itself (FLAKY), or cannot be checked
+     (UNSUPPORTED)
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their arguments."""
+    top = argparse.ArgumentParser(
+        prog="resumeproof",
+        description="Finds the state your RL checkpoint forgot.",
+        epilog=f"{EXIT_STATUS}\n{INSTALL}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"resumeproof {version('resumeproof')}")
+    commands = top.add_subparsers(dest="name", required=True, metavar="COMMAND")
+    _add_check(commands.add_parser("check", help="run the checks on a subject"))
+    diff = commands.add_parser("diff", help="compare two checkpoint files, entry by entry")
+    diff.add_argument("expected", type=Path, metavar="A")
+    diff.add_argument("got", type=Path, metavar="B")
+    diff.set_defaults(command=run_diff)
+    replay = commands.add_parser("replay", help="run stored scenarios again")
+    replay.add_argument(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="JSON that `check --json`, `pytest --ckpt-report` or `Scenario.to_json` wrote",
+    )
+    replay.add_argument("--target", metavar="TARGET", help="for what pytest wrote: module:name")
+    _add_options(replay)
+    replay.set_defaults(command=run_replay)
+    _add_output(replay)
+    listing = commands.add_parser("list", help="checks, subjects and profiles")
+    listing.set_defaults(command=run_list)
+    _add_imports(listing)
+    return top
+
+
+def _add_check(check: argparse.ArgumentParser) -> None:
+    check.add_argument("target", metavar="TARGET", help="module:name, as stable_baselines3:PPO")
+    _add_options(check)
+    check.add_argument("--length", type=int, metavar="N", help="steps of the whole run")
+    check.add_argument("--save-at", type=int, metavar="N", help="steps done at the first save")
+    check.add_argument("--seed", type=int, default=0, metavar="N")
+    given = "; with --save-at"
+    check.add_argument("--cycles", type=int, metavar="N", help=f"saves and loads{given}")
+    check.add_argument("--gap", type=int, metavar="N", help=f"steps between cycles{given}")
+    check.add_argument("--medium", metavar="NAME", help=f"{' or '.join(MEDIA)}{given}")
+    check.add_argument(
+        "--into", metavar="NAME", help=f"what a load fills: {' or '.join(INTO)}{given}"
+    )
+    check.set_defaults(command=run_check)
+    _add_output(check)
+
+
+def _add_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--env", metavar="ID", help="a registered environment")
+    command.add_argument(
+        "-s", dest="options", action="append", default=[], metavar="KEY=VALUE", help="an option"
+    )
+
+
+def _add_imports(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--import",
+        dest="modules",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="a module that registers checks or readers of your own; may be given again",
+    )
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    _add_imports(command)
+    command.add_argument("--checks", metavar="A,B", help="names of checks; all by default")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write one record per scenario")
+    command.add_argument("--verbose", action="store_true", help="list every difference")

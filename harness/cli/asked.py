@@ -1,0 +1,86 @@
+"""What a command asks for: options, checks and scenarios, made of its words."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import InvalidTarget
+
+if TYPE_CHECKING:
+    from ..subjects.by_name import Case
+
+OF_ONE_SCENARIO = ("save_at", "cycles", "gap", "medium", "into")
+"""What is said of one scenario, beside its length and seed."""
+
+
+def import_modules(modules: Sequence[str]) -> None:
+    """Imports what registers something of the user's own, found as a target is."""
+    from ..subjects.importing import load_module, search_here
+
+    search_here()
+    for module in modules:
+        load_module(module)
+
+
+def checks_of(parsed: argparse.Namespace) -> tuple[str, ...]:
+    """Returns the names of the checks to run."""
+    from ..checks import CHECKS, require_checks
+
+    return require_checks(CHECKS if parsed.checks is None else parsed.checks.split(","), "--checks")
+
+
+def cases_of(
+    parsed: argparse.Namespace, checks: tuple[str, ...]
+) -> Iterable[tuple[Case, tuple[str, ...]]]:
+    """Yields what to run, each with the names of its checks."""
+    from ..core.scenario import Scenario
+    from ..subjects.by_name import Case, options_of_scenario, resolve
+    from ..trial.defaults import natural_length
+    from ..verdicts.plan import plan
+
+    options = options_of(parsed)
+    subject = resolve(parsed.target, options)
+    given = _of_one_scenario(parsed)
+    length = natural_length(subject) if parsed.length is None else parsed.length
+    chosen = plan(subject, checks, length, parsed.seed)
+    if given:
+        chosen = ((Scenario(length=length, seed=parsed.seed, **given), checks),)
+    of_build = options_of_scenario(parsed.target, options)
+    for scenario, names in chosen:
+        built = dataclasses.replace(scenario, options=of_build)
+        yield Case(target=parsed.target, options=options, scenario=built), names
+
+
+def _of_one_scenario(parsed: argparse.Namespace) -> dict[str, Any]:
+    """What the command says of one scenario; nothing, where two of the subject's own are run."""
+    given = {name: getattr(parsed, name) for name in OF_ONE_SCENARIO}
+    stated = {name: value for name, value in given.items() if value is not None}
+    if stated and "save_at" not in stated:
+        name, value = next(iter(stated.items()))
+        raise InvalidTarget(
+            f"expected --save-at N with --{name}, got --{name} {value!r} alone: without it two "
+            "scenarios of the subject's own are run"
+        )
+    return stated
+
+
+def options_of(parsed: argparse.Namespace) -> dict[str, Any]:
+    """Returns the options of the subject."""
+    options = {} if parsed.env is None else {"env": parsed.env}
+    for text in parsed.options:
+        key, equals, value = text.partition("=")
+        if not (equals and key.isidentifier()):
+            raise InvalidTarget(f"expected -s KEY=VALUE, got {text!r}: write -s n_steps=16")
+        options[key] = _value(value)
+    return options
+
+
+def _value(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):  # a plain word is a str
+        return text
