@@ -12,11 +12,13 @@ from resumeproof.core.randomness import preserved_streams, seed_all
 from resumeproof.core.scenario import Scenario
 from resumeproof.fuzzing.corpus import store
 from resumeproof.fuzzing.strategies import profile, scenarios
-from resumeproof.subjects.by_name import Case, resolve
+from resumeproof.subjects.by_name import resolve
 from resumeproof.subjects.protocol import Subject
 from resumeproof.verdicts.failure import failure_of
 from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Record, Verdict
+
+from properties.rendering import Result
 
 _MOST = 60
 """Scenarios of one stretch; Hypothesis makes the first tenth of them small."""
@@ -58,15 +60,15 @@ class Failure:
 @final
 @dataclass(kw_only=True)
 class Outcome:
-    """What a stretch has shown: one record for each scenario, failures, and what scenarios cost.
+    """What a stretch has shown: one result for each scenario, failures, and what scenarios cost.
 
     Attributes:
-        records: data as in a report, each with target, checks and, for some, `bare_seconds`.
+        results: by target, for some with what bare training takes.
         failures: shrunk.
         repeated: how often a known failure was met again.
     """
 
-    records: list[dict[str, Any]] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     repeated: int = 0
 
@@ -169,15 +171,15 @@ class _Worker:
         return error
 
     def _keep(self, record: Record) -> None:
-        scenario = record.scenario
-        case = Case(target=self.stretch.target, scenario=scenario).to_dict()
-        # a check counts as reached only where it was judged
-        inapplicable = {skipped.check for skipped in record.skipped}
-        checks = [check for check in self.stretch.checks if check not in inapplicable]
-        data = {**record.to_plain(), **case, "checks": checks}
-        if len(self.outcome.records) % _BARE_EVERY == 0 and record.verdict is Verdict.EXACT:
-            data["bare_seconds"] = bare_seconds(self.subject, scenario)
-        self.outcome.records.append(data)
+        measured = len(self.outcome.results) % _BARE_EVERY == 0 and record.verdict is Verdict.EXACT
+        result = Result(
+            name=self.subject.name,
+            target=self.stretch.target,
+            record=record,
+            checks=self.stretch.checks,
+            bare_seconds=bare_seconds(self.subject, record.scenario) if measured else None,
+        )
+        self.outcome.results.append(result)
 
     def conclude(self) -> None:
         """Stores the failure, if there was one."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from resumeproof.core.scenario import INTO
-from resumeproof.fuzzing.strategies import MOST_CYCLES
+from resumeproof.core.scenario import INTO, Scenario
+from resumeproof.fuzzing.generate import MOST_CYCLES
+from resumeproof.subjects.capabilities import capabilities_of
 from resumeproof.subjects.protocol import Subject
 from resumeproof.trial.defaults import SAVE_POINTS, media
 
@@ -16,19 +18,19 @@ Cell = tuple[str, str]
 """An axis and one of its values, as text."""
 
 
-def cells_of(subject: Subject, content: Mapping[str, Any], checks: Sequence[str]) -> set[Cell]:
-    """The cells that one scenario, as plain data, lies in."""
-    options = {**getattr(subject, "implied", {}), **content["options"]}
+def cells_of(subject: Subject, scenario: Scenario, checks: Sequence[str]) -> set[Cell]:
+    """The cells that one scenario lies in."""
+    options = {**capabilities_of(subject).implied, **scenario.options}
     cells = {("check", check) for check in checks}
     cells |= {
         ("subject", subject.name),
-        ("save point", content["save_point"]),
-        ("medium", content["medium"]),
-        ("into", content["into"]),
-        ("cycles", str(content["cycles"])),
+        ("save point", scenario.save_point),
+        ("medium", scenario.medium),
+        ("into", scenario.into),
+        ("cycles", str(scenario.cycles)),
     }
-    if content["cycles"] > 1:
-        cells.add(("between cycles", "more steps" if content["gap"] else "no steps"))
+    if scenario.cycles > 1:
+        cells.add(("between cycles", "more steps" if scenario.gap else "no steps"))
     return cells | {(name, _word(options[name])) for name in _choices(subject)}
 
 
@@ -68,14 +70,13 @@ def empty(expected: Sequence[Cell], hits: Mapping[Cell, int]) -> list[Cell]:
     return [cell for cell in expected if not hits.get(cell)]
 
 
-def shape_of(name: str, content: Mapping[str, Any]) -> str:
+def shape_of(name: str, scenario: Scenario) -> str:
     """What two scenarios have in common that differ in nothing but the seed."""
-    return json.dumps([name, {k: v for k, v in content.items() if k != "seed"}], sort_keys=True)
+    return f"{name} {dataclasses.replace(scenario, seed=0).to_json()}"
 
 
 def _choices(subject: Subject) -> Mapping[str, Sequence[Any]]:
-    choices: Mapping[str, Sequence[Any]] = getattr(subject, "choices", {})
-    return choices
+    return capabilities_of(subject).choices
 
 
 def _word(value: Any) -> str:

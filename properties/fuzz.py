@@ -10,25 +10,25 @@ names a folder, all campaigns that are given the same one share what Hypothesis 
 from __future__ import annotations
 
 import argparse
-import json
+import dataclasses
 import multiprocessing
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
-from typing import Any, TextIO, final
+from typing import TextIO, final
 
 from resumeproof.checks import CHECKS, Aspect, Cost
 from resumeproof.subjects.by_name import resolve
 
+from properties.bits import pin_bits
 from properties.campaign import Failure, Outcome, Stretch, run_stretch
 from properties.components import LENIENT
 from properties.coverage import cells_of, cells_to_fill, count, empty, shape_of, table
-from properties.gate import pin_bits
+from properties.rendering import Result, line_of, summary
 
 OURS = "properties.space:OURS"
 COMPONENTS = tuple(
@@ -69,18 +69,18 @@ class Campaign:
 
     records: TextIO
     start: float = field(default_factory=time.monotonic)
-    kept: list[dict[str, Any]] = field(default_factory=list)
+    kept: list[Result] = field(default_factory=list)
     failures: dict[str, Failure] = field(default_factory=dict)
     shapes: set[str] = field(default_factory=set)
     repeated: int = 0
 
     def add(self, outcome: Outcome) -> None:
         """Takes in what a stretch has shown."""
-        for data in outcome.records:
-            self.records.write(json.dumps(data, sort_keys=True) + "\n")
-            self.shapes.add(shape_of(data["subject"], data["scenario"]))
+        for result in outcome.results:
+            self.records.write(line_of(result))
+            self.shapes.add(shape_of(result.name, result.record.scenario))
         self.records.flush()
-        self.kept += outcome.records
+        self.kept += outcome.results
         self.repeated += outcome.repeated
         for failure in outcome.failures:
             self.failures.setdefault(failure.key, failure)
@@ -112,36 +112,29 @@ def run_campaign(campaign: Campaign, tasks: Iterator[Stretch], jobs: int, second
 
 
 def _informed(stretch: Stretch, campaign: Campaign) -> Stretch:
-    import dataclasses
-
     return dataclasses.replace(stretch, known=frozenset(campaign.failures))
 
 
-def summary(campaign: Campaign, targets: Sequence[str]) -> tuple[list[str], int]:
-    """The lines at the end, and how many cells of the table are empty."""
+def reached(campaign: Campaign, targets: Sequence[str]) -> tuple[list[str], int]:
+    """The table of what was reached, and how many of its cells are empty."""
     subjects = {target: resolve(target, {}) for target in targets}
     expected = cells_to_fill(subjects.values(), list(CHECKS))
     hits = count(
-        cells_of(subjects[data["target"]], data["scenario"], data["checks"])
-        for data in campaign.kept
+        cells_of(subjects[result.target], result.record.scenario, result.judged)
+        for result in campaign.kept
     )
-    verdicts = Counter(data["verdict"] for data in campaign.kept)
-    vacuous = sum(data["vacuous"] for data in campaign.kept)
-    measured = [data for data in campaign.kept if "bare_seconds" in data]
-    cost = sum(data["seconds"] for data in measured)
-    bare = sum(data["bare_seconds"] for data in measured)
-    lines = [
-        *table(expected, hits),
-        campaign.progress(),
-        f"verdicts: {', '.join(f'{word} {n}' for word, n in sorted(verdicts.items()))}; "
-        f"{vacuous} of them vacuous",
-    ]
+    return list(table(expected, hits)), len(empty(expected, hits))
+
+
+def cost(results: Sequence[Result]) -> Iterator[str]:
+    """What the checks took, against bare training; nothing where that was not measured."""
+    measured = [(r.record.seconds, r.bare_seconds) for r in results if r.bare_seconds]
+    checked, bare = (sum(column) for column in zip(*measured, strict=True)) if measured else (0, 0)
     if bare:
-        lines.append(
-            f"cost: {cost / bare:.1f} times bare training of the same lengths ({cost:.1f} s "
+        yield (
+            f"cost: {checked / bare:.1f} times bare training of the same lengths ({checked:.1f} s "
             f"against {bare:.1f} s in {len(measured)} scenarios)"
         )
-    return lines, len(empty(expected, hits))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -166,7 +159,8 @@ def main() -> int:
         campaign = Campaign(records=records)
         tasks = stretches(targets, seed, min(_STRETCH_SECONDS, seconds))
         run_campaign(campaign, tasks, arguments.jobs, seconds)
-    lines, lacking = summary(campaign, targets)
+    lines, lacking = reached(campaign, targets)
+    lines += [campaign.progress(), *summary(campaign.kept), *cost(campaign.kept)]
     print("\n".join(lines))
     print(f"seed {seed}; one record for each scenario in {arguments.records}")
     for failure in campaign.failures.values():

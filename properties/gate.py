@@ -11,107 +11,62 @@ import multiprocessing
 import os
 import random
 import sys
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, final
 
 from resumeproof.core.exclusions import require_used
-from resumeproof.core.scenario import INTO, Scenario
+from resumeproof.core.scenario import Scenario
 from resumeproof.fuzzing.corpus import FOLDER, Stored, read
-from resumeproof.subjects.sb3 import OF_WRAPPERS
-from resumeproof.verdicts.runner import run
-from resumeproof.verdicts.verdict import Record, Verdict
+from resumeproof.fuzzing.generate import generate
+from resumeproof.subjects.sb3.exclusions import OF_WRAPPERS
+from resumeproof.trial.defaults import SAVE_POINTS
+from resumeproof.verdicts.runner import DEFAULT_CHECKS, run
+from resumeproof.verdicts.verdict import Verdict
 from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-from properties.bits import pin_bits as pin_bits  # its other campaigns take it from here
+from properties.bits import pin_bits
 from properties.combinations import subjects
 from properties.mutation import judge
-
-SAVE_POINTS = ("start", "first step", "warm-up", "past warm-up", "mid-rollout", "boundary")
-N_STEPS, WARM_UP_UPDATES = 16, 2
+from properties.rendering import Result, failures, line_of, summary
 
 
-def draw(random_: random.Random, save_point: str) -> Scenario:
-    """One scenario with the given save point; everything else is drawn."""
-    n_envs = random_.choice((1, 1, 2, 4))
-    rollout = N_STEPS * n_envs
-    length = rollout * random_.randint(3, 6)
-    # two epochs of a rollout are 2 * n_envs updates: a warm-up of 2 ends with the first rollout
-    where = {
-        "start": 0,
-        "first step": n_envs,
-        "warm-up": n_envs * random_.randint(2, N_STEPS - 1),
-        "past warm-up": rollout + n_envs,
-        "mid-rollout": rollout + n_envs * random_.randint(2, N_STEPS - 1),
-        "boundary": rollout * random_.randint(1, 2),
-    }[save_point]
-    cycles = random_.choice((1, 1, 2, 3, 5))
-    room = (length - where) // n_envs
-    gap = n_envs * random_.choice((0, 1, min(7, room // cycles))) if where and room > cycles else 0
-    return Scenario(
-        options={"n_envs": n_envs, "normalize": random_.random() < 0.4},
-        seed=random_.randrange(2**31),
-        length=length,
-        save_at=where,
-        save_point=save_point,
-        cycles=cycles,
-        gap=gap,
-        medium=random_.choice(("file", "memory", "parameters")),
-        into=random_.choice(INTO),
-    )
+@final
+class Stream:
+    """Choices of a seeded stream, each value as likely as the others."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)
+
+    def integer(self, low: int, high: int, label: str) -> int:
+        """Returns a number from low to high, whatever it is for."""
+        return self._random.randint(low, high)
+
+    def one_of(self, values: Sequence[Any], label: str) -> Any:
+        """Returns one of the values, whatever it is for."""
+        return self._random.choice(values)
 
 
 def plan(count: int, seed: int) -> Iterator[tuple[str, Scenario]]:
     """Scenarios so that every combination meets every save point as often as the others."""
-    random_ = random.Random(seed)
-    cells = [(name, point) for point in SAVE_POINTS for name in subjects()]
+    stream, ours = Stream(seed), subjects()
+    cells = [(name, point) for point in SAVE_POINTS for name in ours]
     for number in range(count):
         name, point = cells[number % len(cells)]
-        yield name, draw(random_, point)
+        yield name, generate(ours[name], stream, save_points=(point,))
 
 
-def run_one(task: tuple[str, Scenario]) -> tuple[str, Record]:
+def run_one(task: tuple[str, Scenario]) -> Result:
     """One scenario, in a worker process."""
     name, scenario = task
-    return name, run(subjects()[name], scenario)
+    return Result(name=name, record=run(subjects()[name], scenario), checks=DEFAULT_CHECKS)
 
 
-def run_stored(stored: Stored) -> tuple[str, Record]:
+def run_stored(stored: Stored) -> Result:
     """A scenario that failed once, under the check it broke; in a worker process."""
-    subject = stored.case.subject()
-    return stored.path.name, run(subject, stored.case.scenario, (stored.check,))
-
-
-def print_table(console: Console, results: list[tuple[str, Record]]) -> None:
-    """Combination by save point, a word in each cell."""
-    table = Table(title="DistributionalPPO: the resumed run against the one that never stopped")
-    table.add_column("combination")
-    for point in SAVE_POINTS:
-        table.add_column(point)
-    for name in subjects():
-        cells = []
-        for point in SAVE_POINTS:
-            here = [r for n, r in results if n == name and r.scenario.save_point == point]
-            words = Counter(record.verdict.value for record in here)
-            cells.append(", ".join(f"{word} {n}" for word, n in words.items()) or "-")
-        table.add_row(name, *cells)
-    console.print(table)
-
-
-def print_failures(console: Console, results: list[tuple[str, Record]]) -> None:
-    """What differed, the first leaves of each failure, and how to run it again."""
-    for name, record in results:
-        if record.verdict is Verdict.EXACT:
-            continue
-        console.print(f"\n{record.verdict.value}: {name}\n  {record.scenario!r}", markup=False)
-        if record.error:
-            console.print(f"  {record.error}", markup=False)
-        for finding in record.findings[:3]:
-            console.print(f"  {finding.check} at step {finding.step}:", markup=False)
-            for mismatch in finding.diff.mismatches[:5]:
-                console.print(f"    {mismatch}", markup=False)
+    record = run(stored.case.subject(), stored.case.scenario, (stored.check,))
+    return Result(name=stored.path.name, record=record, checks=(stored.check,))
 
 
 def main() -> int:
@@ -134,34 +89,30 @@ def main() -> int:
         arguments.records.open("w") as records,
     ):
         done = pool.imap(run_one, tasks, chunksize=1)
-        for name, record in track(done, "scenarios", len(tasks), console=console):
-            records.write(record.to_json() + "\n")
-            results.append((name, record))
+        for result in track(done, "scenarios", len(tasks), console=console):
+            records.write(line_of(result))
+            results.append(result)
         once_failed = pool.map(run_stored, read(FOLDER), chunksize=1)
-    print_table(console, results)
-    print_failures(console, [*results, *once_failed])
-    again = [record.verdict is not Verdict.EXACT for _, record in once_failed]
-    console.print(f"{again.count(False)} of {len(again)} scenarios that failed once are EXACT")
+    print("\n".join(failures([*results, *once_failed])))
+    again = [result.failed for result in once_failed]
+    print(f"{again.count(False)} of {len(again)} scenarios that failed once are EXACT")
     lived = arguments.mutants and judge(
         console, arguments.mutants, arguments.jobs, arguments.records
     )
-    return summarise(console, results, arguments.records) or int(any(again)) or int(lived)
+    print("\n".join(summary(results)), f"records in {arguments.records}", sep="\n")
+    return status(results) or int(any(again)) or int(lived)
 
 
-def summarise(console: Console, results: list[tuple[str, Record]], path: Path) -> int:
-    """The counts, and the exit status."""
-    exact = sum(record.verdict is Verdict.EXACT for _, record in results)
-    vacuous = sum(record.vacuous for _, record in results)
-    compared = sum(record.compared for _, record in results)
-    console.print(
-        f"{exact - vacuous} of {len(results) - vacuous} scenarios EXACT, {vacuous} more vacuous "
-        f"(saved before any leaf had moved: nothing could be lost); {compared} leaves compared; "
-        f"records in {path}"
-    )
-    if exact < len(results):
+def status(results: Sequence[Result]) -> int:
+    """The exit status: 1 if a scenario is not EXACT.
+
+    Raises:
+        UnusedExclusion: of what is excluded something was never met.
+    """
+    if any(result.record.verdict is not Verdict.EXACT for result in results):
         return 1
     exclusions = [e for e in next(iter(subjects().values())).exclusions if e not in OF_WRAPPERS]
-    used = {pattern for _, record in results for pattern in record.used}
+    used = {pattern for result in results for pattern in result.record.used}
     require_used(exclusions, [e for e in exclusions if e.pattern in used])
     return 0
 

@@ -25,7 +25,7 @@ from resumeproof.algo.pbt.settings import OPTIMIZERS
 from resumeproof.core.randomness import poison
 from resumeproof.state.compare import compare
 
-from properties.gate import pin_bits
+from properties.bits import pin_bits
 from properties.populations import OF_MEMBERS, common, learned, make, make_used, picture
 
 TOTAL, INTERVAL = 128, 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Verdict
 
 from properties.campaign import Stretch, run_stretch
+from properties.rendering import line_of
 
 
 def test_campaign_finds_shrinks_stores_and_names_a_fault(
@@ -46,6 +48,7 @@ def test_campaign_finds_nothing_in_ours(monkeypatch: pytest.MonkeyPatch, tmp_pat
         shrink_seconds=10.0,
     )
     outcome = run_stretch(stretch)
-    assert outcome.records
+    assert outcome.results
+    assert all(json.loads(line_of(r))["target"] == stretch.target for r in outcome.results)
     assert outcome.failures == []
     assert list(tmp_path.iterdir()) == []

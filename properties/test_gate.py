@@ -12,12 +12,13 @@ from typing import Any
 from resumeproof.algo.saving.persistable import LEARNED
 from resumeproof.core.scenario import Scenario
 from resumeproof.subjects.sb3 import sb3
-from resumeproof.verdicts.runner import run
-from rich.console import Console
+from resumeproof.trial.defaults import SAVE_POINTS
+from resumeproof.verdicts.runner import DEFAULT_CHECKS, run
 
 from properties.combinations import EXCLUSIONS, QUANTILE, SMALL
 from properties.forgetful import Forgetful
-from properties.gate import SAVE_POINTS, plan, print_failures, summarise
+from properties.gate import plan, status
+from properties.rendering import Result, failures
 
 ROOT = Path(__file__).parent.parent
 
@@ -36,21 +37,18 @@ def test_gate_writes_one_record_for_each_scenario_and_a_table(tmp_path: Path) ->
     lines = [json.loads(line) for line in records.read_text().splitlines()]
     assert [line["verdict"] for line in lines] == ["EXACT"] * 15
     assert all(Scenario.from_json(json.dumps(line["scenario"])) for line in lines)
-    assert "1 of 1 scenarios EXACT, 14 more vacuous" in done.stdout
+    assert "1 of 1 scenarios EXACT; 14 more vacuous" in done.stdout
     assert "CartPole-v1: quantile twin, AdaptiveUPGD, VGS" in done.stdout
 
 
-def test_gate_fails_and_names_the_leaf_that_was_forgotten(tmp_path: Path) -> None:
+def test_gate_fails_and_names_the_leaf_that_was_forgotten() -> None:
     """An algorithm that loses one part is reported with the KeyPath, and the status is 1."""
     options: dict[str, Any] = {**SMALL, **QUANTILE, "env": "CartPole-v1"}
     subject = sb3(Forgetful, exclusions=EXCLUSIONS, **options)
     record = run(subject, Scenario(length=64, save_at=40, seed=1))
-    console = Console(record=True, width=200, file=(tmp_path / "out").open("w"))
-    print_failures(console, [("forgetful", record)])
-    status = summarise(console, [("forgetful", record)], tmp_path)
-    console.file.close()
-    text = console.export_text()
-    assert status == 1
+    results = [Result(name="forgetful", record=record, checks=DEFAULT_CHECKS)]
+    text = "\n".join(failures(results))
+    assert status(results) == 1
     assert "DIFFERS: forgetful" in text
     assert "model.vgs" in text
     assert "vgs" in LEARNED

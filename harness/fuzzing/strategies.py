@@ -18,25 +18,18 @@ from hypothesis.database import DirectoryBasedExampleDatabase, MultiplexedDataba
 
 from ..checks import require_checks
 from ..core.errors import VacuousLife
-from ..core.scenario import INTO, Scenario
-from ..subjects.capabilities import capabilities_of
+from ..core.scenario import Scenario
 from ..subjects.protocol import Subject, require_subject
 from ..trial.defaults import (
     SAVE_POINTS,
     lives,
-    media,
-    natural_length,
-    period_of,
-    points_by_kind,
-    stride_of,
 )
 from ..verdicts.coverage import moves
 from ..verdicts.failure import CheckpointMismatch, passed
 from ..verdicts.plan import per_scenario
 from ..verdicts.verdict import Verdict
 from .corpus import store
-
-MOST_CYCLES = 5
+from .generate import NoSavePoint, generate
 
 _PROFILES: dict[str, dict[str, Any]] = {
     "ckpt-dev": {"max_examples": 5, "stateful_step_count": 6},
@@ -101,64 +94,35 @@ def scenarios(
         choices: values of options, over those that the subject offers.
         save_points: the kinds of `trial.defaults.SAVE_POINTS` to draw from.
     """
-    offered = {**capabilities_of(subject).choices, **(choices or {})}
-    return st.composite(_scenario)(subject, length, offered, tuple(save_points))
+    return st.composite(_scenario)(subject, length, choices, tuple(save_points))
 
 
 def _scenario(
     draw: st.DrawFn,
     subject: Subject,
     length: int | None,
-    offered: Mapping[str, Sequence[Any]],
+    choices: Mapping[str, Sequence[Any]] | None,
     save_points: tuple[str, ...],
 ) -> Scenario:
-    cycles = draw(st.integers(1, MOST_CYCLES), label="cycles")
-    options = _options(draw, subject, offered)
-    steps = length or draw(st.sampled_from(_lengths(subject, options)), label="length")
-    kinds = points_by_kind(subject, steps, options)
-    allowed = [kind for kind in kinds if kind in save_points]
-    if not allowed:
+    drawn = _Drawn(draw)
+    try:
+        return generate(subject, drawn, length=length, choices=choices, save_points=save_points)
+    except NoSavePoint:
         reject()
-    # nothing has moved at the start: the first to be tried, but not the most often
-    kind = draw(st.sampled_from([*allowed, *allowed[1:]]), label="save_point")
-    save_at = draw(st.sampled_from(kinds[kind]), label="save_at")
-    gaps = _gaps(subject, steps, options, (steps - save_at) // max(cycles - 1, 1))
-    return Scenario(
-        options=options,
-        length=steps,
-        save_at=save_at,
-        save_point=kind,
-        cycles=cycles,
-        gap=draw(st.sampled_from(gaps), label="gap") if cycles > 1 else 0,
-        medium=draw(st.sampled_from(media(subject)), label="medium"),
-        into=draw(st.sampled_from(INTO), label="into"),
-        seed=draw(st.integers(0, 2**16), label="seed"),
-    )
 
 
-def _options(
-    draw: st.DrawFn, subject: Subject, offered: Mapping[str, Sequence[Any]]
-) -> dict[str, Any]:
-    """A value for every choice; what holds without a word is not said."""
-    implied = capabilities_of(subject).implied
-    drawn = {name: draw(st.sampled_from(list(offered[name])), label=name) for name in offered}
-    return {k: v for k, v in drawn.items() if k not in implied or implied[k] != v}
+@final
+class _Drawn:
+    """Choices that Hypothesis makes, and shrinks."""
 
+    def __init__(self, draw: st.DrawFn) -> None:
+        self._draw = draw
 
-def _lengths(subject: Subject, options: Mapping[str, Any]) -> list[int]:
-    quarter = max(natural_length(subject, options) // 4, 1)
-    return [quarter * number for number in range(1, 7)]
+    def integer(self, low: int, high: int, label: str) -> int:
+        return self._draw(st.integers(low, high), label=label)
 
-
-def _gaps(subject: Subject, length: int, options: Mapping[str, Any], room: int) -> range:
-    step = (period_of if capabilities_of(subject).between_calls else _stride)(
-        subject, length, options
-    )
-    return range(0, room + 1, step)
-
-
-def _stride(subject: Subject, _length: int, options: Mapping[str, Any]) -> int:
-    return stride_of(subject, options)
+    def one_of(self, values: Sequence[Any], label: str) -> Any:
+        return self._draw(st.sampled_from(values), label=label)
 
 
 def check_holds(check: str, subject: Subject, chosen: settings | None = None) -> None:
