@@ -15,7 +15,7 @@ try:
     from .pbt.population import Population
     from .ppo.callbacks import LatestCheckpointCallback
     from .ppo.distributional_ppo import DistributionalPPO
-    from .run_state.claims import derived, ephemeral, saved
+    from .run_state.claims import derived, ephemeral, part, saved
 except ModuleNotFoundError as error:
     package = (error.name or "").partition(".")[0]
     if package not in _EXTRA:
@@ -40,5 +40,6 @@ __all__ = [
     "derived",
     "ephemeral",
     "find_latest",
+    "part",
     "saved",
 ]

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from resumeproof.algo.saving.persistable import LEARNED
+from resumeproof.algo import DistributionalPPO
+from resumeproof.algo.saving.registry import names_of
 from resumeproof.core.scenario import Scenario
 from resumeproof.subjects.sb3 import sb3
 from resumeproof.trial.defaults import SAVE_POINTS
@@ -51,7 +52,7 @@ def test_gate_fails_and_names_the_leaf_that_was_forgotten() -> None:
     assert status(results) == 1
     assert "DIFFERS: forgetful" in text
     assert "model.vgs" in text
-    assert "vgs" in LEARNED
+    assert "vgs" in names_of(DistributionalPPO, learned=True)
 
 
 def test_every_combination_meets_every_save_point() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from resumeproof.algo import DistributionalPPO
-from resumeproof.algo.saving.configuration import keywords_of
+from resumeproof.algo.saving.configuration import argument_names, keywords_of
 from resumeproof.subjects.sb3 import Sb3Subject
 
 from regressions.cases import Case, Found, raised
@@ -20,7 +20,7 @@ UNKNOWN = "no_such_keyword"
 
 def places_of_keywords(algorithm: type[DistributionalPPO]) -> tuple[str, ...]:
     """Where keywords are taken: the constructor (""), its dicts, and those of its policy."""
-    own = [name for name in algorithm.argument_names() if name.endswith("_kwargs")]
+    own = [name for name in argument_names(algorithm) if name.endswith("_kwargs")]
     # the policy's arguments that are the model's too are refused there, whatever they hold
     policy = keywords_of(algorithm.policy_aliases["MlpPolicy"], *own)
     inner = [f"policy_kwargs.{name}" for name in policy if name.endswith("_kwargs")]

@@ -6,6 +6,7 @@ The first update on part of a rollout raised, since the two had other numbers of
 from __future__ import annotations
 
 import copy
+import dataclasses
 import warnings
 from typing import Any, final
 from unittest.mock import patch
@@ -28,9 +29,11 @@ class _Broken(DistributionalPPO):
         """One update; the targets are those of the minibatch, the cached outputs are not."""
         loss = updates._loss
 
-        def with_others(model: Any, samples: Any, targets: Any, old: Any, *rest: Any) -> Any:
-            others = None if old is None else self._others(len(targets))
-            return loss(model, samples, targets, others, *rest)
+        def with_others(model: Any, batch: updates.Minibatch, *rest: Any) -> Any:
+            if batch.old_outputs is not None:
+                others = self._others(len(batch.targets))
+                batch = dataclasses.replace(batch, old_outputs=others)
+            return loss(model, batch, *rest)
 
         with patch.object(updates, "_loss", with_others):
             super().train()
@@ -77,20 +80,20 @@ def strange_rows(algorithm: type[DistributionalPPO], scenario: Scenario) -> list
         model: Any = ours(algorithm).build(scenario)
     before = copy.deepcopy(model.policy)  # collecting a rollout does not change it
 
-    def checked(model: Any, samples: Any, targets: Any, old: Any, *rest: Any) -> Any:
+    def checked(model: Any, batch: updates.Minibatch, *rest: Any) -> Any:
         rollout = torch.as_tensor(model.rollout_buffer.observations)
         with torch.no_grad():
             whole = before.critic_outputs(rollout)
         # a sample is known by the bits of its observation
-        at = [int((rollout == row).all(dim=1).nonzero()[0]) for row in samples.observations]
+        at = [int((rollout == row).all(dim=1).nonzero()[0]) for row in batch.samples.observations]
         own = [outputs[at] for outputs in whole]
-        for number, (expected, got) in enumerate(zip(own, old, strict=True)):
-            name = place.format(where=rest[-1], number=number)
+        for number, (expected, got) in enumerate(zip(own, batch.old_outputs or (), strict=True)):
+            name = place.format(where=batch.where, number=number)
             if expected.shape != got.shape:
                 found.append(f"{name} are of shape {tuple(got.shape)}, not {tuple(expected.shape)}")
             elif expected.numpy().tobytes() != got.numpy().tobytes():
                 found.append(f"{name} are not those of its samples")
-        return loss(model, samples, targets, old, *rest)
+        return loss(model, batch, *rest)
 
     # the broken ones put their own outputs in between, and restore this function
     with patch.object(updates, "_loss", checked):

@@ -12,7 +12,7 @@ from resumeproof.algo import DistributionalPPO
 from resumeproof.algo.maths.kl_penalty import KLPenalty
 from resumeproof.algo.networks.critics import CRITICS
 from resumeproof.algo.optim.vgs import VarianceGradientScaler
-from resumeproof.algo.saving.configuration import keywords_of, optimizer_class
+from resumeproof.algo.saving.configuration import argument_names, keywords_of, optimizer_class
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.torch_layers import FlattenExtractor
 
@@ -58,7 +58,7 @@ class Lenient(DistributionalPPO):
     @classmethod
     def load(cls, *args: Any, **kwargs: Any) -> Any:
         """The model, with what is known of what was passed."""
-        names = [*cls.argument_names(), "env", "device"]
+        names = [*argument_names(cls), "env", "device"]
         return super().load(*args, **without_unknown(kwargs, names))
 
 

@@ -18,8 +18,10 @@ from ..checkpoint import CheckpointError, MismatchedCheckpoint, bits_of, read
 from ..run_state.claims import require_entries
 from ..run_state.streams import prepare_streams
 from ..saving.configuration import require_spaces, save_configuration
-from ..saving.persistable import existing, run_tree
-from ..saving.registry import PARTS, Apply, prepare_parts
+from ..saving.part import Apply
+from ..saving.paths import existing
+from ..saving.registry import names_of, prepare_parts
+from ..saving.tree import run_tree
 from .explore import priors_as_data, priors_from_data
 from .hyperparameters import put_all, require_effect, require_legal
 from .member import Member
@@ -147,15 +149,15 @@ def prepare_member(member: Member, state: dict[str, Any], explored: Mapping[str,
     Raises:
         CheckpointError: the model is not built as the run's was.
     """
-    model: Any = member.model
+    model = member.model
     run = state["run"]
     where = f"members[{member.index}]"
     require_entries(f"{where}.run", run, ("configuration", "spaces", "parts"))
-    require_entries(f"{where}.run.parts", run["parts"], [part.name for part in PARTS])
+    require_entries(f"{where}.run.parts", run["parts"], names_of(type(model)))
     require_entries(f"{where}.hyperparameters", state["hyperparameters"], explored)
     require_effect(model, explored, f"member {member.index}")
     require_legal(state["hyperparameters"], f"{where}.hyperparameters")
-    require_spaces(model.env, run["spaces"])
+    require_spaces(model.present_env, run["spaces"])
     put_all(model, state["hyperparameters"])
     _require_same_configuration(member, run["configuration"])
     parts = {name: part for name, part in run["parts"].items() if name != "streams"}

@@ -14,6 +14,7 @@ import torch
 
 from ..maths.schedules import Constant, as_schedule
 from ..maths.validation import NOT_NEGATIVE, POSITIVE, UNIT, Interval, is_number, is_whole
+from ..run_state.model import Model
 from ..saving.configuration import require_known
 from .explore import Choice, Prior
 
@@ -30,31 +31,31 @@ class Hyperparameter:
         missing: what a model lacks in which the value would have no effect, or None.
     """
 
-    put: Callable[[Any, Any], None]
+    put: Callable[[Model, Any], None]
     within: Interval = NOT_NEGATIVE
     whole: bool = False
-    missing: Callable[[Any], str | None] = lambda _: None
+    missing: Callable[[Model], str | None] = lambda _: None
 
 
-def _attribute(name: str) -> Callable[[Any, Any], None]:
+def _attribute(name: str) -> Callable[[Model, Any], None]:
     return lambda model, value: setattr(model, name, value)
 
 
-def _put_learning_rate(model: Any, value: float) -> None:
+def _put_learning_rate(model: Model, value: float) -> None:
     model.learning_rate = value
-    if "lr" in (model.optimizer_kwargs or {}):
+    given = model.optimizer_kwargs or {}
+    if "lr" in given:
         # it would beat the learning rate, now and after a load
-        rest = {key: other for key, other in model.optimizer_kwargs.items() if key != "lr"}
-        model.optimizer_kwargs = rest or None
+        model.optimizer_kwargs = {k: other for k, other in given.items() if k != "lr"} or None
     model._setup_lr_schedule()
     _put_in_groups(model.policy.optimizer, "lr", value)
 
 
-def _schedule(name: str) -> Callable[[Any, Any], None]:
+def _schedule(name: str) -> Callable[[Model, Any], None]:
     return lambda model, value: setattr(model, name, as_schedule(value, name))
 
 
-def _put_weight_decay(model: Any, value: float) -> None:
+def _put_weight_decay(model: Model, value: float) -> None:
     # new dicts: the old ones may be those of every member
     model.optimizer_kwargs = {**(model.optimizer_kwargs or {}), "weight_decay": value}
     policy = model.policy
@@ -69,18 +70,20 @@ def _put_in_groups(optimizer: torch.optim.Optimizer, name: str, value: float) ->
         group[name] = value
 
 
-def _put_vgs_alpha(model: Any, value: float) -> None:
+def _put_vgs_alpha(model: Model, value: float) -> None:
+    assert model.vgs is not None  # require_effect has asked
     model.vgs.alpha = value
     model.vgs_kwargs = {**(model.vgs_kwargs or {}), "alpha": value}
 
 
-def _put_kl_target(model: Any, value: float) -> None:
+def _put_kl_target(model: Model, value: float) -> None:
+    assert model.kl_penalty is not None  # require_effect has asked
     model.kl_penalty.target = value
-    model.kl_penalty_kwargs = {**model.kl_penalty_kwargs, "target": value}
+    model.kl_penalty_kwargs = {**(model.kl_penalty_kwargs or {}), "target": value}
 
 
-def _not_scheduled(name: str) -> Callable[[Any], str | None]:
-    def missing(model: Any) -> str | None:
+def _not_scheduled(name: str) -> Callable[[Model], str | None]:
+    def missing(model: Model) -> str | None:
         value = getattr(model, name)
         if value is None or isinstance(as_schedule(value, name), Constant):
             return None
@@ -89,7 +92,7 @@ def _not_scheduled(name: str) -> Callable[[Any], str | None]:
     return missing
 
 
-def _no_weight_decay(model: Any) -> str | None:
+def _no_weight_decay(model: Model) -> str | None:
     groups = model.policy.optimizer.param_groups
     return (
         None
@@ -130,7 +133,7 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
 }
 
 
-def put_all(model: Any, values: Mapping[str, float]) -> None:
+def put_all(model: Model, values: Mapping[str, float]) -> None:
     """Gives every value to the model; its next update uses them."""
     for name, value in values.items():
         HYPERPARAMETERS[name].put(model, value)
@@ -179,7 +182,7 @@ def require_explorable(priors: Mapping[str, Prior]) -> None:
             require_legal({name: value}, "explore")
 
 
-def require_effect(model: Any, names: Mapping[str, Any], who: str) -> None:
+def require_effect(model: Model, names: Mapping[str, Any], who: str) -> None:
     """Checks that each hyper-parameter means something in the model.
 
     Raises:

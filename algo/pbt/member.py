@@ -21,7 +21,8 @@ from ..run_state.attributes import environments
 from ..run_state.callbacks import CallbackRun
 from ..run_state.loop import IDLE
 from ..run_state.streams import prepare_streams, preserved_streams, save_streams
-from ..saving.registry import PARTS, Apply
+from ..saving.part import Apply
+from ..saving.registry import parts_of
 from .hyperparameters import put_all
 
 Make = Callable[[int], DistributionalPPO]
@@ -195,7 +196,7 @@ def prepare_exchange(loser: Member, donor: Member, fresh_optimizer: bool) -> App
 
 def _prepare(loser: Member, donor: Member, states: dict[str, Any]) -> Apply:
     prepared = []
-    for part in PARTS:
+    for part in parts_of(type(loser.model)):
         if part.learned:
             try:
                 prepared.append(part.prepare(loser.model, states[part.name]))
@@ -217,12 +218,13 @@ def _fresh_optimizer(member: Member) -> tuple[dict[str, Any], dict[str, Any]]:
 
     Its noise is seeded from the member's own stream, as that of every new optimizer is.
     """
-    (part,) = (part for part in PARTS if part.name == "policy.optimizer")
-    policy: Any = member.model.policy
+    (part,) = (part for part in parts_of(type(member.model)) if part.name == "policy.optimizer")
+    policy = member.model.policy
     current = policy.optimizer
     with preserved_streams():
         prepare_streams(member.streams or {})()
-        policy.optimizer = type(current)([dict(group) for group in current.param_groups])
+        kind: Any = type(current)
+        policy.optimizer = kind([dict(group) for group in current.param_groups])
         try:
             state = part.save(member.model)
         finally:
@@ -232,7 +234,7 @@ def _fresh_optimizer(member: Member) -> tuple[dict[str, Any], dict[str, Any]]:
     return {name: state[name] for name in ("states", "entries", "own")}, streams
 
 
-def _require_usable(model: Any, index: int, seed: int) -> None:
+def _require_usable(model: object, index: int, seed: int) -> None:
     """Checks what `make` returned.
 
     Raises:

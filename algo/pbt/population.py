@@ -17,8 +17,8 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from ..checkpoint import write
 from ..maths.validation import require_whole
 from ..run_state.callbacks import CallbackRun
-from ..saving.persistable import with_suffix
-from ..saving.registry import Apply
+from ..saving.part import Apply
+from ..saving.paths import with_suffix
 from .explore import explore_all, sample_all
 from .file import prepare_member, read_population, save_member, settings_as_data, settings_from_data
 from .hyperparameters import put_all, require_effect, require_legal

@@ -19,6 +19,7 @@ from ..maths.validation import (
     require_number,
     require_whole,
 )
+from ..run_state.model import Model
 from ..saving.configuration import keywords_of, require_known
 from .explore import Prior
 from .hyperparameters import require_explorable
@@ -28,12 +29,12 @@ from .selection import SELECTIONS
 OPTIMIZERS = ("copy", "reset")
 
 
-def mean_episode_return(model: Any) -> float:
+def mean_episode_return(model: Model) -> float:
     """The mean return of the last episodes of the model; NaN when none has ended.
 
     The window is SB3's `stats_window_size`; it begins anew when a member copies another.
     """
-    returns = [float(episode["r"]) for episode in model.ep_info_buffer]
+    returns = [float(episode["r"]) for episode in model.ep_info_buffer or ()]
     return float(np.mean(returns)) if returns else math.nan
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import torch
-from stable_baselines3 import PPO
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback
 
-from ..checkpoint import CheckpointError
 from ..maths.kl_penalty import KLPenalty
 from ..maths.normalizer import ReturnNormalizer
 from ..networks.critics import CRITICS
@@ -22,6 +20,7 @@ from ..optim.vgs import VarianceGradientScaler
 from ..run_state.loop import IDLE, Loop
 from ..saving.configuration import (
     SCHEDULES,
+    argument_names,
     as_schedule,
     component_options,
     keywords_of,
@@ -33,19 +32,11 @@ from ..saving.policy_state import configured_attributes
 from .learning import advance, start_learning
 from .update import update
 
-# the attributes whose names differ from the arguments they hold
-_ATTRIBUTES = {
-    "policy": "policy_class",
-    "stats_window_size": "_stats_window_size",
-    "vgs": "use_vgs",
-    "kl_penalty": "kl_penalty_kwargs",
-}
 # arguments of the model that it hands on to its policy
 _HANDED_ON = ("critic", "twin_critics", "critic_kwargs", "optimizer_class", "optimizer_kwargs")
 
 
-# Persistent takes the place of what SB3 inherits: the same calls, with stricter types
-class DistributionalPPO(Persistent, PPO):  # type: ignore[misc]
+class DistributionalPPO(Persistent):
     """Proximal policy optimisation with distributional critics and exact resume.
 
     Every argument of `stable_baselines3.PPO` works; `save()` may be called at any environment step
@@ -87,7 +78,6 @@ class DistributionalPPO(Persistent, PPO):  # type: ignore[misc]
         "has not been called",
         "model._loop.log": "values on their way from the file to the logger that learn() makes",
     }
-    policy: DistributionalActorCriticPolicy
 
     def __init__(
         self,
@@ -120,52 +110,6 @@ class DistributionalPPO(Persistent, PPO):  # type: ignore[misc]
         self._check_policy_kwargs()
         if setup:
             self._setup_model()
-
-    @classmethod
-    def argument_names(cls) -> list[str]:
-        """Every keyword that a checkpoint stores and `load` takes, those of subclasses included."""
-        names = {
-            name
-            for part in cls.__mro__
-            if issubclass(part, PPO) and "__init__" in vars(part)
-            for name in keywords_of(part.__init__, "env", "device", "_init_setup_model")
-        }
-        return sorted(names - {"ppo_arguments", "args", "kwargs"})
-
-    @classmethod
-    def configuration_attributes(cls) -> set[str]:
-        """The attributes that hold the constructor arguments of a live model."""
-        return {_ATTRIBUTES.get(name, name) for name in cls.argument_names()}
-
-    def constructor_arguments(self) -> dict[str, Any]:
-        """The arguments that would build this model now, read from its live attributes.
-
-        Raises:
-            CheckpointError: a subclass takes an argument and keeps no attribute of that name.
-        """
-        lost = self.configuration_attributes() - set(vars(self))
-        if lost:
-            raise CheckpointError(
-                f"{type(self).__name__} takes {sorted(lost)} and keeps no attribute of that name, "
-                f"so it could not be built again: write self.{min(lost)} = {min(lost)} in __init__"
-            )
-        arguments = {n: getattr(self, _ATTRIBUTES.get(n, n)) for n in self.argument_names()}
-        arguments["kl_penalty"] = arguments["kl_penalty"] or self.kl_penalty is not None
-        for name in SCHEDULES:
-            if arguments[name] is not None:
-                arguments[name] = as_schedule(arguments[name], name)
-        return arguments
-
-    def denormalize_values(self, values: torch.Tensor) -> torch.Tensor:
-        """Values (batch, 1) in the critic's units, as returns of the environment."""
-        if self.return_normalizer is None:
-            return values
-        return self.return_normalizer.denormalize(values)
-
-    @torch.no_grad()
-    def predict_values(self, observations: Any) -> torch.Tensor:
-        """Expected returns (batch, 1) of observations, in the environment's units."""
-        return self.denormalize_values(self.policy.predict_values(observations))
 
     def learn(
         self,
@@ -280,4 +224,4 @@ class DistributionalPPO(Persistent, PPO):  # type: ignore[misc]
 
     @classmethod
     def _keywords(cls) -> list[str]:
-        return [*cls.argument_names(), "device", "_init_setup_model"]
+        return [*argument_names(cls), "device", "_init_setup_model"]

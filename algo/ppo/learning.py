@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from stable_baselines3.common.type_aliases import MaybeCallback
 
 from ..run_state.callbacks import CallbackRun
 from ..run_state.loop import IDLE, Loop
+from ..run_state.model import Model
 from ..run_state.streams import prepare_streams, save_streams
 from .rollout import collect_rollout
 
 
 def start_learning(
-    model: Any,
+    model: Model,
     total_timesteps: int,
     callback: MaybeCallback,
     reset_num_timesteps: bool,
@@ -49,7 +48,7 @@ def start_learning(
 
 
 def advance(
-    model: Any,
+    model: Model,
     total_timesteps: int,
     callbacks: CallbackRun,
     log_interval: int | None,
@@ -85,12 +84,12 @@ def advance(
     return True
 
 
-def _dump_logs(model: Any) -> None:
+def _dump_logs(model: Model) -> None:
     dump = getattr(model, "dump_logs", None) or model._dump_logs  # its name before SB3 2.6
     dump(model._loop.iteration)
 
 
-def _take_up(model: Any, loop: Loop) -> None:
+def _take_up(model: Model, loop: Loop) -> None:
     """Gives callbacks and logger what waited for them in the checkpoint."""
     if loop.callbacks is not None:
         loop.callbacks.prepare(loop.callback_states)()

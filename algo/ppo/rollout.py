@@ -16,9 +16,10 @@ from stable_baselines3.common.utils import obs_as_tensor
 
 from ..run_state.callbacks import CallbackRun
 from ..run_state.loop import COLLECTED, COLLECTING, IDLE
+from ..run_state.model import Model
 
 
-def collect_rollout(model: Any, callbacks: CallbackRun, n_steps: int) -> bool:
+def collect_rollout(model: Model, callbacks: CallbackRun, n_steps: int) -> bool:
     """Goes on with the current rollout, or begins one, until the buffer is ready for training.
 
     Args:
@@ -47,7 +48,7 @@ def collect_rollout(model: Any, callbacks: CallbackRun, n_steps: int) -> bool:
     return True
 
 
-def _finish_pending(model: Any, callbacks: CallbackRun) -> bool:
+def _finish_pending(model: Model, callbacks: CallbackRun) -> bool:
     """Calls the callbacks that had not been called yet when one of them saved the run."""
     pending, model._loop.pending = model._loop.pending, None
     if pending is None:
@@ -57,7 +58,7 @@ def _finish_pending(model: Any, callbacks: CallbackRun) -> bool:
     return callbacks.finish(pending)
 
 
-def _begin(model: Any, callbacks: CallbackRun) -> None:
+def _begin(model: Model, callbacks: CallbackRun) -> None:
     model.rollout_buffer.reset()
     model._loop.phase = COLLECTING
     if model.use_sde:
@@ -65,12 +66,12 @@ def _begin(model: Any, callbacks: CallbackRun) -> None:
     callbacks.on_rollout_start()
 
 
-def _reset_noise(model: Any) -> None:
+def _reset_noise(model: Model) -> None:
     with torch.no_grad():  # exploration noise is data: a graph behind it could not be saved
-        model.policy.reset_noise(model.env.num_envs)
+        model.policy.reset_noise(model.present_env.num_envs)
 
 
-def _step(model: Any) -> None:
+def _step(model: Model) -> None:
     """One step of every environment, stored completely."""
     buffer = model.rollout_buffer
     if model.use_sde and model.sde_sample_freq > 0 and buffer.pos % model.sde_sample_freq == 0:
@@ -81,8 +82,8 @@ def _step(model: Any) -> None:
         values = model.denormalize_values(values)
     actions = actions_t.cpu().numpy()
     performed = _performable(model, actions)
-    new_obs, rewards, dones, infos = model.env.step(performed)
-    model.num_timesteps += model.env.num_envs
+    new_obs, rewards, dones, infos = model.present_env.step(performed)
+    model.num_timesteps += model.present_env.num_envs
     model._update_info_buffer(infos, dones)
     model._loop.transition = {
         "obs_tensor": observations,
@@ -105,7 +106,7 @@ def _step(model: Any) -> None:
     model._last_obs, model._last_episode_starts = new_obs, dones
 
 
-def _performable(model: Any, actions: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _performable(model: Model, actions: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if not isinstance(model.action_space, spaces.Box):
         return actions
     if model.policy.squash_output:
@@ -118,7 +119,7 @@ def _performable(model: Any, actions: np.ndarray[Any, Any]) -> np.ndarray[Any, A
 
 
 def _bootstrap_truncated(
-    model: Any, rewards: np.ndarray[Any, Any], dones: np.ndarray[Any, Any], infos: list[Any]
+    model: Model, rewards: np.ndarray[Any, Any], dones: np.ndarray[Any, Any], infos: list[Any]
 ) -> np.ndarray[Any, Any]:
     """Adds the discounted value of the last observation where only a time limit ended it.
 
@@ -135,7 +136,7 @@ def _bootstrap_truncated(
     return bootstrapped
 
 
-def _complete(model: Any) -> None:
+def _complete(model: Model) -> None:
     """Computes returns and advantages; from here on the update is what comes next."""
     buffer = model.rollout_buffer
     # the model's are the ones a user, or a population, changes

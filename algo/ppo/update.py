@@ -13,9 +13,11 @@ from typing import Any, final
 import numpy as np
 import torch
 from gymnasium import spaces
+from stable_baselines3.common.type_aliases import RolloutBufferSamples
 from stable_baselines3.common.utils import explained_variance
 
 from ..maths.losses import approximate_kl, ppo_policy_loss
+from ..run_state.model import Model
 
 
 class NonFiniteUpdate(ArithmeticError):
@@ -24,6 +26,28 @@ class NonFiniteUpdate(ArithmeticError):
     You see it when training has diverged. Lower `learning_rate`, set `max_grad_norm`, or look at
     the rewards: the message says where it happened.
     """
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Minibatch:
+    """What one step of the optimizer learns from.
+
+    Attributes:
+        samples: of the rollout buffer, `batch` of each.
+        targets: returns in the critic's units, shape (batch,).
+        old_outputs: of each critic head before the update, where values are clipped.
+        clip_range: greatest useful distance of the ratio from one.
+        clip_range_vf: greatest move of a prediction, or None.
+        where: which one it is, for a message.
+    """
+
+    samples: RolloutBufferSamples
+    targets: torch.Tensor
+    old_outputs: tuple[torch.Tensor, ...] | None
+    clip_range: float
+    clip_range_vf: float | None
+    where: str
 
 
 @final
@@ -43,7 +67,7 @@ class Statistics:
         return float(torch.stack(self.values[name]).mean())
 
 
-def update(model: Any) -> None:
+def update(model: Model) -> None:
     """Trains policy and critics on the rollout buffer; leaves no gradient behind."""
     progress = model._current_progress_remaining
     model.policy.set_training_mode(True)
@@ -57,16 +81,15 @@ def update(model: Any) -> None:
         go_on = True
         for number, (indices, samples) in enumerate(minibatches(model)):
             old = None if old_outputs is None else tuple(o[indices] for o in old_outputs)
-            loss = _loss(
-                model,
-                samples,
-                targets[indices],
-                old,
-                clip_range,
-                clip_range_vf,
-                statistics,
-                f"minibatch {number} of epoch {epoch}",
+            minibatch = Minibatch(
+                samples=samples,
+                targets=targets[indices],
+                old_outputs=old,
+                clip_range=clip_range,
+                clip_range_vf=clip_range_vf,
+                where=f"minibatch {number} of epoch {epoch}",
             )
+            loss = _loss(model, minibatch, statistics)
             go_on = not _too_far(model, statistics)
             if not go_on:
                 break
@@ -81,7 +104,7 @@ def update(model: Any) -> None:
     _log(model, statistics, clip_range, clip_range_vf)
 
 
-def minibatches(model: Any) -> Iterator[tuple[Any, Any]]:
+def minibatches(model: Model) -> Iterator[tuple[Any, Any]]:
     """One epoch: random index arrays into the flattened buffer, with their samples."""
     buffer = model.rollout_buffer
     size = buffer.buffer_size * buffer.n_envs
@@ -106,7 +129,7 @@ def _flatten(buffer: Any) -> None:
     buffer.generator_ready = True
 
 
-def _targets(model: Any) -> torch.Tensor:
+def _targets(model: Model) -> torch.Tensor:
     """The returns of the whole buffer in the critic's units, shape (n_steps * n_envs,)."""
     _flatten(model.rollout_buffer)
     returns = model.rollout_buffer.returns.flatten()
@@ -119,7 +142,7 @@ def _targets(model: Any) -> torch.Tensor:
     return targets
 
 
-def _old_outputs(model: Any) -> tuple[torch.Tensor, ...]:
+def _old_outputs(model: Model) -> tuple[torch.Tensor, ...]:
     """What the critics predict for the whole buffer before the update, for value clipping."""
     buffer = model.rollout_buffer
     _flatten(buffer)
@@ -129,50 +152,43 @@ def _old_outputs(model: Any) -> tuple[torch.Tensor, ...]:
     return outputs
 
 
-def _loss(
-    model: Any,
-    samples: Any,
-    targets: torch.Tensor,
-    old_outputs: tuple[torch.Tensor, ...] | None,
-    clip_range: float,
-    clip_range_vf: float | None,
-    statistics: Statistics,
-    where: str,
-) -> torch.Tensor:
-    actions = samples.actions
+def _loss(model: Model, batch: Minibatch, statistics: Statistics) -> torch.Tensor:
+    samples, actions = batch.samples, batch.samples.actions
     if isinstance(model.action_space, spaces.Discrete):
         actions = actions.long().flatten()
     outputs, log_prob, entropy = model.policy.evaluate(samples.observations, actions)
     log_ratio = log_prob - samples.old_log_prob
     ratio = log_ratio.exp()
-    _require_finite(model, "ratio", ratio, where)
-    policy_loss = ppo_policy_loss(_advantages(model, samples), ratio, clip_range).mean()
-    value_loss = model.policy.value_net.loss(outputs, targets, old_outputs, clip_range_vf)
+    _require_finite(model, "ratio", ratio, batch.where)
+    policy_loss = ppo_policy_loss(_advantages(model, samples), ratio, batch.clip_range).mean()
+    value_loss = model.policy.value_net.loss(
+        outputs, batch.targets, batch.old_outputs, batch.clip_range_vf
+    )
     entropy_loss = (log_prob if entropy is None else -entropy).mean()
     kl = approximate_kl(log_ratio)
     loss: torch.Tensor = policy_loss + model.ent_coef * entropy_loss + model.vf_coef * value_loss
     if model.kl_penalty is not None:
         loss = loss + model.kl_penalty.coefficient * kl
-    _require_finite(model, "loss", loss, where)
+    _require_finite(model, "loss", loss, batch.where)
     statistics.add(
         policy_gradient_loss=policy_loss,
         value_loss=value_loss,
         entropy_loss=entropy_loss,
         approx_kl=kl,
-        clip_fraction=((ratio.detach() - 1).abs() > clip_range).float().mean(),
+        clip_fraction=((ratio.detach() - 1).abs() > batch.clip_range).float().mean(),
         loss=loss,
     )
     return loss
 
 
-def _advantages(model: Any, samples: Any) -> torch.Tensor:
+def _advantages(model: Model, samples: Any) -> torch.Tensor:
     advantages: torch.Tensor = samples.advantages
     if not model.normalize_advantage or len(advantages) < 2:
         return advantages
     return (advantages - advantages.mean()) / (advantages.std() + 1e-8)
 
 
-def _require_finite(model: Any, name: str, values: torch.Tensor, where: str) -> None:
+def _require_finite(model: Model, name: str, values: torch.Tensor, where: str) -> None:
     # one pass: a NaN is the maximum too, and no ratio is -inf
     if math.isfinite(float(values.detach().max())):
         return
@@ -184,13 +200,13 @@ def _require_finite(model: Any, name: str, values: torch.Tensor, where: str) -> 
     )
 
 
-def _too_far(model: Any, statistics: Statistics) -> bool:
+def _too_far(model: Model, statistics: Statistics) -> bool:
     if model.target_kl is None:
         return False
     return bool(statistics.values["approx_kl"][-1] > 1.5 * model.target_kl)
 
 
-def _descend(model: Any, loss: torch.Tensor, parameters: list[torch.nn.Parameter]) -> None:
+def _descend(model: Model, loss: torch.Tensor, parameters: list[torch.nn.Parameter]) -> None:
     optimizer = model.policy.optimizer
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
@@ -205,7 +221,7 @@ def _descend(model: Any, loss: torch.Tensor, parameters: list[torch.nn.Parameter
 
 
 def _log(
-    model: Any, statistics: Statistics, clip_range: float, clip_range_vf: float | None
+    model: Model, statistics: Statistics, clip_range: float, clip_range_vf: float | None
 ) -> None:
     record, buffer = model.logger.record, model.rollout_buffer
     for name in statistics.values:

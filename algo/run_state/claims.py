@@ -35,7 +35,13 @@ class Ephemeral:
     why: str
 
 
-Claim = Saved | Derived | Ephemeral
+@final
+@dataclass(frozen=True)
+class OwnPart:
+    """The attribute is a component with a state of its own, which is learned like the weights."""
+
+
+Claim = Saved | Derived | Ephemeral | OwnPart
 
 
 def saved() -> Saved:
@@ -44,6 +50,17 @@ def saved() -> Saved:
     Example: `checkpoint_attributes = {"my_counter": saved()}` in the body of a subclass.
     """
     return Saved()
+
+
+def part() -> OwnPart:
+    """Claims an attribute as a component that is learned, or None where it is switched off.
+
+    It has `state_dict()` and `load_state_dict(state)`; it is saved, loaded, part of
+    `get_parameters()`, and exchanged between the members of a population, as the weights are.
+
+    Example: `checkpoint_attributes = {"curiosity": part()}` in the body of a subclass.
+    """
+    return OwnPart()
 
 
 def derived(how: str) -> Derived:
@@ -66,7 +83,7 @@ def declared_attributes(cls: type) -> dict[str, Claim]:
     for part in reversed(cls.__mro__):
         claims |= vars(part).get("checkpoint_attributes", {})
     for name, claim in claims.items():
-        if not isinstance(claim, Saved | Derived | Ephemeral):
+        if not isinstance(claim, Claim):
             raise TypeError(
                 f"{cls.__name__}.checkpoint_attributes[{name!r}] is {claim!r}: write saved(), "
                 'derived("how it is computed") or ephemeral("why it may be lost")'

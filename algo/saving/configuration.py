@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
+from stable_baselines3 import PPO
 from stable_baselines3.common import buffers, torch_layers
 from stable_baselines3.common.vec_env import VecEnv
 
-from ..checkpoint import MismatchedCheckpoint
+from ..checkpoint import CheckpointError, MismatchedCheckpoint
 from ..maths.schedules import Constant, Custom, Linear, as_schedule
 from ..networks.policy import (
     DistributionalActorCriticCnnPolicy,
@@ -24,11 +25,19 @@ from ..networks.policy import (
     DistributionalMultiInputActorCriticPolicy,
 )
 from ..optim.upgd import UPGD, AdaptiveUPGD
+from ..run_state.model import Model
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adaptive_upgd": AdaptiveUPGD,
     "upgd": UPGD,
     "adam": torch.optim.Adam,
+}
+# the attributes whose names differ from the arguments they hold
+_ATTRIBUTES = {
+    "policy": "policy_class",
+    "stats_window_size": "_stats_window_size",
+    "vgs": "use_vgs",
+    "kl_penalty": "kl_penalty_kwargs",
 }
 SCHEDULES = ("learning_rate", "clip_range", "clip_range_vf")
 
@@ -110,9 +119,45 @@ def component_options(value: Any, kwargs: Any, factory: Callable[..., Any], name
     return options if isinstance(value, Mapping) or value else None
 
 
-def save_configuration(model: Any) -> dict[str, Any]:
+def argument_names(cls: type[Model]) -> list[str]:
+    """Every keyword that a checkpoint stores and `load` takes, those of subclasses included."""
+    names = {
+        name
+        for part in cls.__mro__
+        if issubclass(part, PPO) and "__init__" in vars(part)
+        for name in keywords_of(part.__init__, "env", "device", "_init_setup_model")
+    }
+    return sorted(names - {"ppo_arguments", "args", "kwargs"})
+
+
+def configuration_attributes(cls: type[Model]) -> set[str]:
+    """The attributes that hold the constructor arguments of a live model."""
+    return {_ATTRIBUTES.get(name, name) for name in argument_names(cls)}
+
+
+def constructor_arguments(model: Model) -> dict[str, Any]:
+    """The arguments that would build this model now, read from its live attributes.
+
+    Raises:
+        CheckpointError: a subclass takes an argument and keeps no attribute of that name.
+    """
+    lost = configuration_attributes(type(model)) - set(vars(model))
+    if lost:
+        raise CheckpointError(
+            f"{type(model).__name__} takes {sorted(lost)} and keeps no attribute of that name, "
+            f"so it could not be built again: write self.{min(lost)} = {min(lost)} in __init__"
+        )
+    arguments = {n: getattr(model, _ATTRIBUTES.get(n, n)) for n in argument_names(type(model))}
+    arguments["kl_penalty"] = arguments["kl_penalty"] or model.kl_penalty is not None
+    for name in SCHEDULES:
+        if arguments[name] is not None:
+            arguments[name] = as_schedule(arguments[name], name)
+    return arguments
+
+
+def save_configuration(model: Model) -> dict[str, Any]:
     """The constructor arguments of a live model, with code named or noted as the user's own."""
-    return {name: _stored(value) for name, value in model.constructor_arguments().items()}
+    return {name: _stored(value) for name, value in constructor_arguments(model).items()}
 
 
 def restore_configuration(
@@ -210,8 +255,11 @@ _NAMES = {code: name for name, code in reversed(_CODE.items())}
 __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
+    "argument_names",
     "as_schedule",
     "component_options",
+    "configuration_attributes",
+    "constructor_arguments",
     "keywords_of",
     "optimizer_class",
     "require_known",

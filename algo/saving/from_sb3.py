@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from stable_baselines3 import PPO
@@ -14,10 +14,11 @@ from stable_baselines3.common.policies import (
 )
 
 from ..checkpoint import CheckpointError
+from ..run_state.model import Model
 from ..run_state.streams import preserved_streams
 from .configuration import SCHEDULES, as_schedule, keywords_of
 from .optimizer_state import settings_of
-from .registry import prepare_parts, save_parts
+from .registry import PARTS, prepare_parts, save_parts
 
 _POLICIES: dict[type, str] = {
     ActorCriticPolicy: "MlpPolicy",
@@ -26,18 +27,11 @@ _POLICIES: dict[type, str] = {
 }
 # the scalar head of the stock policy, and what it is here
 _RENAMED = {"value_net.": "value_net.heads.0."}
-# a stock PPO in the terms of this algorithm
-_PLAIN = {
-    "critic": "scalar",
-    "twin_critics": False,
-    "optimizer": "adam",
-    "vgs": False,
-    "normalize_returns": False,
-}
-_COUNTERS = ("num_timesteps", "_total_timesteps", "_n_updates", "_current_progress_remaining")
+
+M = TypeVar("M", bound=Model)
 
 
-def read_stock(cls: Any, path: str | Path, env: Any, trust_pickle: bool, device: Any) -> Any:
+def read_stock(cls: type[M], path: str | Path, env: Any, trust_pickle: bool, device: Any) -> M:
     """A model of `cls` with the weights, optimizer state and counters of a stock PPO zip.
 
     Args:
@@ -68,8 +62,8 @@ def read_stock(cls: Any, path: str | Path, env: Any, trust_pickle: bool, device:
     states["policy"]["tensors"] = _renamed(dict(stock.policy.named_parameters()))
     states["policy.optimizer"] |= _optimizer_state(stock.policy)
     prepare_parts(model, states)()
-    for name in _COUNTERS:
-        setattr(model, name, getattr(stock, name))
+    (progress,) = (part for part in PARTS if part.name == "progress")
+    progress.prepare(model, {name: getattr(stock, name) for name in progress.attributes})()
     return model
 
 
@@ -83,7 +77,8 @@ def _arguments(stock: PPO) -> dict[str, Any]:
     for name in SCHEDULES:
         if arguments[name] is not None:
             arguments[name] = as_schedule(arguments[name], name)
-    return arguments | _PLAIN
+    plain = {name: value for part in PARTS for name, value in part.stock.items()}
+    return arguments | plain
 
 
 def _renamed(tensors: dict[str, Any]) -> dict[str, Any]:
@@ -96,8 +91,8 @@ def _renamed(tensors: dict[str, Any]) -> dict[str, Any]:
     return {rename(name): value for name, value in tensors.items()}
 
 
-def _optimizer_state(policy: Any) -> dict[str, Any]:
-    names = {parameter: name for name, parameter in policy.named_parameters()}
+def _optimizer_state(policy: ActorCriticPolicy) -> dict[str, Any]:
+    names: dict[torch.Tensor, str] = {p: name for name, p in policy.named_parameters()}
     states = {names[p]: dict(state) for p, state in policy.optimizer.state.items()}
     groups = [
         {key: value for key, value in group.items() if key != "params"}

@@ -14,19 +14,20 @@ import torch
 
 from ..checkpoint import CheckpointError, MismatchedCheckpoint
 from ..run_state.claims import require_entries
+from ..run_state.model import Model
 from .policy_state import named_parameters
 
 _KEYS = ("class", "groups", "settings", "states", "entries", "own")
 
 
-def save_optimizer(model: Any) -> dict[str, Any]:
+def save_optimizer(model: Model) -> dict[str, Any]:
     """The optimizer's class, groups, states by parameter name, and whatever else it declares.
 
     Raises:
         CheckpointError: the optimizer holds a parameter that is not the policy's.
     """
     optimizer = model.policy.optimizer
-    names = {parameter: name for name, parameter in named_parameters(model.policy).items()}
+    names: dict[torch.Tensor, str] = {p: name for name, p in named_parameters(model.policy).items()}
     own = {k: v for k, v in optimizer.state_dict().items() if k not in ("state", "param_groups")}
     if own and not hasattr(optimizer, "load_own_state"):
         raise CheckpointError(
@@ -61,13 +62,18 @@ def settings_of(groups: list[dict[str, Any]]) -> list[list[str]]:
     return [sorted(group) for group in groups]
 
 
-def prepare_optimizer(model: Any, state: dict[str, Any]) -> Callable[[], None]:
+def is_of_same_class(model: Model, state: dict[str, Any]) -> bool:
+    """Returns whether the state is of an optimizer of the class that the model trains with."""
+    return bool(state["class"] == type(model.policy.optimizer).__name__)
+
+
+def prepare_optimizer(model: Model, state: dict[str, Any]) -> Callable[[], None]:
     """Checks class, groups, names and shapes; returns what puts the state in place by name.
 
     Raises:
         MismatchedCheckpoint: another optimizer, another grouping, or states of other shapes.
     """
-    optimizer = model.policy.optimizer
+    optimizer: Any = model.policy.optimizer  # check_own_state and load_own_state are not torch's
     require_entries("policy.optimizer", state, _KEYS)
     if state["class"] != type(optimizer).__name__:
         raise MismatchedCheckpoint(

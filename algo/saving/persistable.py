@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from stable_baselines3.common.type_aliases import GymEnv
 
-from ..checkpoint import MismatchedCheckpoint, NoCheckpoint, read, write
-from ..run_state.claims import require_entries
-from .configuration import restore_configuration, save_configuration
+from ..checkpoint import read, write
+from ..run_state.model import Model
+from .configuration import argument_names, restore_configuration
 from .from_sb3 import read_stock
-from .ownership import require_claimed
+from .paths import existing, with_suffix
 from .policy_state import link_spaces
 from .rebuild import build, enforce, replaced, require_state
-from .registry import PARTS, RUN_PARTS, SITUATION, prepare_parts, save_parts
+from .registry import names_of, prepare_parts, save_parts
+from .tree import require_resumable, require_tree, run_tree
 
 # what an environment that is set changes in the model
 _OF_ENVIRONMENT = ("env", "n_envs", "_vec_normalize_env", "_last_obs")
-LEARNED = tuple(part.name for part in PARTS if part.learned)
+M = TypeVar("M", bound="Persistent")
 
 
-class Persistent:
-    """What makes an algorithm resume exactly; to be named before the Stable-Baselines3 class.
+class Persistent(Model):
+    """What makes an algorithm resume exactly: SB3's calls, with stricter types, over the parts."""
 
-    The class must offer `argument_names`, `constructor_arguments` and `configuration_attributes`.
-    """
-
-    def save(
-        self: Any,
+    def save(  # type: ignore[override]
+        self,
         path: str | Path | BinaryIO,
         exclude: Iterable[str] | None = None,
         include: Iterable[str] | None = None,
@@ -58,10 +56,11 @@ class Persistent:
                 'own with checkpoint_attributes = {"name": saved()}'
             )
         excluded = {exclude} if isinstance(exclude, str) else set(exclude or ())
-        if not excluded <= set(RUN_PARTS):
+        of_run = names_of(type(self), learned=False)
+        if not excluded <= set(of_run):
             raise ValueError(
-                f"exclude={sorted(excluded - set(RUN_PARTS))} are no run parts: expected some of "
-                f"{list(RUN_PARTS)}"
+                f"exclude={sorted(excluded - set(of_run))} are no run parts: expected some of "
+                f"{list(of_run)}"
             )
         tree = run_tree(self, excluded | _torn(self))
         target = with_suffix(path) if isinstance(path, (str, Path)) else path
@@ -70,8 +69,8 @@ class Persistent:
         write(target, tree, kind=type(self).__name__)
 
     @classmethod
-    def load(
-        cls: Any,
+    def load(  # type: ignore[override]
+        cls: type[M],
         path: str | Path | BinaryIO,
         env: GymEnv | None = None,
         device: Any = "auto",
@@ -79,7 +78,7 @@ class Persistent:
         print_system_info: bool = False,
         force_reset: bool = False,
         **kwargs: Any,
-    ) -> Any:
+    ) -> M:
         """Reads a checkpoint; with `env`, `learn(..., reset_num_timesteps=False)` resumes the run.
 
         The environment gets back the state it had, and the global random streams go on where they
@@ -107,18 +106,18 @@ class Persistent:
         _, tree = read(existing(path))
         require_tree(tree, cls)
         overrides = {**_arguments_among(custom_objects), **kwargs}
-        arguments = restore_configuration(tree["configuration"], overrides, cls.argument_names())
+        arguments = restore_configuration(tree["configuration"], overrides, argument_names(cls))
         model = build(cls, tree, arguments, env, device, force_reset)
         parts = dict(tree["parts"])
         for name in replaced(model, parts, overrides):
             del parts[name]  # switched or exchanged on the caller's word: a fresh one
         if env is None:
-            waiting = {n: parts.pop(n) for n in ("environment", "spaces", "streams") if n in parts}
+            waiting = {n: parts.pop(n) for n in names_of(cls, waits=True) if n in parts}
         elif force_reset:
-            for name in SITUATION:
+            for name in names_of(cls, situated=True):
                 parts.pop(name, None)
         else:
-            _require_resumable(parts)
+            require_resumable(cls, parts)
         apply = prepare_parts(model, parts)
         require_state(model, parts, overrides)
         apply()
@@ -129,13 +128,13 @@ class Persistent:
 
     @classmethod
     def from_sb3_zip(
-        cls: Any,
+        cls: type[M],
         path: str | Path,
         env: GymEnv,
         *,
         trust_pickle: bool = False,
         device: Any = "auto",
-    ) -> Any:
+    ) -> M:
         """Reads a stock PPO zip: weights, optimizer state, counters and arguments, not the run.
 
         Raises:
@@ -144,12 +143,12 @@ class Persistent:
         """
         return read_stock(cls, path, env, trust_pickle, device)
 
-    def get_parameters(self: Any) -> dict[str, Any]:
+    def get_parameters(self) -> dict[str, Any]:
         """A copy of everything learned, by part; it shares nothing with the model."""
-        return copy.deepcopy(save_parts(self, LEARNED))
+        return copy.deepcopy(save_parts(self, names_of(type(self), learned=True)))
 
     def set_parameters(
-        self: Any,
+        self,
         load_path_or_dict: str | Path | BinaryIO | dict[str, Any],
         exact_match: bool = True,
         device: Any = "auto",
@@ -165,28 +164,30 @@ class Persistent:
             CheckpointError: a part does not fit; the model is as it was.
             ValueError: unknown or missing parts.
         """
-        states = load_path_or_dict
+        states, learned = load_path_or_dict, names_of(type(self), learned=True)
         if not isinstance(states, dict):
             _, tree = read(existing(states))
             require_tree(tree, type(self))
-            states = {name: tree["parts"][name] for name in LEARNED}
-        unknown, missing = set(states) - set(LEARNED), set(LEARNED) - set(states)
+            states = {name: tree["parts"][name] for name in learned}
+        unknown, missing = set(states) - set(learned), set(learned) - set(states)
         if unknown or (exact_match and missing):
             raise ValueError(
                 f"set_parameters got the unknown parts {sorted(unknown)} and misses "
-                f"{sorted(missing)}: expected {list(LEARNED)}, or fewer with exact_match=False"
+                f"{sorted(missing)}: expected {list(learned)}, or fewer with exact_match=False"
             )
         prepare_parts(self, copy.deepcopy(states))()
 
-    def set_env(self: Any, env: GymEnv, force_reset: bool = True) -> None:
+    def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
         """Gives the model an environment; after `load` without one, `force_reset=False` resumes.
 
         Raises:
             CheckpointError: the environment does not fit the run that was loaded.
         """
         before = {name: getattr(self, name) for name in _OF_ENVIRONMENT}
-        super().set_env(env, force_reset=force_reset)  # type: ignore[misc]
-        own = {name: getattr(self.env, name) for name in ("observation_space", "action_space")}
+        super().set_env(env, force_reset=force_reset)
+        own = {
+            name: getattr(self.present_env, name) for name in ("observation_space", "action_space")
+        }
         if force_reset:
             self._loop = type(self._loop)()
         elif self._suspended:
@@ -200,7 +201,7 @@ class Persistent:
         self._suspended: dict[str, Any] = {}
 
     @property
-    def remaining_timesteps(self: Any) -> int:
+    def remaining_timesteps(self) -> int:
         """Environment steps left of the `learn()` that was saved.
 
         `learn(model.remaining_timesteps, reset_num_timesteps=False)` ends where that one would
@@ -209,45 +210,7 @@ class Persistent:
         return int(self._total_timesteps - self.num_timesteps)
 
 
-def require_tree(tree: dict[str, Any], cls: type) -> None:
-    """Checks that a checkpoint holds the parts of this class and no others.
-
-    Raises:
-        MismatchedCheckpoint: lists the missing and the unknown ones.
-    """
-    require_entries("the checkpoint", tree, ("configuration", "spaces", "parts"))
-    names = {part.name for part in PARTS}
-    unknown = set(tree["parts"]) - names
-    missing = set(LEARNED) - set(tree["parts"])
-    if unknown or missing:
-        raise MismatchedCheckpoint(
-            f"the checkpoint has the unknown parts {sorted(unknown)} and misses {sorted(missing)}: "
-            f"expected {sorted(names)} for {cls.__name__}"
-        )
-
-
-def run_tree(model: Any, excluded: Collection[str] = ()) -> dict[str, Any]:
-    """What a checkpoint of the model holds: configuration, spaces, and every part not excluded.
-
-    Raises:
-        CheckpointError: part of the run cannot be saved; says which and what to write.
-    """
-    require_claimed(model)
-    names = [part.name for part in PARTS if part.name not in excluded]
-    if model.env is None and not model._suspended:
-        names = [name for name in names if name != "environment"]
-    return {
-        "configuration": save_configuration(model),
-        "spaces": {
-            "observation_space": model.observation_space,
-            "action_space": model.action_space,
-            "n_envs": model.n_envs,
-        },
-        "parts": save_parts(model, names),
-    }
-
-
-def _torn(model: Any) -> set[str]:
+def _torn(model: Model) -> set[str]:
     """The parts that are not worth saving because an error or Ctrl-C came in their midst."""
     unfinished = model._loop.unfinished
     if unfinished is None:
@@ -258,7 +221,7 @@ def _torn(model: Any) -> set[str]:
         "force_reset=True); for exact resume take one that a callback saved before",
         stacklevel=3,
     )
-    return set(SITUATION)
+    return set(names_of(type(model), situated=True))
 
 
 def _arguments_among(custom_objects: dict[str, Any] | None) -> dict[str, Any]:
@@ -268,36 +231,3 @@ def _arguments_among(custom_objects: dict[str, Any] | None) -> dict[str, Any]:
         given.setdefault("learning_rate", given["lr_schedule"])
         del given["lr_schedule"]
     return given
-
-
-def _require_resumable(parts: dict[str, Any]) -> None:
-    missing = [name for name in RUN_PARTS if name not in parts]
-    if missing:
-        raise MismatchedCheckpoint(
-            f"the checkpoint was saved without {missing}, so the run cannot be resumed exactly: "
-            "start afresh with load(path, env=env, force_reset=True), or load without env to "
-            "predict"
-        )
-
-
-def with_suffix(path: str | Path) -> Path:
-    """The path of the file, with ".zip" added where the name has no suffix."""
-    path = Path(path)
-    return path if path.suffix else path.with_name(f"{path.name}.zip")
-
-
-def existing(path: Any) -> Any:
-    """The path of the file that is there, with or without ".zip"; a stream as it is.
-
-    Raises:
-        NoCheckpoint: there is no such file.
-    """
-    if not isinstance(path, (str, Path)) or Path(path).is_file():
-        return path
-    found = with_suffix(path)
-    if not found.exists():
-        raise NoCheckpoint(
-            f"expected a checkpoint at {str(path)!r} or {str(found)!r}, got no such file: check "
-            "the path, or look for the newest with find_latest(directory)"
-        )
-    return found

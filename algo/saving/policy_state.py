@@ -18,6 +18,7 @@ from torch import nn
 from ..checkpoint import MismatchedCheckpoint, UnsupportedValue, bits_of, unstorable_reason
 from ..networks.policy import DistributionalActorCriticPolicy
 from ..run_state.claims import require_entries
+from ..run_state.model import Model
 from ..run_state.streams import preserved_streams
 
 # torch.compile wraps a module under this name; the parameters stay the same
@@ -37,7 +38,7 @@ def named_parameters(policy: nn.Module) -> dict[str, nn.Parameter]:
     return {canonical_name(name): parameter for name, parameter in policy.named_parameters()}
 
 
-def save_policy(model: Any) -> dict[str, Any]:
+def save_policy(model: Model) -> dict[str, Any]:
     """Everything of the policy that training or the user can move, apart from its optimizer."""
     policy = model.policy
     return {
@@ -49,7 +50,7 @@ def save_policy(model: Any) -> dict[str, Any]:
     }
 
 
-def prepare_policy(model: Any, state: dict[str, Any]) -> Callable[[], None]:
+def prepare_policy(model: Model, state: dict[str, Any]) -> Callable[[], None]:
     """Checks names, shapes and dtypes; returns what copies the state into the live policy.
 
     Raises:
@@ -103,7 +104,7 @@ def _apart_from_spaces(policy: nn.Module, module: nn.Module) -> list[tuple[str, 
     return [(k, v) for k, v in vars(module).items() if not any(v is space for space in linked)]
 
 
-def link_spaces(model: Any, new: dict[str, spaces.Space[Any]]) -> None:
+def link_spaces(model: Model, new: dict[str, spaces.Space[Any]]) -> None:
     """Lets model, buffer and networks hold these spaces, by name, instead of the model's own."""
     given = {id(getattr(model, name)): space for name, space in new.items()}
     for owner in (model, model.rollout_buffer, *model.policy.modules()):

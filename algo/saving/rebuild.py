@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from ..checkpoint import MismatchedCheckpoint
+from ..run_state.model import Model
 from ..run_state.streams import preserved_streams
 from .configuration import require_spaces
 from .policy_state import configured_attributes
+from .registry import parts_of
+
+M = TypeVar("M", bound=Model)
 
 
 def build(
-    cls: Any, tree: dict[str, Any], arguments: dict[str, Any], env: Any, device: Any, fresh: bool
-) -> Any:
+    cls: type[M],
+    tree: dict[str, Any],
+    arguments: dict[str, Any],
+    env: Any,
+    device: Any,
+    fresh: bool,
+) -> M:
     """A model with the file's configuration and random weights, moving no global stream."""
     seed = arguments.pop("seed", None)
     spaces = tree["spaces"]
@@ -26,7 +35,7 @@ def build(
             for name, value in spaces.items():
                 setattr(model, name, value)
         else:
-            require_spaces(model.env, spaces)
+            require_spaces(model.present_env, spaces)
             if model.n_envs != spaces["n_envs"] and not fresh:
                 raise MismatchedCheckpoint(
                     f"the run has {spaces['n_envs']} environments, {model.n_envs} were passed: "
@@ -39,21 +48,16 @@ def build(
     return model
 
 
-def replaced(model: Any, parts: dict[str, Any], overrides: dict[str, Any]) -> list[str]:
+def replaced(model: Model, parts: dict[str, Any], overrides: dict[str, Any]) -> list[str]:
     """The parts whose state cannot be used because the caller asked for another component."""
-    switches = {"vgs": "vgs", "kl_penalty": "kl_penalty", "normalize_returns": "return_normalizer"}
-    replaced = [
-        part
-        for argument, part in switches.items()
-        if argument in overrides and (getattr(model, part) is None) != (parts[part] is None)
+    return [
+        part.name
+        for part in parts_of(type(model))
+        if part.switch in overrides and not part.fits(model, parts[part.name])
     ]
-    optimizer = type(model.policy.optimizer).__name__
-    if "optimizer" in overrides and parts["policy.optimizer"]["class"] != optimizer:
-        replaced.append("policy.optimizer")
-    return replaced
 
 
-def require_state(model: Any, parts: dict[str, Any], overrides: dict[str, Any]) -> None:
+def require_state(model: Model, parts: dict[str, Any], overrides: dict[str, Any]) -> None:
     """Checks that the optimizer, as the caller asks for it now, finds the state that it needs.
 
     Raises:
@@ -84,7 +88,7 @@ def _needed_entries(optimizer: Any) -> set[str]:
     return set(other.state[parameter])
 
 
-def enforce(model: Any, overrides: dict[str, Any]) -> None:
+def enforce(model: Model, overrides: dict[str, Any]) -> None:
     """Lets what the caller passed win where the restored state says otherwise."""
     explicit = dict(overrides.get("optimizer_kwargs") or {})
     if "learning_rate" in overrides or "lr" in explicit:
@@ -96,7 +100,7 @@ def enforce(model: Any, overrides: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _without_orthogonal_init(model: Any) -> Iterator[None]:
+def _without_orthogonal_init(model: Model) -> Iterator[None]:
     """Builds networks without the QR decompositions whose result a checkpoint overwrites."""
     options = model.policy_kwargs
     model.policy_kwargs = {**options, "ortho_init": False}

@@ -24,7 +24,7 @@ from resumeproof.algo.checkpoint import (
 )
 from resumeproof.algo.ppo.update import NonFiniteUpdate
 from resumeproof.algo.run_state.environment import UnsavableEnvironment
-from resumeproof.algo.saving.registry import PARTS, save_parts
+from resumeproof.algo.saving.registry import names_of, save_parts
 from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
@@ -169,7 +169,7 @@ def test_stock_zip_is_foreign_and_the_error_says_how_to_read_it(tmp_path: Path) 
         DistributionalPPO.from_sb3_zip(tmp_path / "stock.zip", make_env())
 
 
-@pytest.mark.parametrize("part", [part.name for part in PARTS if part.name != "declared"])
+@pytest.mark.parametrize("part", [n for n in names_of(DistributionalPPO) if n != "declared"])
 def test_checkpoint_with_a_garbled_part_changes_nothing(part: str, tmp_path: Path) -> None:
     """Whatever part does not fit: an error, and environment and streams are as they were."""
     path = tmp_path / "run.zip"
@@ -187,12 +187,12 @@ def test_checkpoint_with_a_garbled_part_changes_nothing(part: str, tmp_path: Pat
 def test_set_parameters_is_all_or_nothing() -> None:
     """When one part does not fit, no part of the live model has moved."""
     model = make_model().learn(32)
-    before = encode(save_parts(model, [p.name for p in PARTS if p.learned]))[0]
+    before = encode(save_parts(model, names_of(DistributionalPPO, learned=True)))[0]
     other = make_model(critic_kwargs={"n_quantiles": 7}).learn(32).get_parameters()
     mixed = {**model.get_parameters(), "vgs": other["vgs"]}
     with pytest.raises(Exception, match="value_net"):
         model.set_parameters(mixed)
-    assert encode(save_parts(model, [p.name for p in PARTS if p.learned]))[0] == before
+    assert encode(save_parts(model, names_of(DistributionalPPO, learned=True)))[0] == before
 
 
 @pytest.mark.parametrize("optimizer", ["adaptive_upgd", "upgd", "adam"])
