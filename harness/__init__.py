@@ -24,6 +24,7 @@ _HOME = {
     "Mismatch": "state.compare",
     "MismatchKind": "state.compare",
     "NotApplicable": "core.errors",
+    "Operator": "mutation.operator",
     "Record": "verdicts.verdict",
     "Scenario": "core.scenario",
     "Snapshot": "state.snapshot",
@@ -42,6 +43,7 @@ _HOME = {
     "register_check": "checks",
     "register_adapter": "subjects.adapters",
     "register_leaf": "state.readers",
+    "register_operator": "mutation.operators",
     "sb3": "subjects.sb3",
 }
 

@@ -21,8 +21,8 @@ import pytest
 RESULT = "ckpt.record"
 """Name of the user property that holds one record as JSON."""
 
-LOSSES = "ckpt.losses"
-"""Name of the user property that holds, as JSON, which losses a test would and would not see."""
+MUTANTS = "ckpt.mutants"
+"""Name of the user property that holds, as JSON, which mutants a test sees and does not see."""
 
 _PROFILES = ("ckpt-dev", "ckpt-ci", "ckpt-nightly")
 
@@ -46,15 +46,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--ckpt-mutate",
         action="store_true",
         default=False,
-        help="run every test that takes a subject again on loads that lose one thing each, and "
-        "tell which losses no test would see",
+        help="run every test that takes a subject again on mutants, loads that lose one thing "
+        "each, and list those that no test would see",
     )
     group.addoption(
         "--ckpt-mutate-every",
         type=int,
         metavar="N",
         default=1,
-        help="with --ckpt-mutate: try every N-th loss of a kind only",
+        help="with --ckpt-mutate: try every N-th mutant of an operator only",
     )
     parser.addini("ckpt_profile", "Hypothesis profile of fuzz cases", default="ckpt-dev")
 
@@ -140,17 +140,17 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     finally:
         item.user_properties += [(RESULT, _of_test(item, r.to_plain())) for r in collected]
     if item.config.getoption("--ckpt-mutate"):
-        _try_losses(item)
+        _try_mutants(item)
     return result
 
 
-def _try_losses(item: Any) -> None:
-    """Runs a test that has passed again, once for every loss; adds what it saw as a property."""
+def _try_mutants(item: Any) -> None:
+    """Runs a test that has passed again, once for every mutant; adds what it saw as a property."""
     own_tests = import_module(".mutation.user_tests", __package__)
     stride = item.config.getoption("--ckpt-mutate-every")
-    matrix = own_tests.losses_of(item.obj, getattr(item, "funcargs", {}), stride)
+    matrix = own_tests.outcomes_of(item.obj, getattr(item, "funcargs", {}), stride)
     if matrix is not None:
-        item.user_properties.append((LOSSES, _of_test(item, own_tests.to_plain(matrix))))
+        item.user_properties.append((MUTANTS, _of_test(item, own_tests.to_plain(matrix))))
 
 
 def _of_test(item: pytest.Item, plain: dict[str, Any]) -> str:
@@ -159,23 +159,23 @@ def _of_test(item: pytest.Item, plain: dict[str, Any]) -> str:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """The matrix and a replay command per failure; writes the report. On the controller only."""
-    records, losses = (_reported(terminalreporter, name) for name in (RESULT, LOSSES))
-    if not records and not losses:
+    records, mutants = (_reported(terminalreporter, name) for name in (RESULT, MUTANTS))
+    if not records and not mutants:
         return
     failed = {report.nodeid for report in terminalreporter.stats.get("failed", ())}
     path = config.getoption("--ckpt-report")
     if path:
-        lines = (json.dumps(item, sort_keys=True) for item in (*records, *losses))
+        lines = (json.dumps(item, sort_keys=True) for item in (*records, *mutants))
         Path(path).write_text("".join(f"{line}\n" for line in lines))
     terminalreporter.section("checkpoints")
-    for line in _summary(records, losses, failed):
+    for line in _summary(records, mutants, failed):
         terminalreporter.write_line(line)
     if path:
         terminalreporter.write_line(f"one record per scenario: {path}")
 
 
 def _summary(
-    records: list[dict[str, Any]], losses: list[dict[str, Any]], failed: set[str]
+    records: list[dict[str, Any]], mutants: list[dict[str, Any]], failed: set[str]
 ) -> Iterator[str]:
     if records:
         from_plain = import_module(".verdicts.verdict", __package__).Record.from_plain
@@ -188,8 +188,8 @@ def _summary(
     for test, verdict in sorted(verdicts.items()):
         if verdict not in ("EXACT", "UNSUPPORTED"):
             yield f'{verdict}  replay: python -m pytest "{test}"'
-    if losses:
-        yield from import_module(".mutation.user_tests", __package__).told(losses)
+    if mutants:
+        yield from import_module(".mutation.user_tests", __package__).summary(mutants)
 
 
 def _reported(terminalreporter: Any, wanted: str) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from resumeproof.core.scenario import Scenario
-from resumeproof.mutation.kill_matrix import mutate
+from resumeproof.mutation.campaign import mutate
+from resumeproof.mutation.mutant import UNCHANGED, spelled
 from resumeproof.subjects.protocol import Subject
 from resumeproof.subjects.sb3 import sb3
 from rich.console import Console
@@ -28,7 +29,7 @@ from properties.combinations import ENVIRONMENTS, OPTIONS, subjects
 
 RESUME_STRIDE = 10
 CHECKS = ("roundtrip", "resume", "isolation")
-_DEMANDED = ("roundtrip: ", "isolation: ")
+_DEMANDED = ("roundtrip", "isolation")
 _NET = {"policy_kwargs": {"net_arch": [8]}}
 STOCK = {
     "stock PPO": (PPO, {"n_steps": 16, "batch_size": 16, "n_epochs": 2}),
@@ -83,17 +84,17 @@ def survivors(found: Sequence[dict[str, Any]]) -> list[str]:
     Each is a failure of the gate.
     """
     return [
-        f"{matrix['mutants_of']}: {line}{tail}"
+        f"{matrix['mutants_of']}: {outcome['check']}: {spelled(outcome['mutant'])}: {why}"
         for matrix in found
-        for lines, tail in ((matrix["survivors"], ""), (matrix["unnamed"], ": not named"))
-        for line in lines
-        if line.startswith(_DEMANDED)
+        for outcomes, why in ((matrix["survivors"], "survived"), (matrix["unnamed"], "not named"))
+        for outcome in outcomes
+        if outcome["check"] in _DEMANDED
     ]
 
 
 def print_matrix(console: Console, found: Sequence[dict[str, Any]]) -> None:
-    """Kinds by checks, killed of tried; then the same by subject, and who survived."""
-    for title, cells in (("kind", by_kind(found)), ("subject", by_subject(found))):
+    """Operators by checks, killed of tried; then the same by subject, and who survived."""
+    for title, cells in (("operator", by_operator(found)), ("subject", by_subject(found))):
         table = Table(title=f"mutants killed, of those tried, by {title}")
         for column in (title, "roundtrip", "resume (sample)", "isolation"):
             table.add_column(column)
@@ -109,20 +110,20 @@ def print_matrix(console: Console, found: Sequence[dict[str, Any]]) -> None:
         console.print(f"SURVIVED  {line}", markup=False)
 
 
-def by_kind(found: Sequence[dict[str, Any]]) -> dict[str, dict[str, list[int]]]:
-    """Kind -> check -> [killed, tried], over all subjects."""
-    return _summed((kind, row) for matrix in found for kind, row in matrix["matrix"].items())
+def by_operator(found: Sequence[dict[str, Any]]) -> dict[str, dict[str, list[int]]]:
+    """Operator -> check -> [killed, tried], over all subjects."""
+    return _summed((name, row) for matrix in found for name, row in matrix["matrix"].items())
 
 
 def by_subject(found: Sequence[dict[str, Any]]) -> dict[str, dict[str, list[int]]]:
-    """Subject -> check -> [killed, tried], over all kinds."""
+    """Subject -> check -> [killed, tried], over all operators."""
     return _summed((m["mutants_of"], row) for m in found for row in m["matrix"].values())
 
 
 def reasons(found: Sequence[dict[str, Any]]) -> Counter[str]:
     """Why `resume` lets mutants pass, which `roundtrip` kills."""
-    lines = (line for matrix in found for line in matrix["survivors"])
-    return Counter(line.rpartition(": ")[2] for line in lines if line.startswith("resume: "))
+    outcomes = (outcome for matrix in found for outcome in matrix["survivors"])
+    return Counter(outcome["reason"] for outcome in outcomes if outcome["check"] == "resume")
 
 
 def not_mutants(found: Sequence[dict[str, Any]]) -> Counter[str]:
@@ -133,7 +134,9 @@ def not_mutants(found: Sequence[dict[str, Any]]) -> Counter[str]:
     counts: Counter[str] = Counter()
     for matrix in found:
         if matrix["checks"] == ["roundtrip"]:
-            counts.update({k: n for k, n in matrix["not_mutants"].items() if "no change" not in k})
+            for item in matrix["not_mutants"]:
+                if item["result"] != UNCHANGED:
+                    counts[f"{item['result']}: {item['reason']}"] += item["count"]
     return counts
 
 
@@ -156,7 +159,7 @@ def judge(console: Console, stride: int, jobs: int, path: Path) -> int:
     lived = survivors(found)
     told = []
     for check in CHECKS:
-        cells = [row[check] for row in by_kind(found).values() if check in row]
+        cells = [row[check] for row in by_operator(found).values() if check in row]
         killed, tried = (sum(cell[i] for cell in cells) for i in (0, 1))
         told.append(f"{check} kills {killed} of {tried}")
         lived += [] if tried else [f"{check}: nothing was tried"]
@@ -170,7 +173,7 @@ def judge(console: Console, stride: int, jobs: int, path: Path) -> int:
 def main() -> int:
     """Runs the mutants alone."""
     parser = argparse.ArgumentParser(prog="mutation", description=__doc__)
-    parser.add_argument("--stride", type=int, default=1, help="every how many mutants of a kind")
+    parser.add_argument("--stride", type=int, default=1, help="every how many of an operator")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--records", type=Path, default=Path("reports/mutants.jsonl"))
     arguments = parser.parse_args()

@@ -111,6 +111,14 @@ class InvalidScenario(HarnessError):
 
 
 @final
+class InvalidOperator(HarnessError):
+    """You see it when what is registered as a mutant operator is none, or has a name that is taken.
+
+    What to do: pass `Operator(name=..., apply=...)` with a name of its own.
+    """
+
+
+@final
 class InvalidReader(HarnessError):
     """You see it when a registered reader is not callable, or returns what is not a reading.
 

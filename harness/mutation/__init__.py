@@ -1,5 +1,5 @@
-"""Losses made on purpose, to see whether the checks, or a user's own tests, notice.
+"""Mutants: loads that lose one thing on purpose, to see whether a check or a test notices.
 
-One operator an entry of a table; the matrix of mutants by checks.
+One operator an entry of a table (`operators`); the matrix of mutants by checks.
 Imports `verdicts` and all below, never `fuzzing`.
 """

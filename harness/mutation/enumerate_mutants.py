@@ -7,30 +7,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..causes.patch import Graph
+from ..core.keypath import KeyPath
 from ..state.compare import compare
 from ..state.kind import Members
 from ..state.mismatch import MismatchKind
 from ..state.snapshot import Snapshot
-from .graph_edits import is_streams
-from .mutant import GROUPS, SHARED, UNLISTED, Mutant, found_sites, members
-from .operators import LOCAL, OF_OWNERS
+from .exchange_operators import differing_sites
+from .graph_edits import attributes_of, is_streams
+from .mutant import Mutant
+from .operator import Place, Scope
+from .operators import of_scope
 
 _WHOLE = (MismatchKind.UNEXPECTED, MismatchKind.TYPE)
-_PLAIN = ("int", "bool", "str", "bytes", "NoneType", "dict", "list", "tuple")
-# where an edit would only find that it does not apply; each try costs a load
-_BARRED = {
-    **dict.fromkeys(("stream shifted", "half stream"), (*_PLAIN, "float", "tensor", "array")),
-    **dict.fromkeys(("layout", "every element one ulp", "NaN payload"), (*_PLAIN, "float")),
-    **dict.fromkeys(
-        ("signed zero", "one ulp", "through bf16", "through f16", "through f32"), _PLAIN
-    ),
-    "one bit": ("int", "bool", "float", "tensor", "array", "NoneType"),
-}
 _HELD_APART = ("_parameters", "_buffers", "_modules")
 
 
 def mutants_of(target: Graph, donors: Mapping[str, Graph]) -> Iterator[Mutant]:
-    """Every mutant to try: those that turn out to change nothing are told when applied.
+    """Yields every mutant to try; which of them change nothing shows when they are applied.
 
     Args:
         target: a run as it was loaded.
@@ -41,67 +34,63 @@ def mutants_of(target: Graph, donors: Mapping[str, Graph]) -> Iterator[Mutant]:
     owners = {snapshot.owner(place) for place in moved} - {0}
     # the namespace of the global streams is made anew by every look at them
     owners -= {place for place in owners if is_streams(snapshot, place)}
-    for kind, donor in donors.items():
-        for site in found_sites(donor, target):
-            yield Mutant(kind=kind, keypath=site.keypath)
-    for owner in sorted(owners):
-        yield from _of_owner(snapshot, owner, moved)
-    for place in moved:
-        for kind in LOCAL:
-            if kind_at(snapshot, place) not in _BARRED.get(kind, ()):
-                yield Mutant(kind=kind, keypath=snapshot.keypath(place))
-        if snapshot.kind(place).numeric:
-            yield Mutant(kind=SHARED, keypath=snapshot.keypath(place))
-    yield from _twins(snapshot, moved)
-    yield from _names(snapshot)
-    yield from _unlisted(target)
+    yield from _differences(target, donors)
+    for scope, places in ((Scope.OWNER, sorted(owners)), (Scope.LEAF, moved)):
+        for row in places:
+            yield from _at(scope, Place(snapshot=snapshot, row=row, moved=moved))
+    for row, twin in _twins(snapshot, moved):
+        other = snapshot.keypath(twin)
+        yield from _at(Scope.TWINS, Place(snapshot=snapshot, row=row, moved=moved), other)
+    for row in _names(snapshot):
+        yield from _at(Scope.NAME, Place(snapshot=snapshot, row=row, moved=moved))
+    for keypath in _unlisted(target):
+        for operator in of_scope(Scope.UNLISTED):
+            yield Mutant(operator=operator.name, keypath=keypath)
+
+
+def _at(scope: Scope, place: Place, other: KeyPath | None = None) -> Iterator[Mutant]:
+    """Yields a mutant for every operator of a scope that applies at a place."""
+    for operator in of_scope(scope):
+        if operator.applies(place):
+            keypath = place.snapshot.keypath(place.row)
+            yield Mutant(operator=operator.name, keypath=keypath, other=other)
+
+
+def _differences(target: Graph, donors: Mapping[str, Graph]) -> Iterator[Mutant]:
+    for operator in of_scope(Scope.DIFFERENCE):
+        if operator.donor in donors:
+            for site in differing_sites(donors[operator.donor], target):
+                yield Mutant(operator=operator.name, keypath=site.keypath)
 
 
 def moved_rows(fresh: Graph, target: Graph) -> list[int]:
-    """The leaves that differ from a fresh build, and all below what a fresh build lacks."""
+    """Returns the leaves that differ from a fresh build, and all below what that build lacks."""
     snapshot = target.snapshot
-    found: set[int] = set()
+    single: set[int] = set()
     whole: set[int] = set()
     for mismatch in compare(fresh.snapshot, snapshot).mismatches:
         place = snapshot.resolve(mismatch.keypath)
         if place:
-            (whole if mismatch.kind in _WHOLE else found).add(place)
+            (whole if mismatch.kind in _WHOLE else single).add(place)
     for place in snapshot.places:
         if place and snapshot.owner(place) in whole:
             whole.add(place)
-    return sorted(place for place in found | whole if not snapshot.is_alias(place))
+    return sorted(place for place in single | whole if not snapshot.is_alias(place))
 
 
-def kind_at(snapshot: Snapshot, place: int) -> str:
-    """The kind of the object of a row; the class of a plain value."""
-    return snapshot.type_name(place) if snapshot.is_plain(place) else snapshot.kind(place).name
-
-
-def _of_owner(snapshot: Snapshot, owner: int, moved: Sequence[int]) -> Iterator[Mutant]:
-    keypath = snapshot.keypath(owner)
-    for kind in (*OF_OWNERS, GROUPS[0]):
-        yield Mutant(kind=kind, keypath=keypath)
-    below = [place for place in moved if snapshot.owner(place) == owner]
-    if any(type(snapshot.value(place)) is int for place in below):
-        yield Mutant(kind=GROUPS[1], keypath=keypath)
-
-
-def _twins(snapshot: Snapshot, moved: Sequence[int]) -> Iterator[Mutant]:
+def _twins(snapshot: Snapshot, moved: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yields each leaf with the next one that it can be taken for, in a ring."""
     groups: dict[Any, list[int]] = defaultdict(list)
     for place in moved:
         if signature := _signature(snapshot, place):
             groups[signature].append(place)
     for group in groups.values():
-        for place, twin in zip(group, [*group[1:], group[0]], strict=True):
-            if place != twin:
-                mine, theirs = snapshot.keypath(place), snapshot.keypath(twin)
-                yield Mutant(kind="swapped", keypath=mine, other=theirs)
-                if not snapshot.is_plain(place):
-                    yield Mutant(kind="aliases merged", keypath=mine, other=theirs)
+        pairs = zip(group, [*group[1:], group[0]], strict=True)
+        yield from ((place, twin) for place, twin in pairs if place != twin)
 
 
 def _signature(snapshot: Snapshot, place: int) -> Any:
-    """What two leaves have in common that can be taken for one another."""
+    """Returns what two leaves have in common that can be taken for one another."""
     owner, kind = snapshot.owner(place), snapshot.kind(place)
     if snapshot.is_plain(place):
         value = snapshot.value(place)
@@ -115,24 +104,24 @@ def _signature(snapshot: Snapshot, place: int) -> Any:
     return (snapshot.type_name(place), facts, shape, owner if shape else 0)
 
 
-def _names(snapshot: Snapshot) -> Iterator[Mutant]:
+def _names(snapshot: Snapshot) -> Iterator[int]:
+    """Yields every edge to an object that has several, but for those of the caller."""
     shared: set[int] = set()
     for place in snapshot.places:
         if snapshot.is_alias(place) and snapshot.kind(place).identity:
             target = snapshot.target(place)
             if snapshot.owner(target) == 0:
                 shared.add(target)  # a root: only its other names can be cut
-            for edge in (place, *({target} - shared)):
-                yield Mutant(kind="alias cut", keypath=snapshot.keypath(edge))
+            yield from (place, *({target} - shared))
             shared.add(target)
 
 
-def _unlisted(target: Graph) -> Iterator[Mutant]:
-    """Members that Python shows and the snapshot does not: a capture with a hole."""
+def _unlisted(target: Graph) -> Iterator[KeyPath]:
+    """Yields the members that Python shows and the snapshot does not."""
+    snapshot = target.snapshot
     for place, owner in target.objects.items():
-        if not target.snapshot.kind(place).lists_attributes:
+        if not snapshot.kind(place).lists_attributes:
             continue
-        known = target.snapshot.children[place]
-        for name in members(owner):
-            if name not in known and name not in _HELD_APART:
-                yield Mutant(kind=UNLISTED, keypath=target.snapshot.keypath(place).child(name))
+        for name in attributes_of(owner):
+            if name not in snapshot.children[place] and name not in _HELD_APART:
+                yield snapshot.keypath(place).child(name)

@@ -8,7 +8,7 @@ from typing import Any, final
 
 from ..causes.patch import Graph
 from ..causes.write import Unreachable, assign, is_tensor, items_of
-from ..core.keypath import Segment
+from ..core.keypath import KeyPath, Segment
 from ..state.readers.objects import dict_getter, slot_values, slots_of
 from ..state.snapshot import Snapshot
 
@@ -28,8 +28,19 @@ class Edges:
             if place and not self.snapshot.is_plain(place):
                 self.names[self.snapshot.target(place)].append(place)
 
+    def row_of(self, keypath: KeyPath) -> int:
+        """Returns the row of the edge at a KeyPath itself, also where it is an alias.
+
+        Raises:
+            Unreachable: there is none.
+        """
+        place = self.snapshot.edge(keypath)
+        if place is None:
+            raise Unreachable(f"nothing is at {keypath}")
+        return place
+
     def value(self, place: int) -> Any:
-        """What an edge leads to.
+        """Returns what an edge leads to.
 
         Raises:
             Unreachable: it is excluded from the graph.
@@ -39,7 +50,7 @@ class Edges:
         return self.object(self.snapshot.target(place))
 
     def object(self, place: int) -> Any:
-        """The live object of a row that stands for one.
+        """Returns the live object of a row that stands for one.
 
         Raises:
             Unreachable: it is excluded from the graph.
@@ -75,7 +86,7 @@ class Edges:
             self.put(edge, value)
 
     def key(self, owner_place: int, segment: Segment) -> Any:
-        """The key of a mapping behind a segment; None where the owner is none."""
+        """Returns the key of a mapping behind a segment; None where the owner is none."""
         owner = self.object(owner_place)
         if not isinstance(owner, dict) or isinstance(segment, str):
             return None
@@ -119,13 +130,20 @@ class Edges:
         raise Unreachable(f"{type(owner).__name__} cannot lose {segment!r}")
 
 
+def attributes_of(owner: Any) -> dict[Any, Any]:
+    """Returns what an object holds by name, read without the harness's readers."""
+    getter = dict_getter(type(owner))
+    held: dict[Any, Any] = owner if isinstance(owner, dict) else getter(owner) if getter else {}
+    return held
+
+
 def is_streams(snapshot: Snapshot, place: int) -> bool:
     """Returns whether a row is the root that holds the global streams."""
     return place > 0 and snapshot.owner(place) == 0 and snapshot.segment(place) == "streams"
 
 
 def rebuilt(owner: tuple[Any, ...], parts: list[Any]) -> tuple[Any, ...]:
-    """A tuple of the same class with other members."""
+    """Returns a tuple of the same class with other members."""
     if type(owner) is tuple:
         return tuple(parts)
     make = getattr(type(owner), "_make", None)
@@ -136,7 +154,7 @@ def rebuilt(owner: tuple[Any, ...], parts: list[Any]) -> tuple[Any, ...]:
 
 
 def twin_of(item: Any) -> Any:
-    """Another object in the same state, that shares what the object refers to, but no memory.
+    """Returns another object in the same state: it shares what that refers to, but no memory.
 
     Raises:
         Unreachable: an object of this kind cannot be copied without running its own code.

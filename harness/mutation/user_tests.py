@@ -1,7 +1,7 @@
-"""What a user's own tests would not see: each is run again on loads that have lost one thing.
+"""What a user's own tests would not see: each is run again on mutants.
 
 A test that takes a subject gets one whose `load` breaks one leaf of what it returns. If the test
-fails then, it has seen the loss; if it still passes, it would not see such a loss in earnest.
+fails then, it has seen the mutant; if it still passes, it would not see such a loss in earnest.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from ..core.randomness import preserved_streams
 from ..subjects.protocol import Subject, is_subject
 from ..testing import BoundCheck
 from ..trial.defaults import lives
-from .kill_matrix import KILLED, SURVIVED, Campaign, KillMatrix, Outcome, every, mutate
-from .mutant import Mutant, Mutated
+from .campaign import Campaign, every, mutate
+from .mutant import KILLED, SURVIVED, KillMatrix, Mutant, Outcome, spelled
+from .mutated import Mutated
 
 _OWN = "own test"
 # what neither loads nor looks at what was loaded cannot see any loss
@@ -25,15 +26,15 @@ _OF_LOADS = Aspect.LOADED | Aspect.RESAVED | Aspect.SHARED
 _SHOWN = 8
 
 
-def losses_of(
+def outcomes_of(
     test: Callable[..., Any], arguments: Mapping[str, Any], stride: int
 ) -> KillMatrix | None:
-    """What a test that has passed makes of every loss of the one subject it takes.
+    """Runs a test that has passed again, on every mutant of the one subject it takes.
 
     Args:
         test: the function of the test.
         arguments: what pytest calls it with.
-        stride: every how many of the losses of a kind is tried.
+        stride: every how many of the mutants of an operator is tried.
 
     Returns:
         None for a test that takes no subject, or whose check cannot see what was loaded.
@@ -60,12 +61,12 @@ def _of_own_test(test: Callable[[Any], Any], subject: Subject, stride: int) -> K
         campaign.no_mutant(mutant) or _outcome(test, mutant, Mutated(subject, mutant, donors))
         for mutant in every(stride, mutants)
     ]
-    found = tuple(outcome for outcome in outcomes if outcome is not None)
-    return KillMatrix(subject=subject.name, outcomes=found)
+    tried = tuple(outcome for outcome in outcomes if outcome is not None)
+    return KillMatrix(subject=subject.name, outcomes=tried)
 
 
 def _outcome(test: Callable[[Any], Any], mutant: Mutant, broken: Mutated) -> Outcome | None:
-    """What the test made of one loss; None where its loads had nothing of the kind to lose."""
+    """Returns what the test made of one mutant; None where none of its loads was broken."""
     error = ""
     with preserved_streams():
         try:
@@ -79,35 +80,34 @@ def _outcome(test: Callable[[Any], Any], mutant: Mutant, broken: Mutated) -> Out
 
 
 def to_plain(matrix: KillMatrix) -> dict[str, Any]:
-    """What one test saw and did not, as data."""
-    by_result: dict[str, list[str]] = {KILLED: [], SURVIVED: []}
-    for outcome in matrix.outcomes:
-        if outcome.result in by_result:
-            by_result[outcome.result].append(str(outcome.mutant))
+    """Returns what one test saw and did not, as data."""
+    by_result = {
+        result: [outcome.mutant.to_plain() for outcome in matrix.of(result)]
+        for result in (KILLED, SURVIVED)
+    }
     return {"subject": matrix.subject, **by_result}
 
 
-def told(found: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-    """Lines of the summary: by subject what each test saw, and what none of them would.
+def summary(tested: Sequence[Mapping[str, Any]]) -> Iterable[str]:
+    """Yields the lines of the summary: by subject what each test saw, and what none would see.
 
     Args:
-        found: what `to_plain` made, with the id of the test.
+        tested: what `to_plain` made, with the id of the test.
     """
     by_subject: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
-    for one in found:
-        by_subject[one["subject"]].append(one)
+    for plain in tested:
+        by_subject[plain["subject"]].append(plain)
     for subject, tests in sorted(by_subject.items()):
-        seen = {mutant for one in tests for mutant in one[KILLED]}
-        unseen = [
-            m for m in dict.fromkeys(m for one in tests for m in one[SURVIVED]) if m not in seen
-        ]
+        seen = {spelled(mutant) for plain in tests for mutant in plain[KILLED]}
+        missed = dict.fromkeys(spelled(mutant) for plain in tests for mutant in plain[SURVIVED])
+        unseen = [mutant for mutant in missed if mutant not in seen]
         yield (
-            f"{subject}: {len(seen) + len(unseen)} losses tried, {len(seen)} seen, "
+            f"{subject}: {len(seen) + len(unseen)} mutants tried, {len(seen)} seen, "
             f"{len(unseen)} that no test of yours would see"
         )
-        for one in tests:
-            count = len(one[KILLED])
-            yield f"  {count} of {count + len(one[SURVIVED])} seen by {one['test']}"
+        for plain in tests:
+            count = len(plain[KILLED])
+            yield f"  {count} of {count + len(plain[SURVIVED])} seen by {plain['test']}"
         yield from (f"  unseen  {mutant}" for mutant in unseen[:_SHOWN])
         if len(unseen) > _SHOWN:
             yield f"  ({len(unseen) - _SHOWN} more unseen, all in the file of --ckpt-report)"

@@ -43,8 +43,9 @@ def registry():
 def declared():
     """The names that the modules of readers declare."""
     folder = ROOT / "harness" / "state" / "readers"
-    for path in folder.glob("[a-z]*.py"):
-        module = import_module(f"resumeproof.state.readers.{path.stem}")
+    for path in folder.rglob("[a-z]*.py"):
+        inside = ".".join(path.relative_to(folder).with_suffix("").parts)
+        module = import_module(f"resumeproof.state.readers.{inside}")
         yield from (kind.name for kind in getattr(module, "OWN_KINDS", ()))
     yield from ("value", "roots", "excluded")
 

@@ -4,16 +4,17 @@ import copy
 import dataclasses
 
 import pytest
-import resumeproof.mutation.kill_matrix as kill_matrix
+import resumeproof.mutation.campaign as campaign
 import torch
 from resumeproof.core.errors import HarnessError
 from resumeproof.core.scenario import Scenario
-from resumeproof.mutation.kill_matrix import KILLED, UNCHANGED, mutate
+from resumeproof.mutation.campaign import mutate
+from resumeproof.mutation.mutant import KILLED, UNCHANGED
 from resumeproof.state.mismatch import Diff
 from resumeproof.subjects.loop import loop
 from resumeproof.trial.finding import Finding
 
-LIFE = Scenario(length=9, save_at=6)
+SCENARIO = Scenario(length=9, save_at=6)
 
 
 class Run:
@@ -60,15 +61,15 @@ def subject():
 @pytest.fixture(scope="module")
 def matrix():
     """All mutants of the run, under two checks."""
-    return mutate(subject(), LIFE, ("roundtrip", "resume"))
+    return mutate(subject(), SCENARIO, ("roundtrip", "resume"))
 
 
-def outcome_of(matrix, kind, tail):
-    """The outcomes under `roundtrip` of one kind at KeyPaths that end so."""
+def outcome_of(matrix, operator, tail):
+    """The outcomes under `roundtrip` of one operator at KeyPaths that end so."""
     return [
         o
         for o in matrix.outcomes
-        if o.mutant.kind == kind
+        if o.mutant.operator == operator
         and o.check == "roundtrip"
         and (str(o.mutant.keypath).endswith(tail) or str(o.mutant.other).endswith(tail))
     ]
@@ -122,12 +123,12 @@ def test_an_edit_that_changes_nothing_is_no_mutant(matrix):
 def test_an_unknown_check_is_refused():
     """With the names there are."""
     with pytest.raises(HarnessError, match=r"got 'roundtripp': choose from "):
-        mutate(subject(), LIFE, ("roundtripp",))
+        mutate(subject(), SCENARIO, ("roundtripp",))
 
 
 def without(*kinds):
     """`roundtrip` that is blind to these kinds of differences."""
-    original = kill_matrix.CHECKS["roundtrip"]
+    original = campaign.CHECKS["roundtrip"]
 
     def weak(trial):
         found = original(trial)
@@ -142,7 +143,7 @@ def without(*kinds):
 )
 def test_a_weakened_comparison_lets_mutants_survive(monkeypatch, blind, kind):
     """The campaign bites: a comparison that ignores one thing has survivors of that kind."""
-    checks = {**kill_matrix.CHECKS, "roundtrip": without(blind)}
-    monkeypatch.setattr(kill_matrix, "CHECKS", checks)
-    found = mutate(subject(), LIFE, stride=4).survivors()
-    assert kind in {o.mutant.kind for o in found}
+    checks = {**campaign.CHECKS, "roundtrip": without(blind)}
+    monkeypatch.setattr(campaign, "CHECKS", checks)
+    found = mutate(subject(), SCENARIO, stride=4).survivors()
+    assert kind in {o.mutant.operator for o in found}

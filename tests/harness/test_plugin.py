@@ -114,8 +114,8 @@ def test_difference_that_a_test_expects_has_no_replay(run_once):
     result.stdout.no_fnmatch_line("*replay:*")
 
 
-def test_losses_that_no_test_would_see_are_told(run_suite, pytester):
-    """With `--ckpt-mutate` a test that reads one number is told what else can be lost."""
+def test_mutants_that_no_test_would_see_are_listed(run_suite, pytester):
+    """With `--ckpt-mutate` a summary says what else can be lost than the one number read."""
     suite = (
         SUITE
         + """
@@ -140,18 +140,18 @@ def test_losses_that_no_test_would_see_are_told(run_suite, pytester):
             return [example_counters.scaler]
         """
     )
-    flags = ("-k", "day_after", "--ckpt-mutate", "--ckpt-report=losses.jsonl")
+    flags = ("-k", "day_after", "--ckpt-mutate", "--ckpt-report=mutants.jsonl")
     result = run_suite(*flags, suite=suite)
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
         [
-            "component:Scaler: * losses tried, * seen, * that no test of yours would see",
+            "component:Scaler: * mutants tried, * seen, * that no test of yours would see",
             "  * seen by test_suite.py::test_of_the_day_after*",
             "  unseen  *component.*",
         ]
     )
-    (line,) = (pytester.path / "losses.jsonl").read_text().splitlines()
-    assert any("component" in mutant for mutant in json.loads(line)["survived"])
+    (line,) = (pytester.path / "mutants.jsonl").read_text().splitlines()
+    assert any("component" in mutant["keypath"] for mutant in json.loads(line)["survived"])
 
 
 def test_properties_reach_junit(run_suite, pytester):

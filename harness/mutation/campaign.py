@@ -1,4 +1,4 @@
-"""Which mutants which checks kill: what a harness is worth, counted.
+"""Which mutants which checks kill: every mutant of one subject in one scenario, tried.
 
 A mutant is killed by a check that shows, beside what the unmutated load already shows, at least
 one more difference, or raises. Everything else is a survivor, and a survivor is a finding.
@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 from ..causes.patch import Graph
+from ..causes.write import Unreachable
 from ..checks import CHECKS, Aspect, aspect_of, require_checks
 from ..core.errors import InvalidScenario, InvalidSubject, InvalidTarget, NotApplicable
 from ..core.keypath import KeyPath
@@ -24,80 +24,21 @@ from ..subjects.protocol import Subject
 from ..trial.runs import Shared
 from ..trial.trial import Trial
 from .enumerate_mutants import mutants_of
-from .mutant import SHARED, Mutant, Mutated, NoMutation, Unreachable
-
-KILLED, SURVIVED = "killed", "survived"
-UNCHANGED, UNREACHABLE = "no change", "unreachable"
-LOST_ANYWAY, EXCLUDED, UNASKED = "not in the checkpoint", "excluded", "no check looks"
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What one check made of one mutant.
-
-    Attributes:
-        mutant: what was broken.
-        check: who looked; "" where nothing was broken.
-        result: killed or survived; or why there was no mutant to kill.
-        named: whether a difference at, above or below the broken place was reported.
-        reason: the error, or why nothing was seen.
-    """
-
-    mutant: Mutant
-    check: str
-    result: str
-    named: bool = False
-    reason: str = ""
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class KillMatrix:
-    """Every outcome on one subject."""
-
-    subject: str
-    outcomes: tuple[Outcome, ...]
-
-    def count(self, result: str, check: str | None = None, kind: str | None = None) -> int:
-        """How many outcomes are such."""
-        return sum(
-            o.result == result
-            and check in (None, o.check)
-            and kind in (None, o.mutant.kind)
-            for o in self.outcomes
-        )  # fmt: skip
-
-    def survivors(self, *checks: str) -> tuple[Outcome, ...]:
-        """What these checks did not see; of all checks if none is named."""
-        return tuple(
-            o
-            for o in self.outcomes
-            if o.result == SURVIVED and (not checks or o.check in checks)
-        )  # fmt: skip
-
-    def table(self) -> dict[str, dict[str, tuple[int, int]]]:
-        """Kind -> check -> (killed, tried)."""
-        cells: dict[str, dict[str, tuple[int, int]]] = {}
-        for o in self.outcomes:
-            if o.result in (KILLED, SURVIVED):
-                row = cells.setdefault(o.mutant.kind, {})
-                killed, tried = row.get(o.check, (0, 0))
-                row[o.check] = killed + (o.result == KILLED), tried + 1
-        return cells
-
-    def to_plain(self) -> dict[str, Any]:
-        """As data for one line of JSON: the counts, the survivors and their reasons."""
-        table = {kind: {c: list(n) for c, n in row.items()} for kind, row in self.table().items()}
-        killed = [o for o in self.outcomes if o.result == KILLED and not o.reason]
-        skipped = [o for o in self.outcomes if o.result not in (KILLED, SURVIVED)]
-        return {
-            "mutants_of": self.subject,
-            "matrix": table,
-            "unnamed": [f"{o.check}: {o.mutant}" for o in killed if not o.named],
-            "not_mutants": dict(Counter(f"{o.result}: {o.reason}" for o in skipped)),
-            "survivors": [f"{o.check}: {o.mutant}: {o.reason}" for o in self.survivors()],
-        }
+from .mutant import (
+    EXCLUDED,
+    KILLED,
+    LOST_ANYWAY,
+    SURVIVED,
+    UNASKED,
+    UNCHANGED,
+    UNREACHABLE,
+    KillMatrix,
+    Mutant,
+    Outcome,
+)
+from .mutated import Mutated
+from .operator import NoMutation
+from .operators import OPERATORS
 
 
 def mutate(
@@ -107,9 +48,9 @@ def mutate(
 
     Args:
         subject: what is loaded; if not `strict`, only what its checkpoint brings back is broken.
-        scenario: the life; saved after training has moved something.
+        scenario: what to run; saved after training has moved something.
         checks: names of `checks.CHECKS`.
-        stride: every how many of the mutants of a kind is tried.
+        stride: every how many of the mutants of an operator is tried.
 
     Raises:
         HarnessError: a check does not exist.
@@ -126,17 +67,17 @@ def mutate(
 
 
 def every(stride: int, mutants: Iterable[Mutant]) -> Iterator[Mutant]:
-    """The first of each kind, and every stride-th of that kind after it."""
+    """Yields the first mutant of each operator, and every stride-th after it."""
     seen: Counter[str] = Counter()
     for mutant in mutants:
-        seen[mutant.kind] += 1
-        if (seen[mutant.kind] - 1) % stride == 0:
+        seen[mutant.operator] += 1
+        if (seen[mutant.operator] - 1) % stride == 0:
             yield mutant
 
 
 @final
 class Campaign:
-    """All mutants of one subject in one life: what they share is run once."""
+    """All mutants of one subject in one scenario: what they share is run once."""
 
     def __init__(self, subject: Subject, scenario: Scenario, checks: Sequence[str]) -> None:
         self.subject = subject
@@ -148,11 +89,11 @@ class Campaign:
         self.known: dict[str, set[str]] = {}
 
     def trial(self, mutant: Mutant | None) -> Trial:
-        """A life whose loads break this one thing."""
+        """Returns a trial whose loads break this one thing."""
         return Trial(Mutated(self.subject, mutant, self.donors), self.scenario, self.shared)
 
     def mutants(self) -> list[Mutant]:
-        """All that are to be tried; first what the load as it is already shows."""
+        """Returns all that are to be tried; first looks at what the load as it is already shows."""
         trial = self.trial(None)
         if not capabilities_of(self.subject).strict:
             self.lost = CHECKS["roundtrip"](self.trial(None)).diff.mismatches
@@ -170,35 +111,35 @@ class Campaign:
     def _donors(self, trial: Trial) -> dict[str, Graph]:
         mutated: Mutated = trial.subject  # type: ignore[assignment]
         session = trial.session
-        found = {"fresh": mutated.graph(session.build())}
+        donors = {"fresh": mutated.graph(session.build())}
         if earlier := max((b for b in session.boundaries if b < self.scenario.save_at), default=0):
             live = session.build()
             session.advance(live, 0, earlier)
-            found["stale"] = mutated.graph(live)
-        return found
+            donors["stale"] = mutated.graph(live)
+        return donors
 
     def outcomes(self, mutant: Mutant) -> list[Outcome]:
-        """What every check that can see such a mutant made of it."""
-        if told := self.no_mutant(mutant):
-            return [told]
+        """Returns what every check that can see such a mutant made of it."""
+        if outcome := self.no_mutant(mutant):
+            return [outcome]
         trial = self.trial(mutant)
         # what lies in shared memory has the right value until one of the two trains on
-        shared = mutant.kind == SHARED
-        names = [c for c in self.known if (Aspect.SHARED in aspect_of(c)) == shared]
+        of_memory = OPERATORS[mutant.operator].of_memory
+        names = [c for c in self.known if (Aspect.SHARED in aspect_of(c)) == of_memory]
         if not names:
-            reason = f"none of {', '.join(self.checks)} is about {mutant.kind}"
+            reason = f"none of {', '.join(self.checks)} is about {mutant.operator}"
             return [Outcome(mutant=mutant, check="", result=UNASKED, reason=reason)]
-        found = []
+        outcomes = []
         for check in names:
             outcome = self.outcome(trial, mutant, check)
-            found.append(outcome)
+            outcomes.append(outcome)
             if outcome.result in (UNCHANGED, UNREACHABLE):
                 break
-        return found
+        return outcomes
 
     def no_mutant(self, mutant: Mutant) -> Outcome | None:
-        """Why there is nothing to lose: it is lost anyway, or left out with a reason."""
-        if any(_lost(place, lost) for place in _places(mutant) for lost in self.lost):
+        """Returns why there is nothing to lose: it is lost anyway, or left out with a reason."""
+        if any(_lost(place, lost) for place in mutant.places for lost in self.lost):
             return Outcome(mutant=mutant, check="", result=LOST_ANYWAY, reason="lost unmutated")
         cover = next((e for e in self.subject.exclusions if e.covers(str(mutant.keypath))), None)
         if cover is None:
@@ -206,7 +147,7 @@ class Campaign:
         return Outcome(mutant=mutant, check="", result=EXCLUDED, reason=cover.reason)
 
     def outcome(self, trial: Trial, mutant: Mutant, check: str) -> Outcome:
-        """What one check made of it."""
+        """Returns what one check made of it."""
         try:
             diff = CHECKS[check](trial).diff
         except NoMutation as why:
@@ -223,21 +164,14 @@ class Campaign:
             reason = "it puts back what the load itself has lost"
             return Outcome(mutant=mutant, check="", result=UNCHANGED, reason=reason)
         if not new:
-            return Outcome(
-                mutant=mutant, check=check, result=SURVIVED, reason=CHECKS[check].silence
-            )
-        named = any(
-            _related(at, place) for m in new for at in _ends(m) for place in _places(mutant)
-        )
+            reason = CHECKS[check].silence
+            return Outcome(mutant=mutant, check=check, result=SURVIVED, reason=reason)
+        named = any(_related(at, place) for m in new for at in _ends(m) for place in mutant.places)
         return Outcome(mutant=mutant, check=check, result=KILLED, named=named)
 
 
-def _places(mutant: Mutant) -> tuple[KeyPath, ...]:
-    return (mutant.keypath,) if mutant.other is None else (mutant.keypath, mutant.other)
-
-
 def _ends(mismatch: Mismatch) -> Iterator[KeyPath]:
-    """Both names of what is shared or no longer is; below the roots of a pair of runs."""
+    """Yields both names of what is shared or no longer is; below the roots of a pair of runs."""
     for keypath in (mismatch.keypath, mismatch.other):
         if keypath is None:
             continue
@@ -248,7 +182,7 @@ def _ends(mismatch: Mismatch) -> Iterator[KeyPath]:
 
 
 def _lost(place: KeyPath, lost: Mismatch) -> bool:
-    """Whether a leaf does not come back anyway: itself, or with all that it lies in."""
+    """Returns whether a leaf does not come back anyway: itself, or with all that it lies in."""
     whole = lost.kind in (MismatchKind.MISSING, MismatchKind.UNEXPECTED, MismatchKind.TYPE)
     return place.startswith(lost.keypath) if whole else place == lost.keypath
 
