@@ -142,7 +142,8 @@ class Snapshot(Mapping[KeyPath, Leaf]):
 
     def edge(self, keypath: KeyPath) -> int | None:
         """Returns the row at a KeyPath itself, also where it is an alias; None without one."""
-        place: int | None = 0
+        # a root without a name adds no segment
+        place: int | None = self.children[0].get("", 0)
         for segment in keypath.segments:
             place = self.children[self.target(place or 0)].get(segment)
             if place is None:

@@ -94,6 +94,7 @@ def test_snapshot_says_what_a_row_is():
     array = snapshot.resolve(KeyPath("it", ("c",)))
     assert (snapshot.value(array), snapshot.facts(array)[:2]) == (None, ("<f8", (2,)))
     assert snapshot.resolve(KeyPath("it", ("d",))) is None
+    assert capture([[2]]).resolve(KeyPath(0, 0)) == 3
     assert snapshot.resolve(KeyPath("it", ("d",), "e")) is None
 
 

@@ -111,7 +111,8 @@ def test_kill_matrix_counts_it(tmp_path):
     """All mutants of the right subject are killed by it."""
     code = (
         "import example_check as e\n"
-        "from resumeproof.mutation.kill_matrix import KILLED, mutate\n"
+        "from resumeproof.mutation.campaign import mutate\n"
+        "from resumeproof.mutation.mutant import KILLED\n"
         "found = mutate(e.tree, e.SCENARIO, ('unaged',))\n"
         "print(found.count(KILLED, 'unaged') > 5, found.survivors())"
     )

@@ -67,6 +67,36 @@ def _payload_paths(one, other):
     return [path for path in one if one[path].payload != other[path].payload]
 
 
+STREAMS = {
+    "python": lambda count: [random.random() for _ in range(count)],
+    "numpy": lambda count: np.random.random_sample(count).tolist(),
+    "torch": lambda count: torch.rand(count).tolist(),
+}
+
+
+@pytest.mark.parametrize("name", STREAMS)
+def test_poison_is_on_no_path_of_a_run_of_the_seed(name):
+    """A run that draws on and on never comes to where its poisoned stream goes from."""
+    seed_all(7)
+    run = STREAMS[name](5000)
+    seed_all(7)
+    poison(7)
+    after = STREAMS[name](4)
+    assert after not in [run[place : place + 4] for place in range(len(run))]
+
+
+@pytest.mark.parametrize("draws", [0, 1, 700])
+def test_poison_is_the_same_wherever_the_streams_stood(draws):
+    """One seed has one poison, so that a scenario replays."""
+    seed_all(3)
+    poison(5)
+    first = capture_streams()
+    for _ in range(draws):
+        draw()
+    poison(5)
+    assert capture_streams() == first
+
+
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_seed_out_of_range_is_refused(seed):
     """A seed that numpy's legacy stream cannot take is refused before any stream moves."""
