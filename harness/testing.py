@@ -36,7 +36,7 @@ def check_resume(
         NothingApplies: none of the checks applies to the subject; says why.
         UnknownCheck: a name is not that of a check; lists the valid ones.
         UnusedExclusion: an exclusion of the subject's own covered nothing; with near KeyPaths.
-        VacuousLife: no scenario moved anything, so that no loss could have shown.
+        VacuousScenario: no scenario moved anything, so that no loss could have shown.
     """
     __tracebackhide__ = True
     names = CHECKS if checks is None else checks

@@ -165,7 +165,7 @@ class UnknownCheck(HarnessError):
 
 
 @final
-class VacuousLife(HarnessError):
+class VacuousScenario(HarnessError):
     """You see it when nothing moved before the save, or nothing after it: no loss could show.
 
     What to do: run longer, save later, or drive the subject so that its state changes.

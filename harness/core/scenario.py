@@ -1,4 +1,4 @@
-"""A scenario: one life of a run, as plain values that can be stored, replayed and printed."""
+"""A scenario: how a run is trained, saved and loaded; plain values, stored and replayed."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase, MultiplexedDatabase
 
 from ..checks import require_checks
-from ..core.errors import VacuousLife
+from ..core.errors import VacuousScenario
 from ..core.scenario import Scenario
 from ..subjects.protocol import Subject, require_subject
 from ..trial.defaults import (
@@ -82,9 +82,9 @@ def scenarios(
     choices: Mapping[str, Sequence[Any]] | None = None,
     save_points: Sequence[str] = SAVE_POINTS,
 ) -> st.SearchStrategy[Scenario]:
-    """Lives to draw: everything the subject offers, every save point, medium and cycle count.
+    """Draws from everything the subject offers, every save point, medium and cycle count.
 
-    They shrink to the shortest life that fails: one cycle, options as they are without a word, a
+    They shrink to the shortest scenario that fails: one cycle, the plainest options, a
     short run, an early save.
 
     Args:
@@ -126,7 +126,7 @@ class _Drawn:
 
 
 def check_holds(check: str, subject: Subject, chosen: settings | None = None) -> None:
-    """Draws lives of a subject, as many as the profile says, and runs one check in each.
+    """Draws scenarios, as many as the profile says, and runs one check on each.
 
     Raises: as `checks_hold`.
     """
@@ -140,10 +140,10 @@ def checks_hold(
     chosen: settings | None = None,
     length: int | None = None,
 ) -> None:
-    """Draws lives of a subject, as many as the profile says, and runs checks in each.
+    """Draws scenarios, as many as the profile says, and runs checks on each.
 
-    A life that fails is shrunk, stored as JSON (`fuzzing.corpus`), and named in the message. Checks
-    that apply in no life are skipped, as `unittest` and pytest understand it.
+    One that fails is shrunk, stored as JSON (`fuzzing.corpus`), and named in the message. Checks
+    that apply to none are skipped, as `unittest` and pytest understand it.
 
     Args:
         checks: their names.
@@ -154,12 +154,12 @@ def checks_hold(
     Raises:
         CheckpointMismatch: a check does not hold.
         UnknownCheck: there is no such check; lists those there are.
-        VacuousLife: nothing moved in any life, so that no loss could have shown.
+        VacuousScenario: nothing moved in any of them, so that no loss could have shown.
         unittest.SkipTest: none of the checks applies.
     """
     __tracebackhide__ = True
-    lives_seen = Lives(subject=subject, checks=require_checks(checks))
-    test = (chosen or profile())(given(scenarios(subject, length=length))(lives_seen.check))
+    tally = Tally(subject=subject, checks=require_checks(checks))
+    test = (chosen or profile())(given(scenarios(subject, length=length))(tally.check))
     try:
         cast(Any, test)()
     except CheckpointMismatch as error:
@@ -170,30 +170,30 @@ def checks_hold(
             if isinstance(each, CheckpointMismatch):
                 _remember(subject, each)
         raise
-    lives_seen.conclude()
+    tally.conclude()
 
 
 @final
 @dataclass(kw_only=True)
-class Lives:
-    """What the lives under some checks have shown so far.
+class Tally:
+    """What the scenarios under some checks have shown so far.
 
     Attributes:
-        subject: whose lives.
+        subject: whose scenarios.
         checks: their names.
-        lively: whether in one of them something moved both before the save and after it.
+        moved: whether in one of them something moved both before the save and after it.
         reasons: why no check applied, where none did; None once one did.
-        seen: a life to look at again if none was lively.
+        seen: those to name if nothing moved in any.
     """
 
     subject: Subject
     checks: tuple[str, ...]
-    lively: bool = False
+    moved: bool = False
     reasons: tuple[str, ...] | None = ()
     seen: list[Scenario] = field(default_factory=list)
 
     def check(self, scenario: Scenario) -> None:
-        """The checks on one life."""
+        """Runs the checks on one scenario."""
         event("save point", scenario.save_point)
         (record,) = passed(self.subject, [(scenario, self.checks)])
         self.seen.append(scenario)
@@ -202,21 +202,21 @@ class Lives:
                 self.reasons = (*self.reasons, *map(str, record.skipped))
             return
         self.reasons = None
-        self.lively = self.lively or moves(self.subject, scenario)
-        event("lively", self.lively)
+        self.moved = self.moved or moves(self.subject, scenario)
+        event("something moved", self.moved)
 
     def conclude(self) -> None:
         """Judges all of them together.
 
         Raises:
-            VacuousLife: see `checks_hold`.
+            VacuousScenario: see `checks_hold`.
             unittest.SkipTest: see `checks_hold`.
         """
         if self.reasons is not None:
             raise unittest.SkipTest("; ".join(dict.fromkeys(self.reasons)))
-        # the few lives of a quick profile may by chance all have been saved before the first step
-        if not self.lively and not moves(self.subject, lives(self.subject)[0]):
-            raise VacuousLife(self.subject.name, [repr(scenario) for scenario in self.seen[:5]])
+        # the few of a quick profile may by chance all have been saved before the first step
+        if not self.moved and not moves(self.subject, lives(self.subject)[0]):
+            raise VacuousScenario(self.subject.name, [repr(scenario) for scenario in self.seen[:5]])
 
 
 def _remember(subject: Subject, error: CheckpointMismatch) -> None:
@@ -233,7 +233,7 @@ def fuzz_case(
     length: int | None = None,
     checks: tuple[str, ...] | None = None,
 ) -> type[unittest.TestCase]:
-    """A test case that runs generated lives of a subject, under pytest and unittest alike.
+    """Makes a test case that runs generated scenarios, under pytest and unittest alike.
 
     Write `TestFuzz = fuzz_case(trainer)` in a test module.
 
@@ -241,7 +241,7 @@ def fuzz_case(
         subject: what to test.
         settings: of Hypothesis; those of the profile in force if None.
         length: steps of a run; the subject's natural length if None.
-        checks: names of those to run on each life; if None, all whose answer depends on it.
+        checks: names of those to run on each scenario; if None, all whose answer depends on it.
 
     Raises:
         InvalidSubject: it is no subject.
@@ -249,10 +249,10 @@ def fuzz_case(
     require_subject(subject)
 
     class FuzzCase(unittest.TestCase):
-        """Generated lives of one subject."""
+        """Generated scenarios of one subject."""
 
-        def test_generated_lives(self) -> None:
-            """Every check holds in every generated life."""
+        def test_generated_scenarios(self) -> None:
+            """Every check holds in every generated scenario."""
             checks_hold(per_scenario() if checks is None else checks, subject, settings, length)
 
     FuzzCase.__qualname__ = FuzzCase.__name__ = f"Fuzz[{subject.name}]"

@@ -28,7 +28,7 @@ class Case:
     Attributes:
         target: `module:name` of a subject, an SB3 algorithm, or a class with step, save, load.
         options: for the subject: `env` and the algorithm's keywords; those of a loop's `make`.
-        scenario: one life.
+        scenario: how it is run.
     """
 
     target: str

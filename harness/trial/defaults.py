@@ -1,4 +1,4 @@
-"""Scenarios for a subject nobody has written any for: short lives that reach every part."""
+"""Scenarios for a subject nobody has written any for: short runs that reach every part."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
 from ..checks import RESUMED, aspect_of
-from ..core.errors import HarnessError, UnusedExclusion, VacuousLife
+from ..core.errors import HarnessError, UnusedExclusion, VacuousScenario
 from ..core.scenario import Scenario
 from ..subjects.capabilities import capabilities_of
 from ..subjects.protocol import Subject
@@ -25,13 +25,13 @@ def require_meaningful(subject: Subject, records: Sequence[Record], checks: Sequ
         checks: the names of those that were run.
 
     Raises:
-        VacuousLife: no scenario moved anything, so that no loss could have shown.
+        VacuousScenario: no scenario moved anything, so that no loss could have shown.
         UnusedExclusion: lists those that covered nothing, and the KeyPaths nearest to them.
     """
     if not records or any(record.verdict is Verdict.ERROR for record in records):
         return
     if RESUMED in map(aspect_of, checks) and all(record.vacuous for record in records):
-        raise VacuousLife(subject.name, [repr(record.scenario) for record in records])
+        raise VacuousScenario(subject.name, [repr(record.scenario) for record in records])
     used = {pattern for record in records for pattern in record.used}
     open_ = {e.pattern for e in capabilities_of(subject).own_exclusions} - used
     if open_:

@@ -63,7 +63,7 @@ def test_generated_lives_find_it(fault, place):
     """A fuzz case finds it in a few lives."""
     case = fuzz_case(faults.part(fault), FEW, checks=OF_LIVES)
     with pytest.raises(CheckpointMismatch, match=place):
-        case("test_generated_lives").debug()
+        case("test_generated_scenarios").debug()
 
 
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.__name__)
@@ -71,6 +71,6 @@ def test_generated_lives_pass_the_clean_twin(twin):
     """No false alarm, and not in vain."""
     case = fuzz_case(faults.part(twin), FEW, checks=OF_LIVES)
     result = unittest.TestResult()
-    case("test_generated_lives").run(result)
+    case("test_generated_scenarios").run(result)
     assert result.wasSuccessful(), result.failures + result.errors
     assert not result.skipped

@@ -98,7 +98,7 @@ def test_fuzzing_runs_it_for_it_depends_on_the_scenario(tmp_path):
         "from resumeproof.verdicts.plan import per_scenario\n"
         "assert 'unaged' in per_scenario()\n"
         "case = fuzz_case(e.ageless, length=8, checks=('unaged',))\n"
-        "result = case('test_generated_lives').run()\n"
+        "result = case('test_generated_scenarios').run()\n"
         "print(result.failures[0][1])"
     )
     _, out = run("-c", code, where=tmp_path)

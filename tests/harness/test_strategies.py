@@ -8,7 +8,7 @@ import pytest
 from example_counters import scaler
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
-from resumeproof.core.errors import UnknownCheck, VacuousLife
+from resumeproof.core.errors import UnknownCheck, VacuousScenario
 from resumeproof.core.scenario import Scenario
 from resumeproof.fuzzing import strategies
 from resumeproof.fuzzing.corpus import read
@@ -46,7 +46,7 @@ def run_case(case):
 
 @settings(max_examples=50, deadline=None)
 @given(strategies.scenarios(Segmented(), length=16))
-def test_generated_lives_respect_the_subject(scenario):
+def test_generated_scenarios_respect_the_subject(scenario):
     """A subject saved between calls is saved at its boundaries only, in every cycle, to files."""
     assert {0, 4, 8, 12, 16}.issuperset(scenario.save_points)
     assert scenario.medium == "file"
@@ -267,22 +267,22 @@ class Constant:
 
 def debug(case):
     """What a fuzz case raises, as pytest would show it."""
-    case("test_generated_lives").debug()
+    case("test_generated_scenarios").debug()
 
 
 def test_fuzz_case_of_what_never_moves_is_vacuous():
     """No loss could have shown, so nothing is passed."""
-    with pytest.raises(VacuousLife, match="expected the state of component:Constant to move"):
+    with pytest.raises(VacuousScenario, match="expected the state of component:Constant to move"):
         debug(strategies.fuzz_case(component(Constant, step=lambda part, i: None)))
 
 
-def test_fuzz_case_whose_laws_never_apply_is_skipped():
+def test_fuzz_case_whose_checks_never_apply_is_skipped():
     """It says why, and does not pass."""
     with pytest.raises(unittest.SkipTest, match="has no `overrides`"):
         debug(strategies.fuzz_case(scaler, checks=("override",)))
 
 
-def test_fuzz_case_refuses_a_law_that_does_not_exist():
+def test_fuzz_case_refuses_a_check_that_does_not_exist():
     """The message lists those there are."""
     with pytest.raises(UnknownCheck, match=r"got 'resum': choose from .*resume"):
         debug(strategies.fuzz_case(scaler, checks=("resum",)))

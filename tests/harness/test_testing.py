@@ -15,7 +15,7 @@ from resumeproof import (
     sb3,
 )
 from resumeproof.checks import CHECKS, require_checks
-from resumeproof.core.errors import NothingApplies, UnknownCheck, VacuousLife
+from resumeproof.core.errors import NothingApplies, UnknownCheck, VacuousScenario
 from resumeproof.testing import BoundCheck, check
 from resumeproof.verdicts.failure import CheckpointMismatch, collecting, failure_class
 from resumeproof.verdicts.verdict import Verdict
@@ -59,7 +59,9 @@ def test_step_that_raises_is_a_failure_and_no_crash():
 
 def test_life_that_moves_nothing_is_refused():
     """Where nothing could have been lost, nothing was checked."""
-    with pytest.raises(VacuousLife, match=r"component:Scaler to move .* got no change in Scenario"):
+    with pytest.raises(
+        VacuousScenario, match=r"component:Scaler to move .* got no change in Scenario"
+    ):
         check_resume(examples.scaler, [Scenario(length=3, save_at=0)], FUTURE)
 
 

@@ -52,13 +52,13 @@ def sb3(
         save_extras: whether to save replay buffer and `VecNormalize` to files of their own;
             otherwise decided by the class.
         strict: whether every difference fails, not only those that change the future.
-        choices: values of options that generated lives draw from, the plainest first; small ones
+        choices: values of options that scenarios are drawn from, the plainest first; small ones
             are offered for what is neither fixed nor named here.
-        variants: further choices, of several options at once: what a life calls it -> name of
+        variants: further choices, of several options at once: what a scenario calls it -> name of
             each value -> options. Without a word the first is in force.
         **options: `n_envs`, `max_episode_steps` and `normalize` (VecNormalize) for a named
             environment; all others are the algorithm's own. Without a word `buffer_size` is the
-            length of the life and `learning_starts` 16: a million steps would show no more.
+            length of the run and `learning_starts` 16: a million steps would show no more.
 
     Raises:
         InvalidSubject: the algorithm is no class of SB3's or built on one.
@@ -136,7 +136,7 @@ class Sb3Subject:
         return None if starts is None else max(3 * _STARTS, 2 * int(starts))
 
     def fitted(self, scenario: Scenario) -> Mapping[str, Any]:
-        """What the length of a life decides where nobody else has, instead of SB3's defaults."""
+        """What the length of a run decides where nobody else has, instead of SB3's defaults."""
         known = parameters_of(self.algorithm)
         fitting = {"buffer_size": scenario.length, "learning_starts": _STARTS}
         return {k: v for k, v in fitting.items() if k in known and k not in self._given(scenario)}
