@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib.util
 import re
 import subprocess
@@ -57,6 +58,33 @@ def test_link_of_a_page_leads_to_a_file(page: str) -> None:
     """Every relative link; what is behind it exists."""
     links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / page).read_text())
     assert all(((ROOT / page).parent / link).exists() for link in links), links
+
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_path_on_a_page_exists(page: str) -> None:
+    """What a page says of where something is holds."""
+    tops = "algo|harness|properties|regressions|tests|benchmarks|docs"
+    paths = re.findall(rf"`((?:{tops})/[\w./]*)`", (ROOT / page).read_text())
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_floor_plan_is_the_one_that_the_layering_holds() -> None:
+    """Every room stands on the plan, upper floors above lower ones."""
+    source = ast.parse((ROOT / "tests" / "test_layering.py").read_text())
+    (floors,) = (
+        ast.literal_eval(node.value)
+        for node in source.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FLOORS"
+    )
+    plan = (ROOT / "ARCHITECTURE.md").read_text().split("```")[1]
+    for top, rooms_of_floors in floors.items():
+        lines = plan.split(f"\n{top}/\n")[1].splitlines()
+        places = [
+            next(n for n, line in enumerate(lines) if re.search(rf"(^|\s){room}/?\s", line))
+            for rooms in reversed(rooms_of_floors)
+            for room in rooms
+        ]
+        assert places == sorted(places)
 
 
 def test_every_page_is_linked_from_the_readme() -> None:
