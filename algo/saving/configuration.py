@@ -173,7 +173,7 @@ def restore_configuration(
         MismatchedCheckpoint: code of the user's own was not passed again.
     """
     require_known(overrides, valid, "load()")
-    if "optimizer" in overrides and overrides["optimizer"] != stored["optimizer"]:
+    if "optimizer" in overrides and not _is_same_optimizer(stored, overrides):
         stored = {**stored, "optimizer_kwargs": None}  # they were the other optimizer's
     merged = {name: _merge(stored.get(name), value) for name, value in overrides.items()}
     arguments = stored | merged
@@ -182,6 +182,14 @@ def restore_configuration(
         kwargs.pop("lr", None)
         arguments["optimizer_kwargs"] = kwargs or None
     return {name: _restored(value, name) for name, value in arguments.items()}
+
+
+def _is_same_optimizer(stored: dict[str, Any], overrides: dict[str, Any]) -> bool:
+    """Whether the caller names the optimizer as it is already, by name or by class."""
+    before = stored["optimizer"]
+    if isinstance(before, dict):
+        before = _CODE.get(str(before.get("registered")))
+    return before is not None and optimizer_class(before) is optimizer_class(overrides["optimizer"])
 
 
 def _merge(stored: Any, given: Any) -> Any:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from resumeproof.algo import DistributionalPPO
 from resumeproof.algo.checkpoint import MismatchedCheckpoint
 
-from tests.algo.runs import touched
+from tests.algo.runs import different, snapshot, touched
 from tests.algo.small import make_env, make_model
 
 
@@ -35,3 +37,25 @@ def test_keyword_that_needs_state_the_run_has_not_is_refused_before_anything_cha
     make_model(optimizer="adam").save(tmp_path / "fresh")
     model = DistributionalPPO.load(tmp_path / "fresh", env, "cpu", optimizer_kwargs=given)
     assert model.learn(32).policy.optimizer.param_groups[0]["amsgrad"]
+
+
+SAME: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "optimizer by name": ({"optimizer": "adam"}, {"optimizer": "adam"}),
+    "optimizer by class": ({"optimizer": "adam"}, {"optimizer": torch.optim.Adam}),
+    "scaler": ({}, {"vgs": True}),
+    "penalty": ({}, {"kl_penalty": True}),
+    "units": ({}, {"normalize_returns": True}),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_component_named_as_it_already_is_keeps_its_state(name: str, tmp_path: Path) -> None:
+    """Saying at load what holds anyway changes no moment, no average and no setting."""
+    built, said = SAME[name]
+    options = {"optimizer_kwargs": {"weight_decay": 0.01}, **built}
+    make_model(**options).learn(32).save(tmp_path / "run")
+    expected = DistributionalPPO.load(tmp_path / "run", env=make_env(), device="cpu")
+    got = DistributionalPPO.load(tmp_path / "run", env=make_env(), device="cpu", **said)
+    moved = different(snapshot(expected), snapshot(got))
+    assert [place for place in moved if place != "model.optimizer"] == []
+    assert len(got.policy.optimizer.state) > 0

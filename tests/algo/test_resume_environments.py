@@ -25,7 +25,7 @@ from resumeproof.algo.checkpoint import MismatchedCheckpoint
 from resumeproof.algo.run_state.environment import UnsavableEnvironment
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper, VecFrameStack
 
-from tests.algo.runs import SaveAt, different, resume, snapshot
+from tests.algo.runs import SaveAt, different, resume, snapshot, touched
 from tests.algo.small import make_env, make_model
 
 
@@ -263,3 +263,31 @@ def test_another_function_in_the_same_place_is_an_error(tmp_path: Path) -> None:
     message = r"envs\[0\].rule was .*vectorised when the run was saved and is .*pendulum now"
     with pytest.raises(MismatchedCheckpoint, match=message):
         DistributionalPPO.load(tmp_path / "run", env=other, device="cpu")
+
+
+def make_rule(remembers: bool) -> Callable[[], int]:
+    """Two functions of one name, of which only the first has a variable of its own."""
+    count = 0
+
+    def rule() -> int:
+        nonlocal count
+        count += 1
+        return count
+
+    def forgetful() -> int:
+        return 1
+
+    forgetful.__qualname__ = rule.__qualname__
+    return rule if remembers else forgetful
+
+
+def test_function_that_keeps_other_variables_is_an_error(tmp_path: Path) -> None:
+    """There is no place for what the run's function remembered; nothing has been touched."""
+    saved, other = DummyVecEnv([Source]), DummyVecEnv([Source])
+    vars(saved.envs[0])["rule"], vars(other.envs[0])["rule"] = make_rule(True), make_rule(False)
+    make_model(saved).save(tmp_path / "run")
+    before = touched(other)
+    message = r"envs\[0\] has functions that keep the variables \[\], the checkpoint has \['rule"
+    with pytest.raises(MismatchedCheckpoint, match=message):
+        DistributionalPPO.load(tmp_path / "run", env=other, device="cpu")
+    assert different(before, touched(other)) == []

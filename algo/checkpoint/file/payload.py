@@ -23,17 +23,13 @@ ITEM_SIZES = {
 
 
 def pack_blocks(blocks: Mapping[str, Block]) -> list[bytes | memoryview]:
-    """Returns the pieces of the payload; the header comes first, then one piece a block.
-
-    The header is padded as the library pads it, so that the data is aligned where the payload is.
-    """
+    """Returns the pieces of the payload; the header comes first, then one piece a block."""
     table, end = {}, 0
     for key, block in blocks.items():
         start, end = end, end + block.data.size
         offsets = [start, end]
         table[key] = {"dtype": block.dtype, "shape": list(block.shape), "data_offsets": offsets}
     header = json.dumps(table, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % LENGTH_SIZE)
     length = len(header).to_bytes(LENGTH_SIZE, "little")
     return [length + header, *(block.data.data for block in blocks.values())]
 

@@ -14,7 +14,7 @@ import torch
 from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from resumeproof.algo.checkpoint import MismatchedCheckpoint, decode, encode
+from resumeproof.algo.checkpoint import MismatchedCheckpoint, bits_of, decode, encode
 
 NAN_PAYLOAD = struct.unpack(">d", bytes.fromhex("fff8000000000123"))[0]
 STRUCTURE = np.dtype([("a", "<f4"), ("b", "<i8", (2,)), ("c", [("d", "<U3")])], align=True)
@@ -380,3 +380,16 @@ def test_registered_code_is_stored_by_name() -> None:
     assert decode(content, {}, names=names) == tree
     with pytest.raises(MismatchedCheckpoint, match=r"state\['net'\]\[0\].*'ReLU'.*pass it"):
         decode(content, {}, names={"Tanh": torch.nn.Tanh})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [np.random.default_rng(3), torch.Generator().manual_seed(3), spaces.Discrete(4, seed=3)],
+    ids=lambda value: type(value).__name__,
+)
+def test_decoding_leaves_the_json_as_it_was(value: Any) -> None:
+    """One tree in memory can be decoded twice, into two equal values of their own."""
+    json, blocks = encode(value)
+    first, second = decode(json, blocks), decode(json, blocks)
+    assert first is not second
+    assert bits_of(first) == bits_of(second) == bits_of(value)
