@@ -14,7 +14,7 @@ from .core.scenario import Scenario
 from .subjects.protocol import Subject, require_subject
 from .verdicts.coverage import require_meaningful
 from .verdicts.failure import passed
-from .verdicts.plan import plan
+from .verdicts.plan import follow_ups, per_scenario, plan
 from .verdicts.verdict import Record, Verdict
 
 
@@ -57,6 +57,8 @@ def check(
         raise NothingToRun(names, scenarios)
     planned = plan(subject, names) if scenarios is None else [(s, names) for s in scenarios]
     records = passed(subject, planned)
+    if scenarios is None and (again := per_scenario(names)):
+        records += passed(subject, [(scenario, again) for scenario in follow_ups(records)])
     require_meaningful(subject, records, names)
     return records
 

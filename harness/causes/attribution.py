@@ -9,7 +9,7 @@ from typing import Any, Self, final
 from ..core.keypath import KeyPath
 from ..state.mismatch import Mismatch
 
-_OF_MISMATCHES = ("causes", "inert", "candidates", "remaining")
+_OF_MISMATCHES = ("causes", "contained", "healed", "inert", "candidates", "remaining")
 
 
 @final
@@ -18,10 +18,14 @@ class Attribution:
     """Which of the leaves that differ after a load explain that the future differs.
 
     Attributes:
-        load: which load of the life it is about, 1 for the first.
-        causes: the smallest set that, put back, makes the future agree.
-        inert: the others; their loss changes nothing up to the end of the scenario.
-        candidates: both together, all that differs right after the load.
+        load: which load of the scenario it is about, 1 for the first.
+        causes: the smallest set without which something spreads: what was right after the load
+            becomes wrong.
+        contained: the others that stay wrong while the run that never stopped moves them; up to
+            the end of the scenario they reach nothing else.
+        healed: the others that are right again at the end.
+        inert: the others that stay as they were lost, and that nothing moves.
+        candidates: all of these, all that differs right after the load.
         unreachable: KeyPath and reason, of what could not be put back.
         complete: whether putting all of it back makes the future agree; if not, nothing is
             known about causes, and something the capture cannot see or reach was lost.
@@ -34,6 +38,8 @@ class Attribution:
 
     load: int = 1
     causes: tuple[Mismatch, ...] = ()
+    contained: tuple[Mismatch, ...] = ()
+    healed: tuple[Mismatch, ...] = ()
     inert: tuple[Mismatch, ...] = ()
     candidates: tuple[Mismatch, ...] = ()
     unreachable: tuple[tuple[str, str], ...] = ()
@@ -44,14 +50,14 @@ class Attribution:
     seconds: float = 0.0
 
     @property
-    def groups(self) -> tuple[str, ...]:
-        """The owners of the causes: `model._last_obs`, `model.env`, `streams.torch`."""
-        return tuple(dict.fromkeys(self.owners))
+    def lost(self) -> tuple[Mismatch, ...]:
+        """What is to be saved and restored: the causes, and what is contained."""
+        return (*self.causes, *self.contained)
 
     @property
-    def owners(self) -> tuple[str, ...]:
-        """The owner of each cause, in the order of the causes."""
-        return tuple(str(KeyPath(*mismatch.keypath.segments[:2])) for mismatch in self.causes)
+    def groups(self) -> tuple[str, ...]:
+        """The owners of what was lost: `model._last_obs`, `model.env`, `streams.torch`."""
+        return tuple(dict.fromkeys(owner_of(mismatch) for mismatch in self.lost))
 
     def to_plain(self) -> dict[str, Any]:
         """Returns plain data; `from_plain` makes an equal attribution of it."""
@@ -78,4 +84,11 @@ class Attribution:
                 f"{len(self.unreachable)} could not be reached"
             )
         owners = ", ".join(self.groups) or "none of them changes the future"
-        return f"explained by {len(self.causes)} of {count} differing leaves: {owners}"
+        if self.causes or not self.contained:
+            return f"explained by {len(self.causes)} of {count} differing leaves: {owners}"
+        return f"{len(self.contained)} of {count} differing leaves are contained: {owners}"
+
+
+def owner_of(mismatch: Mismatch) -> str:
+    """Returns what a leaf belongs to, as one would name it in a save: `model.env`."""
+    return str(KeyPath(*mismatch.keypath.segments[:2]))

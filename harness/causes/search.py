@@ -1,96 +1,98 @@
-"""From "differs" to the cause: which of the differing leaves explain that the future differs.
+"""From "differs" to the cause: which of the lost leaves explain that the future differs.
 
-What a checkpoint lost is put back into the resumed run, all of it first, then as little as
-possible: the smallest set that makes the future agree is causal, the rest is inert.
-
-A future disagrees where a leaf differs from the uninterrupted run that was right after the load,
-or that was wrong, was left so, and moves in the uninterrupted run: a loss that reaches nothing
-else, of a leaf that nothing moves, changes nothing.
+What was lost is put back into the resumed run, all of it first, then as little as possible: owner
+by owner, then leaf by leaf. The smallest set without which something spreads is causal.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, partial
 from itertools import islice
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 from ..core.errors import HarnessError, StepFailed
 from ..core.keypath import KeyPath
 from ..core.randomness import preserved_streams
-from ..state.mismatch import Mismatch, MismatchKind
-from ..trial.runs import Course
+from ..state.mismatch import Mismatch
+from ..trial.reference import Outcome, Watch
 from ..trial.session import Stop
 from ..trial.trial import Trial
 from .attribution import Attribution
-from .patch import Graph, Site, Transplant, Unreachable, graph_of, sites
+from .patch import Transplant, Unreachable
+from .sites import Graph, Site, graph_of, sites
 
 _MAX_ROUNDS = 5
 _MAX_EVALUATIONS = 256
-# kinds that are about all that lies below, too
-_WHOLE = (MismatchKind.MISSING, MismatchKind.UNEXPECTED, MismatchKind.TYPE)
+T = TypeVar("T")
 
 
-def attribute(trial: Trial) -> Attribution:
+def attribute(trial: Trial, cycle: int = 0) -> Attribution:
     """Names the smallest set of leaves whose loss explains that the resumed run differs.
 
     Each trial of a set is a load, poisoned as every load, and a run up to the first difference.
 
+    Args:
+        trial: what was run.
+        cycle: after which of its loads the future differs; 0 is the first.
+
     Raises:
         HarnessError: the live state could not be captured.
     """
-    start = time.perf_counter()
-    for cycle in range(len(trial.resumed.loads)):
-        search = _Search(trial, cycle)
-        found = search.run(start)
-        if found.causes or not found.complete or harmless(trial):
-            break
-    return found
+    return _Search(trial, cycle).run(time.perf_counter())
 
 
-def harmless(trial: Trial) -> bool:
-    """Whether what the loads of all cycles lost changed nothing in the resumed run as it went."""
-    if trial.resumed.error is not None:
-        return False
-    search = _Search(trial, 0)
-    loads, resumed = trial.resumed.loads, trial.resumed.at
-    left = {m.keypath for load in loads for m in trial.compare(load.saved, load.loaded).mismatches}
-    return not any(
-        search.counts(mismatch, left, search.moving[step])
-        for step, at in resumed.items()
-        for mismatch in trial.compare(search.reference.at[step], at).mismatches
+def outcome_of(trial: Trial, cycle: int, outcome: Outcome) -> Attribution:
+    """Returns what became of the losses of a load, where nothing spread: nothing is searched.
+
+    Args:
+        trial: what was run.
+        cycle: the load; 0 is the first.
+        outcome: what the resumed run has shown as it went.
+    """
+    reference = trial.control.reference(cycle)
+    loaded = trial.resumed.loads[cycle].loaded
+    known = {mismatch.keypath for mismatch in reference.lost(loaded)}
+    worded = trial.compare(reference.saved, loaded).mismatches
+    lost = tuple(mismatch for mismatch in worded if mismatch.keypath in known)
+    return Attribution(
+        load=cycle + 1,
+        contained=tuple(m for m in lost if m.keypath in outcome.contained),
+        healed=tuple(m for m in lost if m.keypath in outcome.healed),
+        inert=tuple(m for m in lost if m.keypath not in outcome.contained | outcome.healed),
+        candidates=lost,
     )
 
 
 @final
 class _Search:
-    """One search: a donor that is the saved run, and as many resumed runs as it takes.
-
-    Args:
-        trial: the life.
-        cycle: which of its loads is to explain the difference; 0 is the first.
-    """
+    """One search: a donor that is the saved run, and as many resumed runs as it takes."""
 
     def __init__(self, trial: Trial, cycle: int) -> None:
         self.trial = trial
         self.cycle = cycle
         self.step = trial.scenario.save_points[cycle]
+        self.reference = trial.control.reference(cycle)
         self.evaluations = 0
         self.unreachable: dict[KeyPath, str] = {}
-        self.remaining: tuple[int, tuple[Mismatch, ...]] = (0, ())
+        self.remaining: tuple[Mismatch, ...] = ()
+        self.outcomes: dict[frozenset[KeyPath], Outcome | None] = {}
 
     def run(self, start: float) -> Attribution:
         with preserved_streams():
             candidates = self.candidates
             complete = self.agrees(candidates)
-            remaining = () if complete else self.remaining[1]
-            causal = self.needed(candidates, lambda put: self.agrees(put)) if complete else []
-        inert = [site for site in candidates if site not in causal] if complete else []
+            remaining = () if complete else self.remaining
+            causal = self.smallest(candidates) if complete else []
+            outcome = self.outcomes[_key(causal)] if complete else None
+        others = [site for site in candidates if site not in causal]
         return Attribution(
             load=self.cycle + 1,
             causes=tuple(site.leaf for site in causal),
-            inert=tuple(site.leaf for site in inert),
+            contained=_listed(others, outcome.contained if outcome else ()),
+            healed=_listed(others, outcome.healed if outcome else ()),
+            inert=_rest(others, outcome) if outcome else (),
             candidates=tuple(site.leaf for site in candidates),
             unreachable=tuple((str(path), why) for path, why in self.unreachable.items()),
             complete=complete,
@@ -100,57 +102,74 @@ class _Search:
             seconds=time.perf_counter() - start,
         )
 
+    def smallest(self, candidates: list[Site]) -> list[Site]:
+        """Returns a part that suffices and none of which can be left out: by owner, then leaf."""
+        groups: dict[KeyPath, list[Site]] = {}
+        for site in candidates:
+            groups.setdefault(KeyPath(*site.keypath.segments[:2]), []).append(site)
+        owners = self.needed(list(groups.values()), lambda put: self.agrees(_flat(put)))
+        causal: list[Site] = []
+        for number, owner in enumerate(owners):
+            others = [*causal, *_flat(owners[number + 1 :])]
+            causal += self.needed(owner, partial(self.agrees_with, others), known=True)
+        return causal
+
+    def agrees_with(self, others: Sequence[Site], put: Sequence[Site]) -> bool:
+        """Returns whether nothing spreads once both are put back."""
+        return self.agrees([*others, *put])
+
+    def needed(
+        self, items: Sequence[T], agrees: Callable[[list[T]], bool], known: bool = False
+    ) -> list[T]:
+        """Returns a part of the items that suffices, and none of which can be left out.
+
+        Each item costs about one run: past a number of runs what is left stays as it is.
+
+        Args:
+            items: what suffices as a whole.
+            agrees: whether a part suffices.
+            known: whether it is known already that nothing of it does not.
+
+        Source: Junker, QuickXplain (AAAI 2004), a divide and conquer form of delta debugging.
+        """
+        if self.evaluations >= _MAX_EVALUATIONS:
+            return list(items)
+        if not known and agrees([]):
+            return []
+        if len(items) == 1:
+            return list(items)
+        half = len(items) // 2
+        low, high = list(items[:half]), list(items[half:])
+        right = self.needed(high, lambda put: agrees([*low, *put]))
+        left = self.needed(low, lambda put: agrees([*put, *right]), known=known and not right)
+        return [*left, *right]
+
     @cached_property
     def donor(self) -> Graph:
         """The saved run itself, built and trained to the save point once more."""
-        taken: list[Graph] = []
-        self.trial.session.visit(
-            self.trial.session.build(),
-            0,
-            self.step,
-            lambda live: taken.append(self.graph(live)),
-        )
-        return taken[0]
+        graphs: list[Graph] = []
+        live, done = self.trial.session.build(), 0
+        for step in self.trial.scenario.save_points[: self.cycle]:
+            if self.trial.session.between_calls:
+                self.trial.session.advance(live, done, step)
+                done = step
+        self.trial.session.visit(live, done, self.step, lambda at: graphs.append(self.graph(at)))
+        return graphs[0]
 
     @cached_property
     def candidates(self) -> list[Site]:
         """What differs right after a load, and where it can be put back; by owner."""
-        return sorted(self.rounds, key=lambda site: str(KeyPath(*site.keypath.segments[:2])))
+        target = self.graph(self.load())
+        lost = self.reference.lost(target.snapshot)
+        known = {mismatch.keypath for mismatch in lost}
+        worded = self.trial.compare(self.donor.snapshot, target.snapshot).mismatches
+        listed = sites([m for m in worded if m.keypath in known], self.donor, target)
+        return sorted(listed, key=lambda site: str(KeyPath(*site.keypath.segments[:2])))
 
     @cached_property
-    def rounds(self) -> dict[Site, int]:
-        """Every site, and when it is put back: one repaired alias may uncover the next."""
-        found: dict[Site, int] = {}
-        known: set[KeyPath] = set()
-        live = self.load()
-        for number in range(_MAX_ROUNDS):
-            target = self.graph(live)
-            diff = self.trial.compare(self.donor.snapshot, target.snapshot)
-            listed = sites(diff.mismatches, self.donor, target)
-            fresh = [site for site in listed if site.keypath not in known]
-            if not fresh:
-                break
-            known |= {site.keypath for site in fresh}
-            found |= dict.fromkeys(fresh, number)
-            self.put(Transplant(self.donor, target), fresh)
-        return found
-
-    @cached_property
-    def reference(self) -> Course:
-        """The run to agree with: uninterrupted, or in two calls where those differ from one."""
-        trial = self.trial
-        if not trial.session.between_calls:
-            return trial.uninterrupted
-        split = trial.first_difference(trial.uninterrupted.at, trial.segmented.at)
-        return trial.segmented if split else trial.uninterrupted
-
-    @cached_property
-    def moving(self) -> dict[int, tuple[Mismatch, ...]]:
-        """By boundary, what the reference run has moved since the save point."""
-        saved = self.donor.snapshot if self.cycle else self.trial.saving[0].before
-        return {
-            step: self.trial.compare(saved, at).mismatches for step, at in self.reference.at.items()
-        }
+    def known(self) -> frozenset[KeyPath]:
+        """Where anything differed right after the load."""
+        return frozenset(m.keypath for site in self.candidates for m in site.mismatches)
 
     def load(self) -> Any:
         return next(islice(self.trial.loading(), self.cycle, None))[0]
@@ -159,86 +178,107 @@ class _Search:
         return graph_of(self.trial.session.roots(live), tuple(self.trial.subject.exclusions))
 
     def agrees(self, put: Sequence[Site]) -> bool:
-        """Whether the future agrees once these are put back into a run resumed anew."""
-        self.evaluations += 1
+        """Returns whether nothing spreads once these are put back into a run resumed anew."""
+        key = _key(put)
+        if key not in self.outcomes:
+            self.evaluations += 1
+            self.outcomes[key] = self.outcome(put)
+        return self.outcomes[key] is not None
+
+    def outcome(self, put: Sequence[Site]) -> Outcome | None:
+        """Returns what became of the others; None where something spread, or the run raised."""
         with preserved_streams():
             try:
                 live = self.load()
-                self.transplant(live, put)
-                self.follow(live, [site for site in self.candidates if site not in put])
+                return self.follow(live, self.transplant(live, put))
             except (Stop, StepFailed):
-                return False
+                return None
             except HarnessError:
                 raise
             except Exception:  # a run that raises does not agree
-                return False
-        return True
+                return None
 
-    def transplant(self, live: Any, put: Sequence[Site]) -> None:
-        for number in sorted({self.rounds[site] for site in put}):
-            now = [site for site in put if self.rounds[site] == number]
-            self.put(Transplant(self.donor, self.graph(live)), now)
+    def transplant(self, live: Any, put: Sequence[Site]) -> frozenset[KeyPath]:
+        """Puts these back, and what only then can be seen: one repaired alias uncovers the next.
 
-    def put(self, transplant: Transplant, put: Sequence[Site]) -> None:
+        Returns:
+            Where the run is still wrong, as right after a load that had lost only these.
+        """
+        target = self.graph(live)
+        self.put(Transplant(self.donor, target), put)
+        for _ in range(_MAX_ROUNDS):
+            target = self.graph(live)
+            differs = self.trial.compare(self.donor.snapshot, target.snapshot).mismatches
+            uncovered = [m for m in differs if m.keypath not in self.known]
+            if not uncovered:
+                break
+            self.put(Transplant(self.donor, target), sites(uncovered, self.donor, target))
+        self.verify(differs, put)
+        return frozenset(m.keypath for m in self.reference.lost(target.snapshot))
+
+    def verify(self, differs: Sequence[Mismatch], put: Iterable[Site]) -> None:
+        """Notes what was put back and is not there."""
+        still = {(m.keypath, m.kind) for m in differs}
+        for site in put:
+            if any((m.keypath, m.kind) in still for m in site.mismatches):
+                self.unreachable.setdefault(site.keypath, "was put back, and is not there")
+
+    def put(self, transplant: Transplant, put: Iterable[Site]) -> None:
         for site in put:
             try:
                 transplant.put(site)
             except Unreachable as reason:
                 self.unreachable[site.keypath] = str(reason)
 
-    def follow(self, live: Any, left_out: Sequence[Site]) -> None:
-        """Trains to the end, or to the first boundary that disagrees.
+    def follow(self, live: Any, left: frozenset[KeyPath]) -> Outcome:
+        """Trains to the end, or to the first boundary at which something spreads.
+
+        Args:
+            live: the run.
+            left: where it is wrong now.
 
         Raises:
-            Stop: one disagrees.
+            Stop: something does.
         """
-        left = {m.keypath for site in left_out for m in site.mismatches}
-        left |= self.unreachable.keys()
+        session = self.trial.session
+        watch = Watch(self.reference, left)
 
         def look(step: int) -> Callable[[Any], None]:
             def act(live: Any) -> None:
-                diff = self.trial.compare(self.reference.at[step], self.trial.session.capture(live))
-                moving = self.moving[step]
-                counted = [m for m in diff.mismatches if self.counts(m, left, moving)]
-                if counted:
-                    self.remaining = (step, tuple(counted))
+                if not watch.look(step, session.capture(live)):
+                    self.remaining = watch.spreading
                     raise Stop
 
             return act
 
         length = self.trial.scenario.length
-        visits = {step: look(step) for step in self.trial.session.boundaries if step > self.step}
-        self.trial.subject.train(live, until=length, visits=visits)
+        visits = {step: look(step) for step in session.boundaries if step > self.step}
+        for until in (*self.later_calls, length):
+            self.trial.subject.train(live, until=until, visits=visits)
         look(length + 1)(live)
+        return watch.outcome
 
-    def counts(self, mismatch: Mismatch, left: set[KeyPath], moving: Sequence[Mismatch]) -> bool:
-        """Whether a later difference is more than a loss that stays as it was."""
-        at = mismatch.keypath
-        if not any(at.startswith(path) for path in left):
-            return True
-        whole = mismatch.kind in _WHOLE
-        return any(
-            move.keypath == at
-            or (whole and move.keypath.startswith(at))
-            or (move.kind in _WHOLE and at.startswith(move.keypath))
-            for move in moving
-        )
+    @property
+    def later_calls(self) -> tuple[int, ...]:
+        """Where later calls of `train` end, as they do in the reference."""
+        if not self.trial.session.between_calls:
+            return ()
+        return self.trial.scenario.save_points[self.cycle + 1 :]
 
-    def needed(self, items: Sequence[Site], agrees: Callable[[list[Site]], bool]) -> list[Site]:
-        """A part of the items that suffices, and none of which can be left out.
 
-        Each item costs about one run: past a number of runs what is left stays as it is.
+def _key(put: Iterable[Site]) -> frozenset[KeyPath]:
+    return frozenset(site.keypath for site in put)
 
-        Source: Junker, QuickXplain (AAAI 2004), a divide and conquer form of delta debugging.
-        """
-        if self.evaluations >= _MAX_EVALUATIONS:
-            return list(items)
-        if agrees([]):
-            return []
-        if len(items) == 1:
-            return list(items)
-        half = len(items) // 2
-        low, high = list(items[:half]), list(items[half:])
-        right = self.needed(high, lambda put: agrees([*low, *put]))
-        left = self.needed(low, lambda put: agrees([*put, *right]))
-        return [*left, *right]
+
+def _flat(groups: Iterable[Sequence[Site]]) -> list[Site]:
+    return [site for group in groups for site in group]
+
+
+def _listed(others: Iterable[Site], tops: Iterable[KeyPath]) -> tuple[Mismatch, ...]:
+    chosen = frozenset(tops)
+    return tuple(s.leaf for s in others if any(m.keypath in chosen for m in s.mismatches))
+
+
+def _rest(others: Sequence[Site], outcome: Outcome) -> tuple[Mismatch, ...]:
+    told = {*_listed(others, outcome.contained), *_listed(others, outcome.healed)}
+    return tuple(site.leaf for site in others if site.leaf not in told)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, final
 
 from ..core.keypath import Segment
@@ -71,6 +71,21 @@ def remove(owner: Any, segment: Segment, key: Any) -> None:
         object.__delattr__(owner, segment)
     else:
         raise Unreachable(f"{type(owner).__name__} cannot lose {segment!r}")
+
+
+def reorder(owner: dict[Any, Any], keys: Sequence[Any]) -> None:
+    """Puts the items of a mapping in the order of these keys; they are all of its keys.
+
+    Raises:
+        Unreachable: they are not.
+    """
+    items = dict(items_of(owner))
+    if len(items) != len(keys) or not all(key in items for key in keys):
+        raise Unreachable("its keys are not those whose order is to be put back")
+    kind = OrderedDict if isinstance(owner, OrderedDict) else dict
+    kind.clear(owner)
+    for key in keys:
+        kind.__setitem__(owner, key, items[key])
 
 
 def items_of(owner: dict[Any, Any]) -> Iterable[tuple[Any, Any]]:

@@ -14,10 +14,12 @@ from typing import Any
 
 from ..core.errors import InvalidSubject, NotApplicable
 from ..core.scenario import Scenario
+from ..state.mismatch import Diff
 from ..state.snapshot import Snapshot
 from ..subjects.adapters import adapters
 from ..subjects.protocol import Subject
 from ..trial.finding import Finding
+from ..trial.runs import Save
 from ..trial.session import Session
 from ..trial.trial import Trial
 from .check import RESUMED, Aspect, Check, Cost
@@ -44,8 +46,21 @@ def fresh_process(trial: Trial, method: str = "forkserver") -> Finding | None:
     if answer == "raised":
         raise value
     loaded, at = value
+    return _judged(trial, save, loaded, at)
+
+
+def _judged(
+    trial: Trial, save: Save, loaded: Snapshot, at: Mapping[int, Snapshot]
+) -> Finding | None:
+    """Returns what was lost there and matters: a pid differs there, and reaches nothing."""
     diff = trial.compare(save.after, loaded)
-    return Finding(step=save.step, diff=diff) if diff else trial.future(at)
+    if diff and trial.capabilities.strict:
+        return Finding(step=save.step, diff=diff)
+    outcome = trial.control.follow_once(loaded, at)
+    lost = [m for m in diff.mismatches if outcome.spreading or m.keypath in outcome.contained]
+    if lost:
+        return Finding(step=save.step, diff=Diff(mismatches=tuple(lost)))
+    return trial.future(at, loads=False) if outcome.spreading else None
 
 
 FRESH_PROCESS = Check(

@@ -11,7 +11,7 @@ def purity(trial: Trial) -> Finding | None:
     """Saving changes nothing: neither the state, random streams included, nor the future."""
     save, at = trial.saving
     diff = trial.compare(save.before, save.after)
-    return Finding(step=save.step, diff=diff) if diff else trial.future(at)
+    return Finding(step=save.step, diff=diff) if diff else trial.future(at, loads=False)
 
 
 PURITY = Check(

@@ -44,7 +44,7 @@ def cases_of(
 
     options = options_of(parsed)
     subject = resolve(parsed.target, options)
-    given = _of_one_scenario(parsed)
+    given = of_one_scenario(parsed)
     length = natural_length(subject) if parsed.length is None else parsed.length
     chosen = plan(subject, checks, length, parsed.seed)
     if given:
@@ -55,7 +55,7 @@ def cases_of(
         yield Case(target=parsed.target, options=options, scenario=built), names
 
 
-def _of_one_scenario(parsed: argparse.Namespace) -> dict[str, Any]:
+def of_one_scenario(parsed: argparse.Namespace) -> dict[str, Any]:
     """What the command says of one scenario; nothing, where two of the subject's own are run."""
     given = {name: getattr(parsed, name) for name in OF_ONE_SCENARIO}
     stated = {name: value for name, value in given.items() if value is not None}

@@ -11,7 +11,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidTarget
-from .asked import OF_ONE_SCENARIO, cases_of, checks_of, import_modules, options_of
+from .asked import (
+    OF_ONE_SCENARIO,
+    cases_of,
+    checks_of,
+    import_modules,
+    of_one_scenario,
+    options_of,
+)
 
 if TYPE_CHECKING:
     from ..subjects.by_name import Case
@@ -23,7 +30,8 @@ _DIFFER = ("DIFFERS", "LOST_WORK")
 def run_check(parsed: argparse.Namespace) -> int:
     """Runs the checks on a subject, on one given scenario or on its own short ones."""
     import_modules(parsed.modules)
-    return _run(parsed, list(cases_of(parsed, checks_of(parsed))))
+    own = not of_one_scenario(parsed)
+    return _run(parsed, list(cases_of(parsed, checks_of(parsed))), follows_up=own)
 
 
 def run_replay(parsed: argparse.Namespace) -> int:
@@ -35,9 +43,16 @@ def run_replay(parsed: argparse.Namespace) -> int:
     return _run(parsed, [(case, checks) for case in cases])
 
 
-def _run(parsed: argparse.Namespace, cases: Sequence[tuple[Case, tuple[str, ...]]]) -> int:
+def _run(
+    parsed: argparse.Namespace,
+    cases: Sequence[tuple[Case, tuple[str, ...]]],
+    *,
+    follows_up: bool = False,
+) -> int:
+    """Runs cases, and where asked to, after the last, what shows what they have not."""
     from ..subjects.by_name import require_buildable
     from ..verdicts.coverage import require_meaningful
+    from ..verdicts.plan import follow_ups, per_scenario
     from ..verdicts.runner import run
     from ..verdicts.summary import totals
 
@@ -50,9 +65,10 @@ def _run(parsed: argparse.Namespace, cases: Sequence[tuple[Case, tuple[str, ...]
         require_buildable(case)
     done: list[tuple[Case, Record]] = []
     shown: dict[str, tuple[Any, list[Any], tuple[str, ...]]] = {}
-    for number, (case, names) in enumerate(cases, start=1):
+    waiting = list(cases)
+    for number, (case, names) in enumerate(waiting, start=1):  # may grow by follow-ups
         length = case.scenario.length
-        progress = f"scenario {number} of {len(cases)}: {length} steps, {len(names)} checks\n"
+        progress = f"scenario {number} of {len(waiting)}: {length} steps, {len(names)} checks\n"
         sys.stderr.write(progress)
         subject = case.subject()
         record = run(subject, case.scenario, names)
@@ -62,7 +78,10 @@ def _run(parsed: argparse.Namespace, cases: Sequence[tuple[Case, tuple[str, ...]
         done.append((case, record))
         sys.stdout.write(_text(case, record, parsed) + "\n")
         sys.stdout.flush()  # the next scenario may take a minute
-    records = [record for _, record in done]
+        records = [record for _, record in done]
+        if follows_up and number == len(cases) and (again := per_scenario(names)):
+            laid = (dataclasses.replace(case, scenario=more) for more in follow_ups(records))
+            waiting += [(more, again) for more in laid]
     if parsed.json:
         lines = ({**record.to_plain(), **case.to_dict()} for case, record in done)
         parsed.json.write_text("".join(f"{json.dumps(r, sort_keys=True)}\n" for r in lines))

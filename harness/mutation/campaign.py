@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import final
 
-from ..causes.patch import Graph
+from ..causes.sites import Graph
 from ..causes.write import Unreachable
 from ..checks import CHECKS, Aspect, aspect_of, require_checks
 from ..core.errors import InvalidScenario, InvalidSubject, InvalidTarget, NotApplicable

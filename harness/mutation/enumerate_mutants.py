@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..causes.patch import Graph
+from ..causes.sites import Graph
 from ..core.keypath import KeyPath
 from ..state.compare import compare
 from ..state.kind import Members

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..causes.patch import Graph, Site, Transplant, sites
+from ..causes.patch import Transplant
+from ..causes.sites import Graph, Site, sites
 from ..causes.write import is_tensor
 from ..core.exclusions import Exclusion
 from ..core.keypath import KeyPath

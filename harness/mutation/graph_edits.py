@@ -6,7 +6,7 @@ import copy
 from collections import defaultdict
 from typing import Any, final
 
-from ..causes.patch import Graph
+from ..causes.sites import Graph
 from ..causes.write import Unreachable, assign, is_tensor, items_of
 from ..core.keypath import KeyPath, Segment
 from ..state.readers.objects import dict_getter, slot_values, slots_of

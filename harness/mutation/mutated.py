@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, final
 
-from ..causes.patch import Graph, graph_of
+from ..causes.sites import Graph, graph_of
 from ..core.scenario import Scenario
 from ..state.capture import global_streams
 from ..subjects.protocol import Subject

@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, TypeAlias, final
 
-from ..causes.patch import Graph
+from ..causes.sites import Graph
 from ..causes.write import Unreachable
 from ..core.exclusions import Exclusion
 from ..state.kind import Kind

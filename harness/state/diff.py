@@ -23,14 +23,20 @@ _Words: TypeAlias = Callable[[], Sequence[str]]
 _Path: TypeAlias = tuple[Any, Segment] | None  # (path of the parent, segment): cheap to extend
 
 
-def differences(expected: Rows, got: Rows) -> list[Mismatch]:
-    """Every difference, in the order of the expected graph; shared memory comes last."""
-    return _Lockstep(expected, got).run()
+def differences(expected: Rows, got: Rows, *, worded: bool = True) -> list[Mismatch]:
+    """Returns every difference, in the order of the expected graph; shared memory comes last.
+
+    Args:
+        expected: what must hold.
+        got: what was found.
+        worded: whether to say what was expected and got, which costs most of a comparison.
+    """
+    return _Lockstep(expected, got, worded=worded).run()
 
 
 def changed(expected: Rows, got: Rows) -> list[KeyPath]:
-    """Where they differ, without a word on how: the words cost most of `differences`."""
-    return [found.keypath for found in _Lockstep(expected, got, worded=False).run()]
+    """Returns where they differ."""
+    return [mismatch.keypath for mismatch in differences(expected, got, worded=False)]
 
 
 @final

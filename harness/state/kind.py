@@ -49,6 +49,8 @@ class Kind:
         flags: names of the flags of such numbers.
         elements: a writable view of them, as a tensor or array; None where there is none.
         bulk: whether it is data that no two runs may share, be it written in place or replaced.
+        adopt: gives one the memory, layout and flags of another, and keeps the object; None where
+            another has to be put in its place.
         write: writes the content of another object of the kind, or what `take` set aside, into
             one, which stays the object it is; None where only the object can be replaced.
         writable: whether `write` and `elements` can write to one object; None where to all.
@@ -69,6 +71,7 @@ class Kind:
     flags: tuple[str, ...] = ()
     elements: Callable[[Any], Any] | None = None
     bulk: bool = False
+    adopt: Callable[[Any, Any], None] | None = None
     write: Callable[[Any, Any], None] | None = None
     writable: Callable[[Any], bool] | None = None
     take: Callable[[Any], Any] | None = None

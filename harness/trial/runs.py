@@ -5,15 +5,18 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import final
+from typing import TypeAlias, final
 
 from ..core.scenario import Scenario
 from ..state.snapshot import Snapshot
 from .media import BESIDE_FILES, Again
+
+Moment: TypeAlias = tuple[str, int]
+"""When a state was taken: "fresh", "saved" at a save point or "at" a boundary, and steps done."""
 
 
 @final
@@ -24,10 +27,20 @@ class Course:
     Attributes:
         fresh: the state as built.
         at: the state at every boundary, by steps done; one step past the end, the final state.
+        saved: the state at every save point, by steps done, where a call of `train` ends if the
+            run is made in several.
     """
 
     fresh: Snapshot
     at: Mapping[int, Snapshot]
+    saved: Mapping[int, Snapshot]
+
+    @property
+    def moments(self) -> Iterator[tuple[Moment, Snapshot]]:
+        """Every state, with the moment at which it was taken."""
+        yield ("fresh", 0), self.fresh
+        yield from ((("at", step), state) for step, state in self.at.items())
+        yield from ((("saved", step), state) for step, state in self.saved.items())
 
 
 @final
@@ -89,6 +102,7 @@ class Shared:
         courses: uninterrupted runs, by build.
         savings: runs that were saved at every save point of their build, with what they saw.
         points: first save points, by build.
+        moments: all save points, by build.
         taken: what was taken beside a file, by its path.
     """
 
@@ -96,9 +110,12 @@ class Shared:
         self.courses: dict[str, Course] = {}
         self.savings: dict[str, tuple[Mapping[int, Save], Mapping[int, Snapshot]]] = {}
         self.points: dict[str, set[int]] = {}
+        self.moments: dict[str, set[int]] = {}
         self.taken: dict[Path, Again | None] = {}
         for scenario in scenarios:
-            self.points.setdefault(build_key(scenario), set()).add(scenario.save_at)
+            key = build_key(scenario)
+            self.points.setdefault(key, set()).add(scenario.save_at)
+            self.moments.setdefault(key, set()).update(scenario.save_points)
 
     @cached_property
     def folder(self) -> Path:

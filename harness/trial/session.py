@@ -109,10 +109,29 @@ class Session:
         poison(self.other_seed)
         return self.subject.load(source, self.scenario)
 
-    def advance(self, live: Any, done: int, until: int) -> None:
-        """Trains on by a call of its own."""
-        if until > done:
-            self.subject.train(live, until=until, visits={})
+    def advance(
+        self, live: Any, done: int, until: int, seen: dict[int, Snapshot] | None = None
+    ) -> None:
+        """Trains on by a call of its own.
+
+        Args:
+            live: the run.
+            done: the steps it has done.
+            until: the steps to be done in all.
+            seen: takes its states at the boundaries on the way; none are taken without it.
+        """
+        if until <= done:
+            return
+
+        def look(step: int) -> Callable[[Any], None]:
+            def act(live: Any) -> None:
+                if seen is not None:
+                    seen[step] = self.capture(live)
+
+            return act
+
+        on_the_way = () if seen is None else (at for at in self.boundaries if done < at <= until)
+        self.subject.train(live, until=until, visits={at: look(at) for at in on_the_way})
 
     def visit(self, live: Any, done: int, step: int, act: Callable[[Any], None]) -> None:
         """Trains to a step, acts there on the run and stops it, as a killed process would."""

@@ -4,7 +4,7 @@
 |---|---|
 | `uninterrupted` | builds and trains to the end; never saves |
 | `repeat` | the same once more: the control that tells a nondeterministic subject |
-| `segmented` | the same in two calls of `train`, without a checkpoint |
+| `segmented` | the same in calls of `train` that end at the save points, without a checkpoint |
 | `saving` | saves at the save point and goes on |
 | `resumed` | loads into a poisoned target, saves and loads again for every cycle, goes on |
 
@@ -14,7 +14,7 @@ they lack is not checked, and said so (`NotApplicable`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, final
 
@@ -22,12 +22,14 @@ from ..core.errors import HarnessError, InvalidScenario
 from ..core.keypath import compiled
 from ..core.randomness import preserved_streams
 from ..core.scenario import Scenario
-from ..state.compare import Diff, compare
-from ..state.diff import changed
+from ..state.diff import differences
+from ..state.mismatch import Diff
 from ..state.snapshot import Snapshot
 from ..subjects.capabilities import capabilities_of
 from ..subjects.protocol import Subject
+from .control import Control
 from .finding import Finding
+from .movement import Movement
 from .runs import Course, Load, Resumed, Save, Shared, build_key, save_key
 from .session import Session
 
@@ -80,24 +82,41 @@ class Trial:
         if self._reference is None:
             key = build_key(self.scenario)
             if key not in self.shared.courses:
-                self.shared.courses[key] = self._course(min(self.shared.points[key]))
+                self.shared.courses[key] = self._course(0, sorted(self.shared.moments[key]))
             self._reference = self.shared.courses[key]
         return self._reference
 
     @cached_property
     def repeat(self) -> Course:
         """The run that never stops, once more."""
-        return self._course(self.scenario.save_at)
+        return self._course(self.scenario.save_at, self.scenario.save_points)
 
     @cached_property
     def segmented(self) -> Course:
-        """The run in two calls of `train`, split at the first save point."""
-        session, step = self.session, self.scenario.save_at
+        """The run in calls of `train` that end where the resumed run is saved."""
+        return self._segmented(self.scenario.save_points)
+
+    @cached_property
+    def course_once(self) -> Course:
+        """The run to agree with where there is one save, and no load or one."""
+        if not self.session.between_calls:
+            return self.uninterrupted
+        if self.scenario.cycles == 1:
+            return self.segmented
+        return self._segmented(self.scenario.save_points[:1])
+
+    def _segmented(self, save_points: Sequence[int]) -> Course:
+        session, done = self.session, 0
+        saved: dict[int, Snapshot] = {}
+        at: dict[int, Snapshot] = {}
         with preserved_streams():
             live = session.build()
             fresh = session.capture(live)
-            session.advance(live, 0, step)
-            return Course(fresh=fresh, at=session.finish(live, step))
+            for step in save_points:
+                session.advance(live, done, step, at)
+                saved[step], done = session.capture(live), step
+            at |= session.finish(live, done)
+        return Course(fresh=fresh, at=at, saved=saved)
 
     @property
     def saving(self) -> tuple[Save, Mapping[int, Snapshot]]:
@@ -174,42 +193,35 @@ class Trial:
             if later is not None:
                 save = session.save_later(live, save.step, later, cycle)
 
-    def compare(self, expected: Snapshot, got: Snapshot) -> Diff:
-        """Returns the differences between two snapshots."""
+    @cached_property
+    def control(self) -> Control:
+        """What of the differences is judged: what differs by itself, and what follows from what."""
+        return Control(self)
+
+    def compare(self, expected: Snapshot, got: Snapshot, *, worded: bool = True) -> Diff:
+        """Returns the differences between two snapshots.
+
+        Args:
+            expected: what must hold.
+            got: what was found.
+            worded: whether their texts are needed, which cost most of a comparison.
+        """
         self.compared += len(expected.rows)
+        if expected.same_bytes(got):
+            return Diff()
         # an edge that is cut where it was met may still show where only one of the two has it
-        mismatches = compare(expected, got).mismatches
-        return Diff(mismatches=tuple(m for m in mismatches if not self.excluded(str(m.keypath))))
+        listed = differences(expected, got, worded=worded)
+        return Diff(mismatches=tuple(m for m in listed if not self.excluded(str(m.keypath))))
 
-    def count_moved(self, before: Snapshot, after: Snapshot) -> int:
-        """Returns how many leaves differ between two states of a run.
-
-        Streams that the harness itself keeps for the subject are none of the subject's doing.
-        """
-        kept = self.capabilities.keeps_streams
-        moved = [str(k) for k in changed(before, after) if not kept or k.segments[0] != "streams"]
-        return sum(not self.excluded(keypath) for keypath in moved)
+    @cached_property
+    def movement(self) -> Movement:
+        """Which leaves the run moves, and whether the save points have met them."""
+        return Movement(self)
 
     @property
-    def movement(self) -> tuple[int, int]:
-        """How many leaves differ between the fresh build and the save, and then at a boundary.
-
-        The last boundary is looked at first; what comes and goes may be back there as it was.
-        """
-        saved, reference = self.saving[0].after, self.uninterrupted
-        before = self.count_moved(reference.fresh, saved)
-        later = [
-            step for step in sorted(reference.at, reverse=True) if step > self.scenario.save_at
-        ]
-        counts = (self.count_moved(saved, reference.at[step]) for step in later)
-        return before, next((count for count in counts if count), 0)
-
-    @property
-    def movement_seen(self) -> tuple[int, int] | tuple[None, None]:
-        """As `movement`; None twice where no check has asked for the runs that show it."""
-        if self._saving is None or self._reference is None:
-            return None, None
-        return self.movement
+    def has_shown_movement(self) -> bool:
+        """Whether a check has asked for the runs that show what moves."""
+        return self._saving is not None and self._reference is not None
 
     def first_difference(
         self, expected: Mapping[int, Snapshot], got: Mapping[int, Snapshot]
@@ -220,19 +232,41 @@ class Trial:
                 return Finding(step=step, diff=diff)
         return None
 
-    def future(self, at: Mapping[int, Snapshot]) -> Finding | None:
-        """Returns where a run first differs from the run that never stopped; None if nowhere.
+    def future(self, at: Mapping[int, Snapshot], *, loads: bool = True) -> Finding | None:
+        """Returns where a run first differs from its reference, but for noise; None if nowhere.
 
-        Where splitting `train` in two already changes the run, the split one is the reference:
-        the checkpoint is not to blame.
+        Args:
+            at: its states at boundaries.
+            loads: whether it was saved and loaded at every save point, or only at the first.
         """
-        found = self.first_difference(self.uninterrupted.at, at)
-        if found and self.session.between_calls:
-            return self.first_difference(self.segmented.at, at)
-        return found
+        course = self.control.course if loads else self.course_once
+        return self.difference_without_noise(course.at, at)
 
-    def _course(self, after: int) -> Course:
+    def difference_without_noise(
+        self, expected: Mapping[int, Snapshot], got: Mapping[int, Snapshot]
+    ) -> Finding | None:
+        """Returns as `first_difference`, but for noise."""
+        for step, state in sorted(got.items()):
+            diff = self.compare(expected[step], state)
+            if diff and (
+                judged := self.control.without_noise(diff, ("at", step), expected[step], state)
+            ):
+                return Finding(step=step, diff=judged)
+        return None
+
+    def _course(self, after: int, moments: Sequence[int]) -> Course:
+        session = self.session
+        saved: dict[int, Snapshot] = {}
+
+        def capture_at(step: int) -> Callable[[Any], None]:
+            def act(live: Any) -> None:
+                saved[step] = session.capture(live)
+
+            return act
+
         with preserved_streams():
-            live = self.session.build()
-            fresh = self.session.capture(live)
-            return Course(fresh=fresh, at=self.session.finish(live, after))
+            live = session.build()
+            fresh = session.capture(live)
+            saved |= {0: fresh} if 0 in moments else {}
+            visits = {step: capture_at(step) for step in moments if step}
+            return Course(fresh=fresh, at=session.finish(live, after, visits), saved=saved)

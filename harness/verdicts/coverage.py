@@ -40,7 +40,7 @@ def require_meaningful(subject: Subject, records: Sequence[Record], checks: Sequ
 
 def moves(subject: Subject, scenario: Scenario) -> bool:
     """Whether the states as built, as saved and at the end all differ."""
-    return all(Trial(subject, scenario).movement)
+    return all(Trial(subject, scenario).movement.counts)
 
 
 def _look_for(patterns: set[str], subject: Subject, scenario: Scenario) -> None:

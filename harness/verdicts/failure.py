@@ -75,8 +75,8 @@ def failure_of(record: Record) -> CheckpointMismatch:
 
 
 def _first_mismatch(record: Record) -> Mismatch | None:
-    """The first cause where there is one, otherwise the first difference."""
-    causes = record.attribution.causes if record.attribution else ()
+    """The first that was lost where that is known, otherwise the first difference."""
+    causes = record.attribution.lost if record.attribution else ()
     listed = [mismatch for finding in record.findings for mismatch in finding.diff.mismatches]
     return next(iter([*causes, *listed]), None)
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..causes.attribution import Attribution
+from ..causes.attribution import Attribution, owner_of
 from ..checks import CHECKS, RESUMED, Aspect, aspect_of
-from ..core.keypath import KeyPath
 from ..state.mismatch import Mismatch, MismatchKind
 from ..trial.finding import Finding
 from .verdict import Record, Verdict
@@ -83,7 +82,7 @@ def main_finding(record: Record) -> Finding | None:
 def next_step(record: Record, finding: Finding | None) -> str:
     """Returns what to do about it, in one line."""
     found = record.attribution
-    lost = [mismatch.keypath for mismatch in found.causes] if found else []
+    lost = found.lost if found else ()
     if found is not None and not found.complete:
         return _UNREACHED if found.unreachable else _HIDDEN
     if record.verdict in _NEXT and not (lost and record.verdict is Verdict.ERROR):
@@ -91,18 +90,61 @@ def next_step(record: Record, finding: Finding | None) -> str:
     known = CHECKS.get(finding.check) if finding else None
     if known and known.next_step and not lost:
         return known.next_step
-    if found is not None and len(lost) > _SHOWN_LOST:
-        return f"save and restore {', '.join(found.groups)}"
-    candidates = [mismatch.keypath for mismatch in _at_load(record, finding)]
-    return f"save and restore {_listed(lost or candidates)}"
+    return advice(lost or _at_load(record, finding))
+
+
+def advice(lost: Sequence[Mismatch]) -> str:
+    """Returns what to do about lost leaves, by what is wrong with them."""
+    cut = [mismatch for mismatch in lost if mismatch.kind is MismatchKind.ALIASING]
+    others = [mismatch for mismatch in lost if mismatch.kind is not MismatchKind.ALIASING]
+    parts = []
+    if others:
+        many = len(others) > _SHOWN_LOST
+        parts.append(
+            f"save and restore {_listed(map(owner_of, others) if many else _paths(others))}"
+        )
+    if cut:
+        parts.append(
+            f"relink {_listed(_paths(cut))} after the load: to the object that the run holds, not "
+            "to a copy of it"
+        )
+    return "; ".join(parts)
+
+
+def _paths(mismatches: Sequence[Mismatch]) -> list[str]:
+    return [str(mismatch.keypath) for mismatch in mismatches]
 
 
 def notes(record: Record, verbose: bool) -> list[str]:
     """Returns what else is to be said; what does not apply in one line, with reasons if verbose."""
+    told = [*record.notes, *_noise(record, verbose), *_coverage(record, verbose)]
     if verbose:
-        return [*map(str, record.skipped), *record.notes]
+        return [*map(str, record.skipped), *told]
     names = ", ".join(skipped.check for skipped in record.skipped)
-    return [*record.notes, *([f"not applicable: {names}"] if names else [])]
+    return [*told, *([f"not applicable: {names}"] if names else [])]
+
+
+def _coverage(record: Record, verbose: bool) -> list[str]:
+    coverage = record.state_coverage
+    if coverage is None or not record.untested:
+        return []
+    listed = ", ".join(record.untested) if verbose else _listed(record.untested)
+    better = record.better_save_at[:1]
+    where = f"; --save-at {better[0]} meets most of them" if better else ""
+    return [
+        f"state coverage {coverage[0]} of {coverage[1]}: moved, but at the fresh value at every "
+        f"save: {listed}{where}"
+    ]
+
+
+def _noise(record: Record, verbose: bool) -> list[str]:
+    count = len(record.noise)
+    if not count:
+        return []
+    leaves = "1 leaf differs" if count == 1 else f"{count} leaves differ"
+    were = "was" if count == 1 else "were"
+    listed = ", ".join(record.noise) if verbose else _listed(record.noise)
+    return [f"{leaves} between two identical runs and {were} not judged: {listed}"]
 
 
 def _at_load(record: Record, finding: Finding | None) -> Sequence[Mismatch]:
@@ -118,8 +160,8 @@ def _differences(record: Record, finding: Finding | None, flag: str) -> list[str
         return []
     others = [other for other in record.findings if other is not finding]
     lines = [_when(record, finding)]
-    if found is not None and found.causes:
-        lines += [*_causes(found, flag), *_inert(found, flag)]
+    if found is not None and found.lost:
+        lines += [*_lost(found.causes, flag), *_contained(found, flag), *_inert(found, flag)]
     elif finding is not None:
         lines += _cut(list(map(str, _suspects(record, finding))), flag)
     if found is not None and not found.complete:
@@ -141,22 +183,34 @@ def _explanation(found: Attribution) -> str:
     if not found.complete:
         return str(found)
     number = len(found.causes)
-    of = number + len(found.inert)
-    if not number:
-        return f"not explained by what one load lost ({of} differing leaves)"
+    of = number + len(found.contained) + len(found.healed) + len(found.inert)
     where = f" of load {found.load}" if found.load > 1 else ""
-    most = "" if found.minimal else "at most "
-    return f"explained by {most}{number} of {of} differing leaves{where}"
+    if number:
+        most = "" if found.minimal else "at most "
+        return f"explained by {most}{number} of {of} differing leaves{where}"
+    if found.contained:
+        return f"{len(found.contained)} of {of} differing leaves{where} contained, nothing spreads"
+    return f"not explained by what one load lost ({of} differing leaves)"
 
 
-def _causes(found: Attribution, flag: str) -> list[str]:
-    listed = list(map(str, found.causes))
-    if len(listed) <= _SHOWN_LOST:
-        return listed
-    most = _SHOWN if len(listed) <= _SHOWN else _SHOWN_OF_OWNER
-    by_owner: dict[str, list[str]] = {owner: [] for owner in found.groups}
-    for owner, line in zip(found.owners, listed, strict=True):
-        by_owner[owner].append(line)
+def _contained(found: Attribution, flag: str) -> list[str]:
+    if not found.contained:
+        return []
+    lines = _lost(found.contained, flag)
+    return ["contained (wrong up to the end, and reaching nothing else):", *_indented(lines)]
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"  {line}" for line in lines]
+
+
+def _lost(lost: Sequence[Mismatch], flag: str) -> list[str]:
+    if len(lost) <= _SHOWN_LOST:
+        return list(map(str, lost))
+    most = _SHOWN if len(lost) <= _SHOWN else _SHOWN_OF_OWNER
+    by_owner: dict[str, list[str]] = {}
+    for mismatch in lost:
+        by_owner.setdefault(owner_of(mismatch), []).append(str(mismatch))
     lines = []
     for owner, owned in by_owner.items():
         if len(owned) == 1:
@@ -184,11 +238,16 @@ def _cut(lines: Sequence[str], flag: str, most: int = _SHOWN) -> list[str]:
 
 
 def _inert(found: Attribution, flag: str) -> list[str]:
-    if not found.inert:
-        return []
-    if not flag:
-        return ["inert:", *(f"  {mismatch.keypath}" for mismatch in found.inert)]
-    return [f"(inert: {len(found.inert)}, see {flag})"]
+    listed = {"healed": found.healed, "inert": found.inert}
+    if flag:
+        counts = ", ".join(f"{word}: {len(those)}" for word, those in listed.items() if those)
+        return [f"({counts}, see {flag})"] if counts else []
+    return [
+        line
+        for word, those in listed.items()
+        if those
+        for line in (f"{word}:", *_indented(_paths(those)))
+    ]
 
 
 def _count(finding: Finding) -> str:
@@ -196,7 +255,7 @@ def _count(finding: Finding) -> str:
     return f"{number} leaf differs" if number == 1 else f"{number} leaves differ"
 
 
-def _listed(keypaths: Iterable[KeyPath]) -> str:
-    shown = list(dict.fromkeys(map(str, keypaths)))
+def _listed(names: Iterable[str]) -> str:
+    shown = list(dict.fromkeys(names))
     tail = f" and {len(shown) - _SHOWN_LOST} more" if len(shown) > _SHOWN_LOST else ""
     return ", ".join(shown[:_SHOWN_LOST]) + tail

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import final
 
 from ..causes.attribution import Attribution
-from ..causes.search import attribute, harmless
+from ..causes.search import attribute, outcome_of
 from ..checks import CHECKS, Aspect, aspect_of, require_checks
 from ..core.errors import HarnessError, NotApplicable, StepFailed, is_unsupported
 from ..core.randomness import preserved_streams
@@ -18,6 +18,7 @@ from ..core.scenario import Scenario
 from ..state.compare import Diff
 from ..subjects.protocol import Subject
 from ..trial.finding import Finding
+from ..trial.reference import Outcome
 from ..trial.runs import Shared
 from ..trial.trial import Trial
 from .verdict import Raised, Record, Skipped, Verdict
@@ -145,50 +146,64 @@ class _Judgement:
             self.attribute()
 
     def attribute(self) -> None:
-        """Traces the difference to its cause; where there is none, the future has decided."""
-        self.attribution = found = attribute(self.trial)
-        if self.strict or not found.complete or found.causes or not harmless(self.trial):
+        """Traces the difference to its cause; where nothing spreads, the future has decided."""
+        raised = self.trial.error
+        cycle, outcome = (len(self.trial.loads) - 1, None) if raised else self.aftermath
+        if outcome is None or outcome.spreading:
+            self.attribution = found = attribute(self.trial, cycle)
+            if raised and found.complete and found.causes:
+                self.explain_error()
             return
-        self.notes.append(
-            f"{len(found.inert)} leaves differ after the load and change nothing up to the end"
-        )
-        self.findings = [
-            finding
-            for finding in self.findings
-            if not _of_load(finding) or self.only_elsewhere(finding)
-        ]
-        if self.raised is None:
-            self.verdict = Verdict.DIFFERS if self.findings else Verdict.EXACT
-        self.attribution = None  # nothing is left that it could explain
+        self.attribution = outcome_of(self.trial, cycle, outcome)
+        if not self.strict and not outcome.contained:
+            self.acquit(self.attribution)
 
-    def only_elsewhere(self, finding: Finding) -> bool:
-        """Whether another process lost what no load of this one has lost: nothing excuses that."""
-        if Aspect.ELSEWHERE not in aspect_of(finding.check):
-            return False
-        load = self.trial.resumed.loads[0]
-        here = {m.keypath for m in self.trial.compare(load.saved, load.loaded).mismatches}
-        return any(mismatch.keypath not in here for mismatch in finding.diff.mismatches)
+    @property
+    def aftermath(self) -> tuple[int, Outcome]:
+        return self.trial.control.aftermath
+
+    def explain_error(self) -> None:
+        """A loss explains that the resumed run raised: it differs, and nothing else is wrong."""
+        self.notes.append(f"the resumed run raises: {self.raised}")
+        self.raised, self.verdict = None, Verdict.DIFFERS
+
+    def acquit(self, found: Attribution) -> None:
+        """Drops the differences that a load leaves behind and that change nothing to the end."""
+        count = len(found.inert) + len(found.healed)
+        if count:
+            self.notes.append(
+                f"{count} leaves differ after the load and change nothing up to the end"
+            )
+        self.findings = [finding for finding in self.findings if not _of_load(finding)]
+        self.verdict = Verdict.DIFFERS if self.findings else Verdict.EXACT
 
     def blame(self) -> Verdict:
         """Returns whether the subject repeats itself and had any chance, and what was lost."""
         trial = self.trial
-        reference = trial.uninterrupted.at
-        if again := trial.first_difference(reference, trial.repeat.at):
-            self.findings.insert(0, dataclasses.replace(again, check=REPEAT))
+        if trial.control.flaky:
+            again = trial.first_difference(trial.uninterrupted.at, trial.repeat.at)
+            if again is not None:
+                self.findings.insert(0, dataclasses.replace(again, check=REPEAT))
             return Verdict.FLAKY
         if trial.session.between_calls:
-            split = trial.first_difference(reference, trial.segmented.at)
-            if split:
-                first = split.diff.mismatches[0]
-                self.notes.append(_NOT_REENTRANT.format(step=split.step, mismatch=first))
+            self.tell_reentrance()
         return Verdict.LOST_WORK if self.lost_work() else Verdict.DIFFERS
+
+    def tell_reentrance(self) -> None:
+        """Notes where calls of `train` already change the run, without any checkpoint."""
+        trial = self.trial
+        split = trial.difference_without_noise(trial.uninterrupted.at, trial.segmented.at)
+        if split:
+            first = split.diff.mismatches[0]
+            self.notes.append(_NOT_REENTRANT.format(step=split.step, mismatch=first))
 
     def lost_work(self) -> bool:
         """Whether what was loaded is an older state of the run: whole, but out of date."""
         older = [(0, self.trial.uninterrupted.fresh)]
         for load in self.trial.loads:
             lost = self.trial.compare(load.saved, load.loaded)
-            if not _of_streams(lost) and any(
+            # a single leaf that is out of date is forgotten: no older state is to be seen in it
+            if _count_of_state(lost) > 1 and any(
                 _of_streams(self.trial.compare(snapshot, load.loaded))
                 for step, snapshot in older
                 if step < load.step
@@ -200,7 +215,11 @@ class _Judgement:
     def record(self, seconds: float) -> Record:
         """What has been found, as data."""
         trial = self.trial
-        moved, moved_later = trial.movement_seen
+        shown = trial.has_shown_movement
+        moved, moved_later = trial.movement.counts if shown else (None, None)
+        coverage = trial.movement.coverage if shown else None
+        healed = self.attribution.healed if self.attribution else ()
+        better = trial.movement.better_save_points(m.keypath for m in healed) if shown else ()
         return Record(
             subject=trial.subject.name,
             scenario=trial.scenario,
@@ -209,6 +228,10 @@ class _Judgement:
             raised=self.raised,
             skipped=tuple(self.skipped),
             notes=tuple(self.notes),
+            noise=trial.control.known_noise,
+            state_moved=coverage.moved if coverage else None,
+            untested=tuple(map(str, coverage.untested)) if coverage else (),
+            better_save_at=better,
             attribution=self.attribution,
             compared=trial.compared,
             moved=moved,
@@ -219,8 +242,17 @@ class _Judgement:
 
 
 def _of_load(finding: Finding) -> bool:
-    """Whether it is of what a load leaves behind, which may or may not change the future."""
-    return Aspect.LOADED in aspect_of(finding.check)
+    """Whether it is of what a load leaves behind, which may or may not change the future.
+
+    A check in another process has judged so itself: what it saw is not what this one has seen.
+    """
+    aspect = aspect_of(finding.check)
+    return Aspect.LOADED in aspect and Aspect.ELSEWHERE not in aspect
+
+
+def _count_of_state(diff: Diff) -> int:
+    """How many leaves differ that are no random streams."""
+    return sum(mismatch.keypath.segments[0] != "streams" for mismatch in diff.mismatches)
 
 
 def _of_streams(diff: Diff) -> bool:

@@ -73,6 +73,10 @@ class Record:
         raised: the exception behind ERROR.
         skipped: the checks that did not apply.
         notes: what else is to be said, as that `train` is not re-entrant.
+        state_moved: how many leaves moved in the scenario, or None.
+        untested: KeyPaths of those that stood at their fresh value at every save point.
+        better_save_at: steps at which saving would show more: what is untested, or has healed.
+        noise: KeyPaths of what differs between two identical runs, and was not judged.
         attribution: which leaves explain a difference, where that was asked for.
         compared: rows of the object graph compared, all comparisons together.
         moved: leaves that differ between the fresh build and the save point; None where the
@@ -89,12 +93,23 @@ class Record:
     raised: Raised | None = None
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
+    noise: tuple[str, ...] = ()
+    state_moved: int | None = None
+    untested: tuple[str, ...] = ()
+    better_save_at: tuple[int, ...] = ()
     attribution: Attribution | None = None
     compared: int = 0
     moved: int | None = None
     moved_later: int | None = None
     seconds: float = 0.0
     used: frozenset[str] = field(default=frozenset())
+
+    @property
+    def state_coverage(self) -> tuple[int, int] | None:
+        """How many of the leaves that moved were saved at another value than their fresh one."""
+        if self.state_moved is None:
+            return None
+        return self.state_moved - len(self.untested), self.state_moved
 
     @property
     def vacuous(self) -> bool:
@@ -124,6 +139,9 @@ class Record:
             "raised": None if self.raised is None else dataclasses.asdict(self.raised),
             "skipped": [dataclasses.asdict(skipped) for skipped in self.skipped],
             "notes": list(self.notes),
+            "noise": list(self.noise),
+            "untested": list(self.untested),
+            "better_save_at": list(self.better_save_at),
             "attribution": None if self.attribution is None else self.attribution.to_plain(),
             "used": sorted(self.used),
             "vacuous": self.vacuous,  # for whoever reads the lines; no fact of its own
@@ -142,6 +160,9 @@ class Record:
             "raised": None if raised is None else Raised(**raised),
             "skipped": tuple(Skipped(**skipped) for skipped in plain["skipped"]),
             "notes": tuple(plain["notes"]),
+            "noise": tuple(plain.get("noise", ())),
+            "untested": tuple(plain.get("untested", ())),
+            "better_save_at": tuple(plain.get("better_save_at", ())),
             "attribution": None if attribution is None else Attribution.from_plain(attribution),
             "used": frozenset(plain["used"]),
         }

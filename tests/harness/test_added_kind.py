@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from example_kind import TABLE, Forgetful, Run, Table, elements, subject
 from resumeproof import CheckpointMismatch, Scenario, check_resume
-from resumeproof.causes.patch import Transplant, graph_of, sites
+from resumeproof.causes.patch import Transplant
+from resumeproof.causes.sites import graph_of, sites
 from resumeproof.cli import main
 from resumeproof.core.keypath import KeyPath
 from resumeproof.mutation.campaign import mutate

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from resumeproof.causes.patch import graph_of
+from resumeproof.causes.sites import graph_of
 from resumeproof.core.errors import InvalidReader
 from resumeproof.core.keypath import KeyPath
 from resumeproof.state.capture import capture

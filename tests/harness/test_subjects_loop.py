@@ -214,7 +214,7 @@ def test_loop_that_forgets_is_found(subject, causes):
     """A forgotten scheduler and a forgotten order of the data are named, and nothing else."""
     record = run(subject, LIFE)
     assert record.verdict is Verdict.DIFFERS
-    assert sorted(str(m.keypath) for m in record.attribution.causes) == sorted(causes)
+    assert sorted(str(m.keypath) for m in record.attribution.lost) == sorted(causes)
 
 
 def test_right_loop_is_exact():

@@ -6,7 +6,8 @@ import random
 import numpy as np
 import pytest
 import torch
-from resumeproof.causes.patch import Transplant, Unreachable, graph_of, sites
+from resumeproof.causes.patch import Transplant, Unreachable
+from resumeproof.causes.sites import graph_of, sites
 from resumeproof.state.compare import compare
 
 

@@ -122,6 +122,17 @@ def _write_tensor(target: Any, source: Any) -> None:
         target.copy_(source)
 
 
+def _adopt_tensor(target: Any, source: Any) -> None:
+    torch, plain = sys.modules["torch"], source.detach()
+    if (target.dtype, target.shape, target.stride()) != (plain.dtype, plain.shape, plain.stride()):
+        made = torch.empty_strided(
+            plain.size(), plain.stride(), dtype=plain.dtype, device=plain.device
+        )
+        target.data = made.copy_(plain)
+    if target.is_leaf:
+        target.requires_grad_(source.requires_grad)
+
+
 def _lies_apart(tensor: Any) -> bool:
     """Returns whether no two elements lie in one place, as they do in what `expand` makes."""
     pairs = zip(tensor.shape, tensor.stride(), strict=True)
@@ -144,6 +155,7 @@ OWN_KINDS = (
         flags=("requires_grad", "is_leaf"),
         elements=lambda tensor: tensor.detach(),
         bulk=True,
+        adopt=_adopt_tensor,
         write=_write_tensor,
         writable=_lies_apart,
         as_key=PARAMETER,
