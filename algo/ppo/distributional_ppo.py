@@ -69,6 +69,7 @@ class DistributionalPPO(Persistent):
         "CnnPolicy": DistributionalActorCriticCnnPolicy,
         "MultiInputPolicy": DistributionalMultiInputActorCriticPolicy,
     }
+    checkpoint_save_points: ClassVar[str] = "any step"
     checkpoint_exclusions: ClassVar[dict[str, str]] = {
         "model._loop.callbacks": "callbacks belong to the caller of learn(), who passes them "
         "again; their state is in the checkpoint and returns to them there",

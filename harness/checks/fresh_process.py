@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import InvalidSubject, NotApplicable
+from ..core.errors import NotApplicable
 from ..core.scenario import Scenario
 from ..state.mismatch import Diff
 from ..state.snapshot import Snapshot
@@ -36,8 +36,8 @@ def fresh_process(trial: Trial, method: str = "forkserver") -> Finding | None:
         method: "forkserver", which starts in a moment once torch is loaded there, or "spawn".
 
     Raises:
-        InvalidSubject: the script that was started has no `if __name__ == "__main__":`.
-        NotApplicable: the subject cannot be sent to another process; says which part.
+        NotApplicable: the script that was started has no `if __name__ == "__main__":`, or the
+            subject cannot be sent to another process; says which part.
     """
     save, _ = trial.saving
     task = _pickled(trial, save.path)
@@ -77,14 +77,13 @@ def _require_guard(name: str) -> None:
     """Another process imports the script that was started: without a guard it starts it again.
 
     Raises:
-        InvalidSubject: that script has no guard.
+        NotApplicable: that script has no guard.
     """
     path = Path(getattr(sys.modules.get("__main__"), "__file__", None) or "")
     if path.suffix == ".py" and path.is_file() and "__main__" not in path.read_text("utf-8"):
-        raise InvalidSubject(
+        raise NotApplicable(
             f"expected a script that another process can import, got {str(path)!r}, which would "
-            f'run {name} again there: write its calls below `if __name__ == "__main__":`, or '
-            "leave out the check fresh_process"
+            f'run {name} again there: write its calls below `if __name__ == "__main__":`'
         )
 
 
@@ -161,7 +160,7 @@ def _resume(task: bytes, theirs: Connection) -> None:
 def _resumed(task: bytes) -> tuple[Snapshot, Mapping[int, Snapshot]]:
     subject: Subject
     scenario: Scenario
-    subject, scenario, path, settings = pickle.loads(task)
+    subject, scenario, path, settings = _unpickled(task)
     if settings is not None:
         import torch
 
@@ -170,6 +169,16 @@ def _resumed(task: bytes) -> tuple[Snapshot, Mapping[int, Snapshot]]:
     session = Session(subject, scenario)
     live = session.load(path)
     return session.capture(live), session.finish(live, scenario.save_at)
+
+
+def _unpickled(task: bytes) -> Any:
+    try:
+        return pickle.loads(task)
+    except (ImportError, AttributeError) as error:
+        raise NotApplicable(
+            f"the subject cannot be imported in another process ({type(error).__name__}: {error}): "
+            "put its classes and functions into a module that can be imported from any folder"
+        ) from error
 
 
 def _portable(error: Exception) -> bytes:

@@ -12,7 +12,7 @@ from .errors import InvalidScenario
 
 # new media and options leave the format as it is: a version that does not know them says so
 FORMAT = 1
-MEDIA = ("file", "memory", "parameters", "pickle", "deepcopy")
+MEDIA = ("file", "memory", "parameters", "pickle", "deepcopy", "set_env")
 INTO = ("used", "fresh")
 
 
@@ -31,7 +31,8 @@ class Scenario:
         gap: steps between two cycles.
         medium: what takes the state from one run into another: a "file"; a stream in "memory";
             "parameters", where after the file a stranger's state, then the saved one, is put into
-            the live run (`set_parameters`); "pickle" or "deepcopy" of the live run.
+            the live run (`set_parameters`); "pickle" or "deepcopy" of the live run; "set_env", a
+            file loaded without an environment, which is set afterwards.
         into: what a load finds to fill, of another seed: a run "used" before, its floats NaN, in
             which nothing is as it was built; or a "fresh" one, in which nothing has happened yet.
 

@@ -1,8 +1,10 @@
 """Loads in another process: what only they find, and what cannot be sent there."""
 
+import inspect
 import os
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import example_globals
@@ -17,10 +19,16 @@ LIFE = Scenario(length=12, save_at=6)
 IN_PROCESS = ("purity", "roundtrip", "idempotence", "isolation", "resume", "completeness")
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
+import sys
 from resumeproof import Scenario, check_resume
 from example_globals import {name} as subject
 
-{guard}check_resume(subject, [Scenario(length=12, save_at=6)], ["resume", "fresh_process"])
+def main():
+    records = check_resume(subject, [Scenario(length=12, save_at=6)], ["resume", "fresh_process"])
+    for skipped in records[0].skipped:
+        print(skipped.reason, file=sys.stderr)
+
+{guard}main()
 """
 
 
@@ -62,12 +70,48 @@ def run_script(folder, **parts):
 
 
 def test_script_without_a_guard_is_told_to_write_one(tmp_path):
-    """Another process would run it again from its first line; with the guard it passes."""
+    """Another process would run it again from its first line: that is a note, and no error."""
     status, errors = run_script(tmp_path, name="right", guard="")
-    assert status == 1
-    assert "InvalidSubject: expected a script that another process can import, got" in errors
+    assert status == 0
+    assert "expected a script that another process can import, got" in errors
     assert 'write its calls below `if __name__ == "__main__":`' in errors
     assert run_script(tmp_path, name="right", guard='if __name__ == "__main__": ') == (0, "")
+
+
+def test_subject_that_another_process_cannot_import_is_a_note(monkeypatch):
+    """All else is checked, and the note says what is missing there."""
+    module = types.ModuleType("made_at_run_time")
+    exec(inspect.getsource(Kept), module.__dict__)
+    monkeypatch.setitem(sys.modules, "made_at_run_time", module)
+    kept = module.Kept
+    record = run(
+        loop(make=kept, step=kept.step, save=kept.save, load=kept.load),
+        LIFE,
+        ("resume", "fresh_process"),
+    )
+    assert (record.verdict, record.error) == (Verdict.EXACT, "")
+    (skipped,) = record.skipped
+    assert skipped.check == "fresh_process"
+    assert "No module named 'made_at_run_time'" in skipped.reason
+
+
+class Kept:
+    """Counts, and saves its count."""
+
+    def __init__(self):
+        self.count = 0
+
+    def step(self):
+        """One more."""
+        self.count += 1
+
+    def save(self):
+        """The count."""
+        return self.count
+
+    def load(self, state):
+        """The count."""
+        self.count = state
 
 
 def test_script_with_a_guard_hears_what_is_lost(tmp_path):

@@ -167,7 +167,7 @@ def test_what_sb3_saves_to_files_has_no_medium_in_memory():
     assert "choose medium='file'" in record.skipped[0].reason
 
 
-def test_a_class_with_a_save_of_its_own_is_saved_anywhere():
+def test_a_class_with_a_save_of_its_own_is_saved_by_that_alone():
     """It is not given its buffers and environments a second time."""
 
     class Mine(sb.PPO):
@@ -177,5 +177,5 @@ def test_a_class_with_a_save_of_its_own_is_saved_anywhere():
     class Plain(sb.PPO):
         pass
 
-    assert not sb3(Mine, env="CartPole-v1").between_calls
-    assert sb3(Plain, env="CartPole-v1").between_calls
+    assert not sb3(Mine, env="CartPole-v1").save_extras
+    assert sb3(Plain, env="CartPole-v1").save_extras

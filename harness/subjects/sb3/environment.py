@@ -64,6 +64,32 @@ def levels(env: VecEnv) -> Iterator[VecEnv]:
         yield env
 
 
+def reseed_drawn(env: VecEnv, seed: int) -> None:
+    """Seeds the observation spaces that have been sampled though nobody has seeded them.
+
+    SB3's networks for images sample one to learn a shape: the sample is thrown away, and the
+    stream stays behind with a seed of the operating system.
+    """
+    for level in levels(env):
+        _reseed(level.observation_space, seed)
+        for inner in getattr(level, "envs", ()) if isinstance(level, DummyVecEnv) else ():
+            while isinstance(inner, gym.Wrapper):
+                _reseed(inner.observation_space, seed)
+                inner = inner.env
+            _reseed(inner.observation_space, seed)
+
+
+def _reseed(space: gym.Space[Any], seed: int) -> None:
+    if isinstance(space, gym.spaces.Dict):
+        for part in space.spaces.values():
+            _reseed(part, seed)
+    elif isinstance(space, gym.spaces.Tuple):
+        for part in space.spaces:
+            _reseed(part, seed)
+    elif space._np_random is not None:
+        space.seed(seed)
+
+
 def use(env: VecEnv, seed: int) -> None:
     """Leaves an environment where no run of this seed has it."""
     env.seed(seed)

@@ -23,3 +23,7 @@ OF_WRAPPERS = tuple(
     Exclusion(pattern=pattern, reason=_CLOCK)
     for pattern in ("**.episode_start_time", "**.episode_start_times", "**.time_queue")
 )
+OF_CALLBACKS = tuple(
+    Exclusion(pattern=pattern, reason="variables of the call of learn() that a callback was in")
+    for pattern in ("callback**.locals", "callback**.globals")
+)

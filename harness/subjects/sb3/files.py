@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from stable_baselines3 import HerReplayBuffer
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
@@ -23,7 +24,12 @@ def save_beside(live: BaseAlgorithm, target: Any) -> None:
 def load_replay_buffer(model: BaseAlgorithm, source: Any) -> None:
     """Puts back the replay buffer of a model that has one."""
     if isinstance(model, OffPolicyAlgorithm):
-        model.load_replay_buffer(beside(source, REPLAY))
+        path = beside(source, REPLAY)
+        if isinstance(model.replay_buffer, HerReplayBuffer):
+            # the run goes on in the episode in which it was saved, as far as its buffer knows
+            model.load_replay_buffer(path, truncate_last_traj=False)
+        else:
+            model.load_replay_buffer(path)
 
 
 def _extras(live: BaseAlgorithm) -> dict[str, Callable[[Path], None]]:

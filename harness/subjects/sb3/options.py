@@ -8,11 +8,13 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
+from ...core.errors import InvalidSubject
 from .environment import OPTIONS as OF_ENVIRONMENT
 
-_OURS = ("self", "env", "seed", "device")  # what the harness passes, or Python does
+BETWEEN_CALLS, ANY_STEP = "between calls", "any step"
 _OPEN = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
 
@@ -32,6 +34,27 @@ def parameters_of(algorithm: type) -> Mapping[str, inspect.Parameter]:
     return MappingProxyType({k: v for k, v in found.items() if k != "self"})
 
 
+def own_parameters(algorithm: type) -> Mapping[str, inspect.Parameter]:
+    """The keywords that a class itself names."""
+    return inspect.signature(algorithm).parameters
+
+
+def require_known(algorithm: type, options: Mapping[str, Any]) -> None:
+    """The class takes all options; one that takes any (`**kwargs`) may know what to do with them.
+
+    Raises:
+        InvalidSubject: lists those that it does not take, and those that it does.
+    """
+    if any(parameter.kind in _OPEN for parameter in own_parameters(algorithm).values()):
+        return
+    names = option_names(algorithm)
+    if unknown := sorted(options.keys() - {*names, "env"}):
+        raise InvalidSubject(
+            f"expected options that {algorithm.__name__} takes, got {', '.join(unknown)}: it "
+            f"takes {', '.join(names)}; what goes to learn() is callback="
+        )
+
+
 def option_names(algorithm: type) -> list[str]:
     """Those of a named environment, and the keywords of the algorithm."""
     of_algorithm = (name for name in parameters_of(algorithm) if not name.startswith("_"))
@@ -44,6 +67,27 @@ def default_of(algorithm: type, name: str) -> Any:
     if parameter is None or parameter.default is inspect.Parameter.empty:
         return None
     return parameter.default
+
+
+def is_stock(algorithm: type[BaseAlgorithm]) -> bool:
+    """Whether what it saves is what SB3 saves."""
+    return algorithm.save.__module__.partition(".")[0] in ("stable_baselines3", "sb3_contrib")
+
+
+def save_points_of(algorithm: type[BaseAlgorithm], given: str | None) -> str:
+    """The author's claim, here or on the class; between two calls without one.
+
+    Raises:
+        InvalidSubject: it is neither of the two.
+    """
+    stated = getattr(algorithm, "checkpoint_save_points", BETWEEN_CALLS) if given is None else given
+    if stated not in (BETWEEN_CALLS, ANY_STEP):
+        raise InvalidSubject(
+            f"expected save_points of {algorithm.__name__} to be {BETWEEN_CALLS!r} or "
+            f"{ANY_STEP!r}, got {stated!r}: write save_points={ANY_STEP!r} where a save inside "
+            "learn() is exact too"
+        )
+    return str(stated)
 
 
 def offered(algorithm: type, fixed: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:

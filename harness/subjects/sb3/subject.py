@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -17,14 +15,24 @@ from ...core.exclusions import Exclusion, declared, require_exclusions
 from ...core.scenario import Scenario
 from ..capabilities import Capabilities
 from ..protocol import Visits
+from .building import build_model
+from .callbacks import (
+    Driven,
+    Factory,
+    model_of,
+    require_factory,
+    riding,
+    visitor_at_steps,
+    visitor_between_updates,
+)
 from .environment import IMPLIED, make_environment, use, with_statistics
-from .environment import OPTIONS as OF_ENVIRONMENT
-from .exclusions import OF_WRAPPERS, OUTPUT, WALL_CLOCK
+from .exclusions import OF_CALLBACKS, OF_WRAPPERS, OUTPUT, WALL_CLOCK
 from .files import load_replay_buffer, save_beside
-from .options import default_of, offered, parameters_of
+from .logs import no_folder_left
+from .options import BETWEEN_CALLS, is_stock, offered, require_known, save_points_of
+from .setting import STARTS, Setting, setting_of, stops_with_episodes
 
-# the steps of a short run before an off-policy algorithm learns; SB3 waits for 100 or more
-_STARTS = 16
+_OF_EPISODES = 256  # steps of a run that tries several episodes for every update
 
 
 def sb3(
@@ -32,57 +40,78 @@ def sb3(
     *,
     env: str | Callable[[], VecEnv],
     exclusions: Sequence[Exclusion] = (),
+    callback: Callable[[], Any] | None = None,
     save_extras: bool | None = None,
+    save_points: str | None = None,
     strict: bool = False,
     choices: Mapping[str, Sequence[Any]] | None = None,
     variants: Mapping[str, Mapping[str, Mapping[str, Any]]] | None = None,
+    copies: Sequence[str] = (),
     **options: Any,
 ) -> Sb3Subject:
     """A Stable-Baselines3 algorithm under test.
 
-    What uses the `save` of SB3 is saved as its documentation says: between two calls of
-    `learn()`, the replay buffer and `VecNormalize` to files of their own. A class of yours with
-    a `save` of its own is saved at any step, by that alone.
+    It is saved as SB3's documentation says: between two calls of `learn()`, the replay buffer and
+    `VecNormalize` to files of their own. A class with a `save` of its own is saved by that alone.
 
     Args:
         algorithm: the class.
         env: a registered environment's name, or a function that makes a vectorised environment.
         exclusions: what is not compared, on top of the wall-clock fields and of what the class
             declares as `checkpoint_exclusions`, a mapping of KeyPath pattern -> reason.
+        callback: a function, or `module:name` of one: `callback()` makes the callback, or the
+            list of them, that `learn()` gets: anew for every run, and again after a load; its
+            state counts as the run's.
         save_extras: whether to save replay buffer and `VecNormalize` to files of their own;
             otherwise decided by the class.
+        save_points: "between calls" of `learn()`, or "any step", the author's claim that a save
+            inside of `learn()` is exact too; otherwise what the class declares as
+            `checkpoint_save_points`, and between calls where it declares nothing.
         strict: whether every difference fails, not only those that change the future.
         choices: values of options that scenarios are drawn from, the plainest first; small ones
             are offered for what is neither fixed nor named here.
         variants: further choices, of several options at once: what a scenario calls it -> name of
             each value -> options. Without a word the first is in force.
+        copies: "pickle" and "deepcopy", where a copy of the model is to be as good as a checkpoint,
+            "set_env", where it is to be loaded without an environment that is set later.
         **options: `n_envs`, `max_episode_steps` and `normalize` (VecNormalize) for a named
-            environment; all others are the algorithm's own. Without a word `buffer_size` is the
-            length of the run and `learning_starts` 16: a million steps would show no more.
+            environment; all others are the algorithm's own, a `policy` as `module:Class` too. Where
+            nobody says, the policy fits the observations, and rollouts, batches, `buffer_size` and
+            `learning_starts` are as short as the run: a million steps would show no more.
 
     Raises:
-        InvalidSubject: the algorithm is no class of SB3's or built on one.
+        InvalidSubject: the algorithm is no class of SB3's or built on one, or an option is none.
     """
     if not (isinstance(algorithm, type) and issubclass(algorithm, BaseAlgorithm)):
         raise InvalidSubject(
             f"expected the class of an SB3 algorithm, got {algorithm!r} "
             f"({type(algorithm).__name__}): write sb3(PPO, env='CartPole-v1')"
         )
-    stock = algorithm.save.__module__.partition(".")[0] in ("stable_baselines3", "sb3_contrib")
-    extras = stock if save_extras is None else save_extras
-    named = {axis: tuple(values) for axis, values in (variants or {}).items()}
+    require_known(algorithm, options)
     own = tuple(dict.fromkeys((*declared(algorithm), *require_exclusions(exclusions))))
     return Sb3Subject(
         algorithm=algorithm,
         options={"env": env, **options},
-        choices={**offered(algorithm, {"env": env, **options}), **(choices or {}), **named},
+        choices=_choices(algorithm, {"env": env, **options}, choices or {}, variants or {}),
         variants=variants or {},
-        exclusions=(*WALL_CLOCK, *OF_WRAPPERS, OUTPUT, *own),
+        exclusions=(*WALL_CLOCK, *OF_WRAPPERS, OUTPUT, *(OF_CALLBACKS if callback else ()), *own),
         own_exclusions=own,
-        save_extras=extras,
-        between_calls=stock,
+        save_extras=is_stock(algorithm) if save_extras is None else save_extras,
+        between_calls=save_points_of(algorithm, save_points) == BETWEEN_CALLS,
         strict=strict,
+        callback=require_factory(callback),
+        copies=tuple(copies),
     )
+
+
+def _choices(
+    algorithm: type[BaseAlgorithm],
+    fixed: Mapping[str, Any],
+    choices: Mapping[str, Sequence[Any]],
+    variants: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Sequence[Any]]:
+    named = {axis: tuple(values) for axis, values in variants.items()}
+    return {**offered(algorithm, fixed), **choices, **named}
 
 
 @final
@@ -100,6 +129,11 @@ class Sb3Subject:
     overrides: Mapping[str, Any] = field(default_factory=lambda: {"learning_rate": 0.00123})
     choices: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     variants: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    callback: Factory | None = None
+    copies: Sequence[str] = ()
+    _settings: dict[str, Setting] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def name(self) -> str:
@@ -117,7 +151,7 @@ class Sb3Subject:
             overrides=self.overrides,
             choices=self.choices,
             implied=self._implied(),
-            media=("file", *(() if self.save_extras else ("memory",)), "parameters"),
+            media=self._media(),
             stride=self.stride,
             warm_up=self._warm_up,
             natural_length=self._natural_length(),
@@ -126,90 +160,108 @@ class Sb3Subject:
             own_exclusions=self.own_exclusions,
         )
 
+    def _media(self) -> tuple[str, ...]:
+        """No memory for what SB3 saves apart; without an environment what needs none to load."""
+        memory = () if self.save_extras else ("memory",)
+        return ("file", *memory, "parameters", *self.copies)
+
     def _implied(self) -> Mapping[str, Any]:
         first = {axis: next(iter(values)) for axis, values in self.variants.items()}
         return {**IMPLIED, **self.options, **first}
 
     def _natural_length(self) -> int | None:
-        """Past the warm-up of an off-policy algorithm and as long again; None for others."""
-        starts = self._option("learning_starts", Scenario(length=1, save_at=0))
-        return None if starts is None else max(3 * _STARTS, 2 * int(starts))
+        """Past a warm-up and as long again; a few updates of what stops at episodes' ends."""
+        setting = self._setting(Scenario(length=1, save_at=0))
+        if setting.learning_starts is not None:
+            return max(3 * STARTS, 2 * setting.learning_starts)
+        return _OF_EPISODES if setting.update is None else None
 
     def fitted(self, scenario: Scenario) -> Mapping[str, Any]:
         """What the length of a run decides where nobody else has, instead of SB3's defaults."""
-        known = parameters_of(self.algorithm)
-        fitting = {"buffer_size": scenario.length, "learning_starts": _STARTS}
-        return {k: v for k, v in fitting.items() if k in known and k not in self._given(scenario)}
+        return self._setting(scenario).fitted
 
     def stride(self, scenario: Scenario) -> int:
         """Every environment takes a step at once."""
-        return self._number("n_envs", scenario)
+        return self._setting(scenario).n_envs
 
     def _warm_up(self, scenario: Scenario) -> int:
-        starts = self._option("learning_starts", scenario)
-        return int(starts) if starts is not None else min(self.boundaries(scenario), default=0)
+        starts = self._setting(scenario).learning_starts
+        return min(self.boundaries(scenario), default=0) if starts is None else starts
 
-    def build(self, scenario: Scenario) -> BaseAlgorithm:
+    def build(self, scenario: Scenario) -> Any:
         """A fresh model on CPU in a fresh environment, seeded by the scenario."""
-        options = self._laid(scenario)
-        env = make_environment(options)
-        arguments: dict[str, Any] = {"policy": "MlpPolicy", "device": "cpu"}
-        arguments |= {k: v for k, v in options.items() if k not in OF_ENVIRONMENT}
-        # SB3 writes into the policy_kwargs it is given
-        return self.algorithm(env=env, seed=scenario.seed, **copy.deepcopy(arguments))
+        return self._driven(build_model(self.algorithm, self._laid(scenario), scenario.seed))
 
-    def train(self, live: BaseAlgorithm, *, until: int, visits: Visits) -> None:
-        """`learn()` up to `until` environment steps, visiting the run on the way."""
-        callback = _visitor(visits)
-        fresh = live._total_timesteps == 0
-        live.learn(until - live.num_timesteps, callback=callback, reset_num_timesteps=fresh)
+    def _driven(self, model: BaseAlgorithm) -> Any:
+        return model if self.callback is None else Driven(model=model, callback=self.callback())
 
-    def save(self, live: BaseAlgorithm, target: Any) -> None:
+    def train(self, live: Any, *, until: int, visits: Visits) -> None:
+        """`learn()` up to `until` environment steps, visiting the run on the way.
+
+        What updates at an episode's end stops where `learn()` does: at the first one after that.
+        """
+        model = model_of(live)
+        late = stops_with_episodes(model)
+        visitor = (visitor_between_updates if late else visitor_at_steps)(live, visits)
+        if late and until <= model.num_timesteps:  # the last call has come further already
+            visitor.init_callback(model)
+            visitor.on_training_end()
+            return
+        with no_folder_left():
+            model.learn(
+                until - model.num_timesteps,
+                callback=riding(live, visitor),
+                reset_num_timesteps=model._total_timesteps == 0,
+            )
+
+    def save(self, live: Any, target: Any) -> None:
         """`model.save`; beside it `save_replay_buffer` and `VecNormalize.save` if asked for."""
-        live.save(target)
+        model = model_of(live)
+        model.save(target)
         if self.save_extras:
-            save_beside(live, target)
+            save_beside(model, target)
 
-    def load(self, source: Any, scenario: Scenario) -> BaseAlgorithm:
+    def load(self, source: Any, scenario: Scenario) -> Any:
         """`load(path, env=env)` into an environment as `scenario.into` says."""
         return self.load_with(source, scenario, {})
 
-    def load_with(
-        self, source: Any, scenario: Scenario, explicit: Mapping[str, Any]
-    ) -> BaseAlgorithm:
+    def load_with(self, source: Any, scenario: Scenario, explicit: Mapping[str, Any]) -> Any:
         """As `load`, with options that the caller passes explicitly."""
         env = make_environment(self._laid(scenario))
         if scenario.into == "used":
             use(env, scenario.seed + 7919)
         if self.save_extras:
             env = with_statistics(env, source)
-        model = self.algorithm.load(source, env=env, device="cpu", **explicit)
+        if scenario.medium == "set_env":
+            model = self.algorithm.load(source, device="cpu", **explicit)
+            model.set_env(env)
+        else:
+            model = self.algorithm.load(source, env=env, device="cpu", **explicit)
         if self.save_extras:
             load_replay_buffer(model, source)
-        return model
+        return self._driven(model)
 
-    def state(self, live: BaseAlgorithm) -> Any:
+    def state(self, live: Any) -> Any:
         """`get_parameters()`."""
-        return live.get_parameters()
+        return model_of(live).get_parameters()
 
-    def restore(self, live: BaseAlgorithm, state: Any) -> None:
+    def restore(self, live: Any, state: Any) -> None:
         """`set_parameters(state)`."""
-        live.set_parameters(state, device="cpu")
+        model_of(live).set_parameters(state, device="cpu")
 
-    def roots(self, live: BaseAlgorithm) -> Mapping[str, Any]:
-        """The model; its environment, policy, buffers and optimizer hang on it."""
+    def roots(self, live: Any) -> Mapping[str, Any]:
+        """The model, on which environment, policy, buffers and optimizer hang; and a callback."""
+        if isinstance(live, Driven):
+            return {"model": live.model, "callback": live.callback}
         return {"model": live}
 
     def boundaries(self, scenario: Scenario) -> Sequence[int]:
         """Every rollout of an on-policy algorithm; about every eighth of the run otherwise."""
-        n_envs = self.stride(scenario)
-        if issubclass(self.algorithm, OnPolicyAlgorithm):
-            every = self._number("n_steps", scenario) * n_envs
-        else:
-            frequency = self._option("train_freq", scenario)
-            steps = frequency[0] if isinstance(frequency, tuple | list) else frequency
-            rollout = (steps or 1) * n_envs
-            every = rollout * max(scenario.length // (8 * rollout), 1)
+        setting = self._setting(scenario)
+        update = setting.update or 1
+        every = setting.n_steps * update * setting.n_envs
+        if not issubclass(self.algorithm, OnPolicyAlgorithm):
+            every *= max(scenario.length // (8 * every), 1)
         return range(every, scenario.length + 1, every)
 
     def _laid(self, scenario: Scenario) -> dict[str, Any]:
@@ -222,32 +274,9 @@ class Sb3Subject:
             laid |= values[scenario.options.get(axis, next(iter(values)))]
         return laid | {k: v for k, v in scenario.options.items() if k not in self.variants}
 
-    def _option(self, name: str, scenario: Scenario) -> Any:
-        given = self._laid(scenario)
-        return given[name] if name in given else default_of(self.algorithm, name)
-
-    def _number(self, name: str, scenario: Scenario) -> int:
-        value = self._option(name, scenario)
-        value = 1 if value is None else value
-        if type(value) is not int or value < 1:
-            raise InvalidSubject(
-                f"expected {name} of {self.name} to be a whole number from 1 on, got {value!r} "
-                f"({type(value).__name__}): write {name}=16"
-            )
-        return value
-
-
-def _visitor(visits: Visits) -> BaseCallback:
-    """Hands the live model to functions at given numbers of environment steps.
-
-    It keeps nothing in attributes: an algorithm that saves its callbacks finds no state here.
-    """
-
-    @final
-    class Visitor(BaseCallback):
-        def _on_step(self) -> bool:
-            if self.num_timesteps in visits:
-                visits[self.num_timesteps](self.model)
-            return True
-
-    return Visitor()
+    def _setting(self, scenario: Scenario) -> Setting:
+        key = repr((dict(scenario.options), scenario.length))
+        if key not in self._settings:
+            given = self._given(scenario)
+            self._settings[key] = setting_of(self.algorithm, given, scenario.length)
+        return self._settings[key]
