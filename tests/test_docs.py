@@ -80,7 +80,7 @@ def test_floor_plan_is_the_one_that_the_layering_holds() -> None:
     for top, rooms_of_floors in floors.items():
         lines = plan.split(f"\n{top}/\n")[1].splitlines()
         places = [
-            next(n for n, line in enumerate(lines) if re.search(rf"(^|\s){room}/?\s", line))
+            next(n for n, line in enumerate(lines) if re.search(rf"(^|\s){room}(/|  )", line))
             for rooms in reversed(rooms_of_floors)
             for room in rooms
         ]

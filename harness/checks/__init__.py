@@ -18,11 +18,13 @@ _CATALOGUE: dict[str, Check] = {
     check.name: check
     for check in (
         saving.PURITY,
+        saving.SETTLED,
         cycles.ROUNDTRIP,
         cycles.IDEMPOTENCE,
         isolation.ISOLATION,
         order.ORDER,
         options.OVERRIDE,
+        options.IN_FORCE,
         resume.RESUME,
         resume.COMPLETENESS,
         strictness.STRICTNESS,
@@ -53,7 +55,7 @@ def register_check(check: Check) -> Check:
     if not isinstance(check, Check) or not check.name.isidentifier():
         raise InvalidCheck(
             f"expected a Check whose name is an identifier, got {check!r}: write "
-            "register_check(Check(name='settled', run=settled, looks_at=Aspect.LOADED))"
+            "register_check(Check(name='mine', run=mine, looks_at=Aspect.LOADED))"
         )
     known = CHECKS.get(check.name)
     if known is not None and _origin(known) != _origin(check):

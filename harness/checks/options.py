@@ -14,7 +14,7 @@ from ..state.mismatch import Mismatch, MismatchKind
 from ..state.snapshot import Snapshot
 from ..trial.finding import Finding
 from ..trial.trial import Trial
-from .check import Aspect, Check
+from .check import Aspect, Check, Cost
 
 
 def override(trial: Trial) -> Finding:
@@ -86,3 +86,67 @@ def _loaded(trial: Trial, load_with: Callable[..., Any], options: Any) -> Snapsh
         poison(trial.session.other_seed)
         path = trial.saving[0].path
         return trial.session.capture(load_with(path, trial.scenario, options))
+
+
+def in_force(trial: Trial) -> Finding:
+    """An option that was given stays in force: no training puts back what it had changed.
+
+    Where an option lives is what it changes in a fresh build. A plain value there that in the end
+    is what a fresh build without the option holds, as in the run without it, was put back.
+
+    Raises:
+        NotApplicable: the subject names no options.
+    """
+    options = trial.capabilities.overrides
+    if not options:
+        raise NotApplicable(f"{trial.subject.name} has no `overrides` in its capabilities")
+    plain = trial.uninterrupted
+    end = plain.at[max(plain.at)]
+    faults: list[Mismatch] = []
+    for name, value in options.items():
+        built, trained = _built_and_trained(trial, {name: value})
+        still = [
+            mismatch.keypath
+            for state in (plain.fresh, end)
+            for mismatch in trial.compare(state, trained, worded=False).mismatches
+        ]
+        faults += [
+            _put_back(mismatch, name, value)
+            for mismatch in trial.compare(plain.fresh, built).mismatches
+            if _is_plain(built, mismatch.keypath)
+            and not any(mismatch.keypath.startswith(path) for path in still)
+        ]
+    return _finding(trial, faults)
+
+
+IN_FORCE = Check(
+    name="in_force",
+    run=in_force,
+    looks_at=Aspect.OPTIONS,
+    next_step="let training read the option that was given, not what it was built from",
+    cost=Cost.HIGH,
+)
+
+
+def _built_and_trained(trial: Trial, options: Mapping[str, Any]) -> tuple[Snapshot, Snapshot]:
+    """The states of a run with other options, as built and at the end."""
+    session = trial.session
+    merged = {**trial.scenario.options, **options}
+    with preserved_streams():
+        live = session.build(dataclasses.replace(trial.scenario, options=merged))
+        built = session.capture(live)
+        session.advance(live, 0, trial.scenario.length)
+        return built, session.capture(live)
+
+
+def _is_plain(snapshot: Snapshot, keypath: KeyPath) -> bool:
+    place = snapshot.resolve(keypath)
+    return place is not None and snapshot.is_plain(place)
+
+
+def _put_back(mismatch: Mismatch, name: str, value: Any) -> Mismatch:
+    return dataclasses.replace(
+        mismatch,
+        expected=f"{mismatch.got}, as {name}={value!r} has built it, to stay in force",
+        got="the value of a build without the option, once the run was trained",
+    )

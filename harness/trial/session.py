@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
-from ..core.errors import InvalidSubject
+from ..core.errors import HarnessError, InvalidSubject
 from ..core.randomness import poison, preserved_streams, seed_all
 from ..core.scenario import Scenario
 from ..state.capture import capture_roots, global_streams
@@ -18,6 +18,7 @@ from ..subjects.capabilities import capabilities_of
 from ..subjects.protocol import Subject, Visits
 from .media import Again, take
 from .runs import Save, temporary_folder
+from .unwritable import unwritable
 
 
 class Stop(BaseException):
@@ -93,8 +94,16 @@ class Session:
 
     def write(self, live: Any, path: Path) -> None:
         """Writes the file, and takes what the scenario's medium takes beside it."""
-        self.subject.save(live, path)
-        self.taken[path] = take(self.subject, live, self.scenario.medium)
+        try:
+            self.subject.save(live, path)
+            self.taken[path] = take(self.subject, live, self.scenario.medium)
+        except HarnessError:
+            raise
+        except Exception as error:  # whatever a foreign save raises: which part it could not write
+            part = unwritable(self.subject.roots(live), error)
+            if part is not None:
+                error.add_note(f"cannot be written: {part}")
+            raise
 
     def load(self, path: Path) -> Any:
         """Returns the run read back into a poisoned target, every global stream moved before."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import sysconfig
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +28,7 @@ from .verdict import Raised, Record, Skipped, Verdict
 DEFAULT_CHECKS = ("purity", "roundtrip", "resume")
 # the instrument itself, in whatever room
 _HERE = Path(__file__).parents[1]
+_STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 # no check of a checkpoint, but what FLAKY rests on: the run that never stopped, once more
 REPEAT = "repeat"
 _NOT_REENTRANT = (
@@ -128,7 +131,7 @@ class _Judgement:
         else:
             self.verdict = Verdict.ERROR
             self.raised = Raised(
-                check=check, type=type(error).__name__, text=str(error), where=_where(error)
+                check=check, type=type(error).__name__, text=_text(error), where=_where(error)
             )
 
     def conclude(self, attribution: bool | None) -> None:
@@ -260,13 +263,30 @@ def _of_streams(diff: Diff) -> bool:
     return all(mismatch.keypath.segments[0] == "streams" for mismatch in diff.mismatches)
 
 
+def _text(error: BaseException) -> str:
+    """The message with its notes, without addresses and folders of this very run."""
+    text = "; ".join([str(error), *getattr(error, "__notes__", ())])
+    text = re.sub(r"\b0x[0-9a-f]{6,}\b", "0x...", text)
+    return re.sub(r"[^\s'\"]*resumeproof-[^\s/'\"]*", "(checkpoint folder)", text)
+
+
 def _where(error: BaseException) -> str:
-    """The place in foreign code that raised; nothing where only the harness was running."""
+    """The innermost place in the user's code that raised, otherwise the outermost foreign one.
+
+    Nothing where only the harness was running. The standard library is nobody's fault.
+    """
     raised = error.cause if isinstance(error, StepFailed) else error
     frames = traceback.extract_tb(raised.__traceback__)
     foreign = [frame for frame in frames if not Path(frame.filename).is_relative_to(_HERE)]
+    foreign = [frame for frame in foreign if not _of_python(frame.filename)]
     if not foreign:
         return ""
     own = [frame for frame in foreign if "site-packages" not in frame.filename]
-    last = (own or foreign)[-1]
-    return f"{last.name}, {last.filename}:{last.lineno}"
+    chosen = own[-1] if own else foreign[0]
+    return f"{chosen.name}, {chosen.filename}:{chosen.lineno}"
+
+
+def _of_python(filename: str) -> bool:
+    if filename.startswith("<"):
+        return True
+    return "site-packages" not in filename and Path(filename).is_relative_to(_STANDARD_LIBRARY)

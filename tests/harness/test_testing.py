@@ -16,6 +16,7 @@ from resumeproof import (
 )
 from resumeproof.checks import CHECKS, require_checks
 from resumeproof.core.errors import NothingApplies, UnknownCheck, VacuousScenario
+from resumeproof.subjects.capabilities import capabilities_of
 from resumeproof.testing import BoundCheck, check
 from resumeproof.verdicts.failure import CheckpointMismatch, collecting, failure_class
 from resumeproof.verdicts.verdict import Verdict
@@ -101,7 +102,7 @@ NEAREST = {"component": "component.growth", "loop": "run.order", "sb3": "model.p
 @pytest.mark.parametrize("name", UNUSED)
 def test_exclusion_that_matches_nothing_is_refused(name):
     """It is named, with the KeyPaths nearest to it: it hides the next loss."""
-    pattern = re.escape(repr(UNUSED[name].own_exclusions[0].pattern))
+    pattern = re.escape(repr(capabilities_of(UNUSED[name]).own_exclusions[0].pattern))
     expected = rf"1 that cover nothing: {pattern}; delete .* to {pattern}: .*{NEAREST[name]}"
     with pytest.raises(UnusedExclusion, match=expected):
         check_resume(UNUSED[name], checks=["purity"])

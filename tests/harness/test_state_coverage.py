@@ -1,0 +1,69 @@
+"""What no save point has met is named, and met by a scenario of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from resumeproof import CheckpointMismatch, Scenario, check_resume, loop
+from resumeproof.verdicts.runner import run
+
+
+class _Patience:
+    """Counts the steps without a better score; the count is at zero most of the time."""
+
+    keeps: tuple[str, ...] = ("steps", "score", "patience")
+
+    def __init__(self, seed: int = 0) -> None:
+        self.steps, self.score, self.patience = 0, 0.0, 0
+
+    def step(self) -> None:
+        self.steps += 1
+        worse = self.steps in (17, 18, 19)
+        self.patience = self.patience + 1 if worse else 0
+        self.score += 1.0 + 0.1 * self.patience
+
+    def save(self) -> Any:
+        return {name: getattr(self, name) for name in self.keeps}
+
+    def load(self, state: Any) -> None:
+        vars(self).update(state)
+
+
+def _subject(*keeps: str) -> Any:
+    kind = type("Patience", (_Patience,), {"keeps": keeps})
+    return loop(make=kind, step=kind.step, save=kind.save, load=kind.load)
+
+
+def test_leaf_at_its_fresh_value_at_every_save_is_named() -> None:
+    """It moved, and to forget it would look the same: not tested, and where it would be."""
+    record = run(_subject("steps", "score"), Scenario(length=24, save_at=13, into="fresh"))
+    assert record.verdict.value == "EXACT"
+    assert record.untested == ("run.patience",)
+    assert record.state_coverage == (2, 3)
+    assert set(record.better_save_at) & {17, 18, 19}
+
+
+def test_scenarios_of_its_own_meet_what_the_usual_ones_do_not() -> None:
+    """Without a scenario given, a counter that often stands at zero is found."""
+    with pytest.raises(CheckpointMismatch, match=r"run\.patience"):
+        check_resume(_subject("steps", "score"), checks=("roundtrip", "resume"))
+
+
+def test_counter_that_is_kept_is_covered_in_the_end() -> None:
+    """All that moved was met by some save point."""
+    records = check_resume(_subject("steps", "score", "patience"), checks=("resume",))
+    assert set.intersection(*(set(record.untested) for record in records)) == set()
+
+
+@pytest.mark.parametrize("repetition", range(2))
+def test_records_are_the_same_byte_for_byte(repetition: int) -> None:
+    """But for the seconds, whatever the process did before."""
+    kept = [object() for _ in range(repetition * 1000)]
+    lines = []
+    for _ in range(5):
+        record = run(_subject("steps"), Scenario(length=24, save_at=13)).to_plain()
+        record["seconds"] = record["attribution"]["seconds"] = 0
+        lines.append(str(record))
+    assert len(kept) >= 0
+    assert len(set(lines)) == 1
