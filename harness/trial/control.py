@@ -107,6 +107,14 @@ class Control:
             if at in repeated
         )
 
+    def is_stream(self, mismatch: Mismatch) -> bool:
+        """Returns whether a leaf is a random stream: where one stands means nothing in itself."""
+        if mismatch.keypath.segments[:1] == ("streams",):
+            return True
+        fresh = self.course.fresh
+        place = fresh.resolve(mismatch.keypath)
+        return place is not None and fresh.kind(place).take is not None
+
     @property
     def course(self) -> Course:
         """The run that a resumed one must agree with.

@@ -158,7 +158,8 @@ class _Judgement:
                 self.explain_error()
             return
         self.attribution = outcome_of(self.trial, cycle, outcome)
-        if not self.strict and not outcome.contained:
+        contained = self.attribution.contained
+        if not self.strict and all(map(self.trial.control.is_stream, contained)):
             self.acquit(self.attribution)
 
     @property
@@ -172,6 +173,12 @@ class _Judgement:
 
     def acquit(self, found: Attribution) -> None:
         """Drops the differences that a load leaves behind and that change nothing to the end."""
+        if found.contained:
+            streams = ", ".join(str(mismatch.keypath) for mismatch in found.contained)
+            self.notes.append(
+                f"contained: {streams} comes back otherwise, and what is drawn from it reaches "
+                "nothing up to the end"
+            )
         count = len(found.inert) + len(found.healed)
         if count:
             self.notes.append(

@@ -165,13 +165,22 @@ def _paths(listed: Any) -> list[str]:
 
 
 def test_contained_loss_is_named_as_such() -> None:
-    """A counter and a stream that reach nothing are told from causes, and still are lost."""
+    """A counter, and a stream beside it, that reach nothing are told from causes, and are lost."""
     kind = type("Kind", (_Rate,), {"keeps": ("weight", "rate", "last")})
     record = _judged(kind, ONE)
     assert record.verdict is Verdict.DIFFERS
     assert record.attribution is not None
     assert record.attribution.causes == ()
     assert sorted(_paths(record.attribution.contained)) == ["run.count", "streams.torch"]
+
+
+def test_stream_whose_numbers_are_thrown_away_is_no_failure() -> None:
+    """Where a stream stands means nothing in itself: said to be contained, and EXACT."""
+    record = _judged(_Rate, ONE)
+    assert (record.verdict, record.findings) == (Verdict.EXACT, ())
+    assert any("streams.torch comes back otherwise" in note for note in record.notes)
+    assert record.attribution is not None
+    assert _paths(record.attribution.contained) == ["streams.torch"]
 
 
 def test_contained_and_healed_losses_hide_no_spreading_one() -> None:

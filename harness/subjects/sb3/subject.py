@@ -161,8 +161,8 @@ class Sb3Subject:
         )
 
     def _media(self) -> tuple[str, ...]:
-        """No memory for what SB3 saves apart; without an environment what needs none to load."""
-        memory = () if self.save_extras else ("memory",)
+        """No memory for what SB3 saves apart, nor for a save of one's own that may want a path."""
+        memory = () if self.save_extras or self.between_calls else ("memory",)
         return ("file", *memory, "parameters", *self.copies)
 
     def _implied(self) -> Mapping[str, Any]:
