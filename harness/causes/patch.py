@@ -7,15 +7,14 @@ otherwise. What an assigned object refers to is what corresponds to it in the ot
 
 from __future__ import annotations
 
-import copy
-import types
+from collections.abc import Iterable
 from typing import Any, final
 
 from ..core.keypath import KeyPath
 from ..state.mismatch import MismatchKind
-from ..state.snapshot import Snapshot
+from .graft import Counterparts
 from .sites import Graph, How, Site, kind_at
-from .write import Unreachable, assign, is_tensor, items_of, remove, reorder
+from .write import Unreachable, assign, items_of, remove, reorder
 
 __all__ = ["Transplant", "Unreachable"]
 
@@ -29,14 +28,7 @@ class Transplant:
     def __init__(self, donor: Graph, target: Graph) -> None:
         self.donor = donor
         self.target = target
-        self.memo: dict[int, Any] = {}
-        for mine, theirs in _pairs(donor.snapshot, target.snapshot):
-            if mine in donor.objects and theirs in target.objects:
-                self.memo[id(donor.objects[mine])] = target.objects[theirs]
-        for item in donor.objects.values():
-            # a tensor in the middle of an autograd graph cannot be copied; its values can
-            if is_tensor(item) and not item.is_leaf:
-                self.memo.setdefault(id(item), item.detach().clone())
+        self.graft = Counterparts(donor, target).graft
 
     def put(self, site: Site) -> None:
         """Puts one site back.
@@ -86,11 +78,17 @@ class Transplant:
 
     def _content(self, keypath: KeyPath) -> None:
         source, target = self.donor.object_at(keypath), self.target.object_at(keypath)
-        pairs = items_of(source) if isinstance(source, dict) else [(None, v) for v in source]
+        pairs = items_of(source) if isinstance(source, dict) else self._members(keypath, source)
         refill = kind_at(self.target.snapshot, keypath).refill
         if refill is None:
             raise Unreachable(f"{type(target).__name__} does not take other members")
         refill(target, [(self.graft(k), self.graft(v)) for k, v in pairs])
+
+    def _members(self, keypath: KeyPath, source: Any) -> list[tuple[None, Any]]:
+        if isinstance(source, Iterable):
+            return [(None, value) for value in source]
+        below = self.donor.snapshot.children[self.donor.snapshot.resolve(keypath) or 0]
+        return [(None, self.donor.object_at(keypath.child(segment))) for segment in below]
 
     def _assign(self, site: Site) -> None:
         keypath = site.keypath
@@ -108,41 +106,3 @@ class Transplant:
         owner = self.target.object_at(keypath.parent)
         key = self.graft(self.donor.key_at(keypath))
         assign(owner, keypath.segments[-1], key, value)
-
-    def graft(self, value: Any, *, own: bool = False) -> Any:
-        """Returns what corresponds to a value in the target: the object there, or a copy.
-
-        Args:
-            value: an object of the donor.
-            own: whether the object itself is copied, and only what it refers to looked up.
-        """
-        if type(value) is int and value in self.memo:  # the id of an object
-            return id(self.memo[value])
-        memo = dict(self.memo)
-        if own:
-            memo.pop(id(value), None)
-        made = copy.deepcopy(value, memo)
-        if made is value and own and isinstance(value, types.FunctionType):
-            raise Unreachable("a function cannot be copied: two runs would share it")
-        return made
-
-
-def _pairs(donor: Snapshot, target: Snapshot) -> list[tuple[int, int]]:
-    """Returns the rows of objects that have identity and stand at the same place in both graphs."""
-    waiting, seen = [(0, 0)], {0}
-    for mine, theirs in waiting:  # grows while it is walked
-        for segment, place in donor.children[mine].items():
-            other = target.children[theirs].get(segment)
-            if other is None:
-                continue
-            place, other = donor.target(place), target.target(other)
-            if place not in seen and _of_one_class(donor, place, target, other):
-                seen.add(place)
-                waiting.append((place, other))
-    return [p for p in waiting[1:] if donor.kind(p[0]).identity and target.kind(p[1]).identity]
-
-
-def _of_one_class(donor: Snapshot, place: int, target: Snapshot, other: int) -> bool:
-    if donor.is_plain(place) or target.is_plain(other):
-        return False
-    return donor.type_name(place) == target.type_name(other)

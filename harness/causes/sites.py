@@ -103,7 +103,8 @@ def graph_of(roots: Mapping[str, Any], exclusions: Sequence[Exclusion] = ()) -> 
         keys={
             place: tuple(key for key, _ in items_of(item))
             for place, item in objects.items()
-            if isinstance(item, dict)
+            # a weak proxy would answer for its target
+            if issubclass(type(item), dict) and isinstance(item, dict)
         },
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextvars
+import ctypes
 import sys
 import types
 from collections import OrderedDict, deque
@@ -35,6 +37,8 @@ def assign(owner: Any, segment: Segment, key: Any, value: Any) -> None:
         owner[key] = value
     elif isinstance(segment, int) and isinstance(owner, list | deque):
         owner[segment] = value
+    elif isinstance(owner, contextvars.ContextVar) and segment == "<value>":
+        owner.set(value)
     elif isinstance(segment, str) and not segment.startswith("<"):
         _set_attribute(owner, segment, value)
     else:
@@ -45,6 +49,9 @@ def _set_attribute(owner: Any, name: str, value: Any) -> None:
     if isinstance(owner, types.CellType):
         owner.cell_contents = value
         return
+    if frame := _frame_of(owner):
+        _set_variable(frame, name, value)
+        return
     getter = dict_getter(type(owner))
     own = getter(owner) if getter else {}
     for part in _PARTS:
@@ -54,7 +61,32 @@ def _set_attribute(owner: Any, name: str, value: Any) -> None:
     if getter and (name in own or not hasattr(type(owner), name)):
         own[name] = value
     else:  # slots, and fields of extension types such as the gradient of a tensor
-        object.__setattr__(owner, name, value)
+        _setter(type(owner))(owner, name, value)
+
+
+def _setter(cls: type) -> Any:
+    """How objects of a class are written to without code of their own: a class of C may insist."""
+    known = (vars(base).get("__setattr__") for base in cls.__mro__)
+    return next(way for way in known if isinstance(way, types.WrapperDescriptorType))
+
+
+def _frame_of(owner: Any) -> types.FrameType | None:
+    """Where the variables of half-run code are; None of anything else."""
+    names = {types.GeneratorType: "gi", types.CoroutineType: "cr", types.AsyncGeneratorType: "ag"}
+    prefix = names.get(type(owner))
+    return getattr(owner, f"{prefix}_frame") if prefix else None
+
+
+def _set_variable(frame: types.FrameType, name: str, value: Any) -> None:
+    """Gives a variable of half-run code another value, which must have one already."""
+    variables = frame.f_locals
+    if name not in variables:
+        raise Unreachable(f"half-run code has no variable {name!r} now")
+    variables[name] = value
+    if sys.version_info < (3, 13):  # there it is a copy, that is written back on demand only
+        call = ctypes.pythonapi.PyFrame_LocalsToFast
+        call(ctypes.py_object(frame), ctypes.c_int(0))
+        variables.clear()
 
 
 def remove(owner: Any, segment: Segment, key: Any) -> None:
@@ -96,4 +128,5 @@ def items_of(owner: dict[Any, Any]) -> Iterable[tuple[Any, Any]]:
 def is_tensor(item: object) -> Any:
     """Returns whether it is a tensor, without importing torch for it."""
     torch = sys.modules.get("torch")
-    return torch is not None and isinstance(item, torch.Tensor)
+    # by its type: a weak proxy would answer for its target
+    return torch is not None and issubclass(type(item), torch.Tensor)

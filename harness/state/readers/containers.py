@@ -179,7 +179,8 @@ def _require_distinct(segments: list[Segment]) -> None:
 
 
 def _require_order(members: list[Any]) -> None:
-    kinds = [type(member) for member in members]
+    # several that refer to nothing here are all the same
+    kinds = [type(member) for member in members if not isinstance(member, weakref.ref)]
     # tuples and other values would need an order of their contents, objects one of identity
     if len(set(kinds)) < len(kinds):
         raise Unreadable(

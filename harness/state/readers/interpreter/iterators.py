@@ -27,6 +27,10 @@ def _named(*names: str) -> Callable[[tuple[Any, ...]], list[Child]]:
     return lambda args: list(zip(names, args, strict=False))
 
 
+def _rest(args: tuple[Any, ...]) -> list[Child]:
+    return list(enumerate(args[0]))
+
+
 def _mapped(args: tuple[Any, ...]) -> list[Child]:
     return [("func", args[0]), *enumerate(args[1:])]
 
@@ -75,7 +79,7 @@ _SEQUENCES: tuple[Iterator[Any], ...] = (
     iter(_Indexed()),
 )
 _BUILTIN: dict[Any, Callable[[tuple[Any, ...]], list[Child]]] = {
-    **{type(item): _named("rest") for item in _REST},
+    **{type(item): _rest for item in _REST},
     **{type(item): _named("source", "done") for item in (iter(_DEQUE), reversed(_DEQUE))},
     type(iter(int, 1)): _named("callable", "sentinel"),
     enumerate: _named("source", "index"),

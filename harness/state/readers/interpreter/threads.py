@@ -114,8 +114,10 @@ def _context(obj: contextvars.Context) -> Reading:
 
 
 def _decimals(obj: decimal.Context) -> Reading:
-    names = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp", "flags", "traps")
-    return ("decimal context",), list(zip(names, obj.__reduce__()[1], strict=True)), None
+    *numbers, flags, traps = obj.__reduce__()[1]
+    names = ("prec", "rounding", "Emin", "Emax", "capitals", "clamp")
+    raised = [tuple(signal.__name__ for signal in listed) for listed in (flags, traps)]
+    return ("decimal context", *raised), list(zip(names, numbers, strict=True)), None
 
 
 _NAMES = ("lock", "thread", "thread local", "executor", "context", "context variable")
