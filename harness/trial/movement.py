@@ -6,6 +6,7 @@ it look the same.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,31 +115,30 @@ class Movement:
     def better_save_points(self, healed: Iterable[KeyPath]) -> tuple[int, ...]:
         """Returns where the run might be saved instead, to show what these save points do not.
 
-        For what was not tested that is the step at which most of it is not at its fresh value. A
-        loss that healed shows best where the leaf has just left its fresh value, and is not to
-        return to it for long.
+        What was not tested, and a loss that healed, show best in the longest stretch in which the
+        leaf is not at its fresh value: in its middle, where it has moved far and goes on to move,
+        or at its beginning, where it is longest until it returns.
 
         Args:
             healed: what was lost, and right again at the end.
         """
         length, boundaries = self.trial.scenario.length, self.trial.session.boundaries
         allowed = [at for at in self._moved if at in boundaries and at < length]
-        untested = frozenset(self.coverage.untested)
-        steps = [_best({at: self._moved[at] & untested for at in allowed})]
-        steps += [_longest([(at, leaf in self._moved[at]) for at in allowed]) for leaf in healed]
-        known = {None, *self.trial.scenario.save_points}
-        return tuple(dict.fromkeys(at for at in steps if at is not None and at not in known))
+        leaves = [*self.coverage.untested, *healed]
+        steps = [
+            at
+            for leaf in leaves
+            for at in _in_longest([(at, leaf in self._moved[at]) for at in allowed])
+        ]
+        # most first: one step may show several leaves
+        counts = Counter(at for at in steps if at not in self.trial.scenario.save_points)
+        return tuple(at for at, _ in counts.most_common())
 
 
-def _best(met: Mapping[int, frozenset[KeyPath]]) -> int | None:
-    """Returns the step that meets most, the earliest of several; None where none meets any."""
-    best = max(met, key=lambda step: (len(met[step]), -step), default=None)
-    return best if best is not None and met[best] else None
-
-
-def _longest(moved: Sequence[tuple[int, bool]]) -> int | None:
-    """Returns where the longest stretch begins in which a leaf has moved; None if it never ends."""
+def _in_longest(moved: Sequence[tuple[int, bool]]) -> tuple[int, ...]:
+    """Returns middle and beginning of the longest stretch of a leaf that has moved; of a part."""
     stretches = [list(group) for has_moved, group in groupby(moved, itemgetter(1)) if has_moved]
-    if len(stretches) < 2:
-        return None
-    return max(stretches, key=len)[0][0]
+    longest: list[tuple[int, bool]] = max(stretches, key=len, default=[])
+    if not longest or len(longest) == len(moved):
+        return ()
+    return longest[len(longest) // 2][0], longest[0][0]

@@ -14,7 +14,7 @@ from .verdict import Record, Verdict
 
 FOLLOW_UP = "where more shows"
 """Save point of a scenario that was chosen by what the ones before it have not shown."""
-_MOST_FOLLOW_UPS = 3
+_MOST_FOLLOW_UPS = 4
 
 
 def plan(
