@@ -30,7 +30,7 @@ class Streams:
 
     @staticmethod
     def save() -> "Streams":
-        """The positions now; draws nothing."""
+        """Returns the positions now; draws nothing."""
         torch = _torch()
         return Streams(
             python=random.getstate(),

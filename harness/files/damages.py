@@ -34,7 +34,7 @@ Path: TypeAlias = tuple[Any, ...]
 def damages_of_files(
     contents: Mapping[str, bytes], main: str
 ) -> Iterator[tuple[str, Mapping[str, bytes]]]:
-    """Damaged copies of a checkpoint, each with what was done.
+    """Yields what was done, and a damaged copy of a checkpoint.
 
     Args:
         contents: bytes of its files, by name.
@@ -45,8 +45,8 @@ def damages_of_files(
     for name in names:
         alone = len(contents) == 1
         for damage, content in _damages_of(contents[name], whole=alone or name == main):
-            said = damage if name == main else f"{name}: {damage}"
-            yield said, {**contents, name: content}
+            done = damage if name == main else f"{name}: {damage}"
+            yield done, {**contents, name: content}
         if name != main:
             yield f"{name}: no file", {k: v for k, v in contents.items() if k != name}
 
@@ -88,7 +88,7 @@ def _zip(entries: Mapping[str, bytes]) -> bytes:
 
 
 def damages_of_state(state: Any) -> Iterator[tuple[KeyPath, str, Any]]:
-    """Damaged copies of a state: where, what was done, and the copy.
+    """Yields where, what was done, and a damaged copy of a state.
 
     Dicts with the same keys are as one: each of their keys is damaged in one of them.
     """
@@ -107,7 +107,7 @@ def damages_of_state(state: Any) -> Iterator[tuple[KeyPath, str, Any]]:
 
 
 def dicts_in(state: Any, path: Path = ()) -> Iterator[tuple[Path, dict[Any, Any]]]:
-    """Every dict of a state that holds something, in lists and tuples too, and the way to it."""
+    """Yields the way to every dict that holds something, in lists and tuples too, and the dict."""
     if not isinstance(state, dict | list | tuple):
         return
     if isinstance(state, dict) and state:
@@ -145,18 +145,18 @@ def _renamed(key: Any, at: Mapping[Any, Any]) -> Any:
 
 
 def entry_at(state: Any, path: Path) -> Any:
-    """What stands at the end of the way."""
+    """Returns what stands at the end of the way."""
     for key in path:
         state = state[key]
     return state
 
 
 def path_of(path: Path) -> KeyPath:
-    """The way as a KeyPath from `state` on."""
+    """Returns the way as a KeyPath from `state` on."""
     return KeyPath("state", *((key,) for key in path))
 
 
 def _some(items: Sequence[T], most: int) -> list[T]:
-    """At most so many of them, at even distances from one another."""
+    """Returns at most so many of them, at even distances from one another."""
     step = max(-(-len(items) // most), 1)
     return list(items[::step])

@@ -28,14 +28,14 @@ _ZIP = b"PK\x03\x04"
 
 
 def read_entries(path: Path) -> dict[str, Any]:
-    """The content of a file by entry; a file that is no archive is one entry.
+    """Returns the content of a file by entry; a file that is no archive is one entry.
 
     Raises:
         InvalidTarget: no such file, a folder, or an archive that is damaged.
     """
     if not path.is_file():
-        found = "a folder: compare its files one by one" if path.is_dir() else "no such file"
-        raise InvalidTarget(f"expected a checkpoint file, got {str(path)!r}: {found}")
+        reason = "a folder: compare its files one by one" if path.is_dir() else "no such file"
+        raise InvalidTarget(f"expected a checkpoint file, got {str(path)!r}: {reason}")
     stored = path.read_bytes()
     try:
         if stored.startswith(_ZIP) and not zipfile.is_zipfile(io.BytesIO(stored)):
@@ -50,7 +50,7 @@ def read_entries(path: Path) -> dict[str, Any]:
 
 
 def decoded(name: str, content: bytes) -> Any:
-    """The data in the bytes of an entry, or the bytes where no safe reader knows them."""
+    """Returns the data in the bytes of an entry, or the bytes where no safe reader knows them."""
     if zipfile.is_zipfile(io.BytesIO(content)):
         return _zip(content)
     if name.endswith(".safetensors"):
@@ -84,7 +84,7 @@ def _torch(content: bytes) -> Any:
 
 
 def compare_files(expected: Path, got: Path) -> Mapping[str, Diff]:
-    """What differs, by entry, in the order of the names; equal entries have an empty Diff.
+    """Returns what differs, by entry, in the order of names; equal entries have an empty Diff.
 
     Raises:
         InvalidTarget: one of the files does not exist, or is a damaged archive.
@@ -96,5 +96,5 @@ def compare_files(expected: Path, got: Path) -> Mapping[str, Diff]:
 
 
 def _difference(name: str, expected: Mapping[str, Any], got: Mapping[str, Any]) -> Diff:
-    wanted, found = ({name: side[name]} if name in side else {} for side in (expected, got))
-    return compare(capture(wanted), capture(found))
+    wanted, there = ({name: side[name]} if name in side else {} for side in (expected, got))
+    return compare(capture(wanted), capture(there))

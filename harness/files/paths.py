@@ -17,25 +17,25 @@ from ..core.errors import NotApplicable
 
 
 def files_of(path: Path) -> dict[str, Path]:
-    """The files of the checkpoint at a path, by their names from its folder on, in order."""
-    found = [
+    """Returns the files of the checkpoint at a path, by their names from its folder on."""
+    files = [
         file
         for item in path.parent.iterdir()
         if _named_after(path.stem, item.name)
         for file in ([item] if item.is_file() else item.rglob("*"))
         if file.is_file()
     ]
-    return {file.relative_to(path.parent).as_posix(): file for file in sorted(found)}
+    return {file.relative_to(path.parent).as_posix(): file for file in sorted(files)}
 
 
 def required_files(name: str, path: Path) -> dict[str, Path]:
-    """The same, for a subject of this name, if there are any.
+    """Returns the same, for a subject of this name, if there are any.
 
     Raises:
         NotApplicable: there are none, so that nothing could be looked at.
     """
-    if found := files_of(path):
-        return found
+    if files := files_of(path):
+        return files
     raise NotApplicable(
         f"{name} wrote no file at {str(path)!r}, nor one beside it that is called "
         f"'{path.stem}...': write the checkpoint at the path that save() gets, or next to it under "

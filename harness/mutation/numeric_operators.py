@@ -1,7 +1,7 @@
 """How numbers are broken in place, by a bit, a step, a rounding, and whether that changed any.
 
-Whether an edit changed anything is told by Python and numpy alone, never by a comparison of the
-harness: one that were blind to an edit would otherwise call it no edit.
+Python and numpy alone decide whether an edit changed anything, never a comparison of the harness:
+one that were blind to an edit would otherwise call it no edit.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ OPERATORS = (
     Operator(
         name="one bit",
         apply=_one_bit,
-        applies=unless("int", "bool", "float", "tensor", "array", "NoneType"),
+        applies=unless("int", "bool", "float", "NoneType", numeric=False),
     ),
     Operator(name="zeroed", apply=_zeroed),
     Operator(name="through bf16", apply=_rounding("through bf16"), applies=_MAY_HOLD_FLOATS),

@@ -100,8 +100,7 @@ def _unlisted(operand: Operand) -> None:
 
 # where an operator would only find that it does not apply; each try costs a load
 _MAY_BE_STREAM = unless(
-    *("int", "bool", "str", "bytes", "NoneType", "dict", "list", "tuple"),
-    *("float", "tensor", "array"),
+    *("int", "bool", "float", "str", "bytes", "NoneType", "dict", "list", "tuple"), numeric=False
 )
 
 OPERATORS = (

@@ -168,7 +168,12 @@ class Operator:
     of_memory: bool = False
 
 
-def unless(*words: str) -> Callable[[Place], bool]:
-    """Makes an operator apply everywhere but on these kinds, and plain values of these classes."""
+def unless(*words: str, numeric: bool = True) -> Callable[[Place], bool]:
+    """Makes an operator apply everywhere but on these kinds, and plain values of these classes.
+
+    Args:
+        *words: names of kinds and of classes.
+        numeric: whether it applies to kinds that are numbers in memory.
+    """
     barred = frozenset(words)
-    return lambda place: place.word not in barred
+    return lambda place: place.word not in barred and (numeric or not place.kind.numeric)

@@ -23,7 +23,7 @@ _TORCH = {
 
 
 def describe(dtype: str, shape: tuple[int, ...], expected: bytes, got: bytes) -> tuple[str, ...]:
-    """What differs between two payloads of one dtype and shape.
+    """Describes what differs between two payloads of one dtype and shape.
 
     Returns:
         First expected element that differs, the one got in its place, and the statistics: how

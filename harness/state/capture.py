@@ -36,7 +36,7 @@ def capture(
     streams: bool = False,
     exclusions: Sequence[Exclusion] = (),
 ) -> Snapshot:
-    """The state of everything that `root` reaches.
+    """Captures the state of everything that `root` reaches.
 
     Args:
         root: any object; its attributes are named `policy.log_std`, or with `name="model"`
@@ -53,12 +53,12 @@ def capture(
 
 
 def capture_streams() -> Snapshot:
-    """The global random streams: `streams.python`, `.numpy`, and `.torch`, `.cuda` if loaded."""
+    """Captures the random streams: `streams.python`, `.numpy`, `.torch` and `.cuda` if loaded."""
     return capture_roots({"streams": global_streams()})
 
 
 def capture_roots(roots: Mapping[str, object], exclusions: Sequence[Exclusion] = ()) -> Snapshot:
-    """Several objects in one snapshot, so that what they share shows as aliases.
+    """Captures several objects in one snapshot, so that what they share shows as aliases.
 
     Raises:
         UncapturableLeaf: something cannot be read completely, and no exclusion covers it.
@@ -70,7 +70,7 @@ def capture_roots(roots: Mapping[str, object], exclusions: Sequence[Exclusion] =
 def walk_roots(
     roots: Mapping[str, object], exclusions: Sequence[Exclusion] = ()
 ) -> tuple[Snapshot, dict[int, object]]:
-    """As `capture_roots`, with the live object of every row that stands for one.
+    """Captures as `capture_roots` does; also returns the object of every row that stands for one.
 
     Raises:
         UncapturableLeaf: something cannot be read completely, and no exclusion covers it.
@@ -83,7 +83,7 @@ def walk_roots(
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """No garbage is collected in a walk: that may run finalizers, and the walk leaves none."""
+    """Collects no garbage in a walk: that may run finalizers, and the walk leaves none."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -102,7 +102,7 @@ class _Namespace:
 
 
 def global_streams() -> object:
-    """The objects behind the module-level functions of `random`, `numpy.random` and torch."""
+    """Returns the objects behind the functions of `random`, `numpy.random` and torch."""
     streams: dict[str, object] = {
         "python": getattr(random, "_inst"),  # noqa: B009 (no public name)
         "numpy": getattr(np.random.mtrand, "_rand"),  # noqa: B009
@@ -186,7 +186,7 @@ class _Walk:
             raise self.uncapturable(row, "", type(self.object_at(row)), reason) from None
 
     def kept(self, parent: int, children: Iterable[Child]) -> Iterator[Child]:
-        """The children that no exclusion covers; the others leave a row that says which did."""
+        """Yields the children that no exclusion covers; the others leave a row that names it."""
         ends, previous = self.ends, self.rows[parent][1]
         for segment, child in children:
             if may_end(ends, segment, previous):
@@ -206,16 +206,16 @@ class _Walk:
         return UncapturableLeaf(keypath, name_of(cls), why, self.readable(parent, cls))
 
     def readable(self, parent: int, cls: type) -> tuple[str, str]:
-        """Where to import the class from, or that of the nearest object above which has a name."""
-        found = importable(cls)
-        while not found[1] and parent > 0:
+        """Returns where to import the class from, or the nearest class above that has a name."""
+        named = importable(cls)
+        while not named[1] and parent > 0:
             if KINDS[self.rows[parent][3][0]].lists_attributes:  # one for all lists is no help
-                found = importable(type(self.object_at(parent)))
+                named = importable(type(self.object_at(parent)))
             parent = self.rows[parent][0]
-        return found
+        return named
 
     def object_at(self, place: int) -> object:
-        """The object of a row; slow, as only errors ask for it."""
+        """Returns the object of a row; slow, as only errors ask for it."""
         return next((item for item in self.alive if self.seen[id(item)] == place), None)
 
     def keypath(self, place: int) -> KeyPath:
@@ -225,7 +225,7 @@ class _Walk:
         return self.seen.get(id(item))
 
     def label(self, key: object) -> tuple[str, str] | None:
-        """A parameter by its name, any other object met by its KeyPath, a reference by both."""
+        """Names a parameter by its name, any other object by its KeyPath, a reference by both."""
         place = self.seen.get(id(key))
         if place is not None:
             return KINDS[self.rows[place][3][0]].as_key, repr(self.name_of(id(key)))
@@ -235,7 +235,7 @@ class _Walk:
         return "weakref", f"ref({self.name_of(id(target))})"
 
     def name_of(self, identity: int) -> str:
-        """The name of an object that was met, by its id."""
+        """Returns the name of an object that was met, by its id."""
         if self.parameters is None:
             loaded = "torch" in sys.modules
             tensors = import_module(".readers.tensors", __package__) if loaded else None

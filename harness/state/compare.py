@@ -11,11 +11,11 @@ __all__ = ["Diff", "Mismatch", "MismatchKind", "compare"]
 
 
 def compare(expected: Snapshot, got: Snapshot, exclusions: Sequence[Exclusion] = ()) -> Diff:
-    """Every difference between two snapshots.
+    """Returns every difference between two snapshots.
 
     Args:
         expected: what must hold.
-        got: what was found.
+        got: what holds.
         exclusions: differences they cover are listed apart; `require_used` checks the unused.
     """
     excluded: list[tuple[Exclusion, Mismatch]] = []

@@ -19,7 +19,7 @@ from .rows import ALIAS, ATOM, MemoryGroup, Row, Rows, same_bits
 from .wording import bytes_texts, key_text, layout_texts, shorten, text, type_name
 
 _Words: TypeAlias = Callable[[], Sequence[str]]
-"""What was expected, what was found and, of arrays, the statistics: made only where read."""
+"""What was expected, what was got and, of arrays, the statistics: made only where read."""
 _Path: TypeAlias = tuple[Any, Segment] | None  # (path of the parent, segment): cheap to extend
 
 
@@ -28,7 +28,7 @@ def differences(expected: Rows, got: Rows, *, worded: bool = True) -> list[Misma
 
     Args:
         expected: what must hold.
-        got: what was found.
+        got: what holds.
         worded: whether to say what was expected and got, which costs most of a comparison.
     """
     return _Lockstep(expected, got, worded=worded).run()
@@ -47,7 +47,7 @@ class _Lockstep:
     expected: Rows
     got: Rows
     worded: bool = True
-    found: list[Mismatch] = field(default_factory=list)
+    mismatches: list[Mismatch] = field(default_factory=list)
     forward: dict[int, int] = field(default_factory=dict)
     backward: dict[int, int] = field(default_factory=dict)
     paths: tuple[dict[int, _Path], dict[int, _Path]] = field(default_factory=lambda: ({}, {}))
@@ -59,32 +59,32 @@ class _Lockstep:
         for above, below, path in self.queue:  # grows while it is walked
             self.children(above, below, path)
         self.memory()
-        return self.found
+        return self.mismatches
 
     def children(self, above: int, below: int, path: _Path) -> None:
-        wanted, found = self.expected.children[above], self.got.children[below]
+        wanted, got = self.expected.children[above], self.got.children[below]
         for segment, place in wanted.items():
-            other = found.get(segment)
+            other = got.get(segment)
             if other is None:
                 self.absent(MismatchKind.MISSING, self.expected, place, (path, segment))
             else:
                 self.edge(place, other, (path, segment))
-        for segment, place in found.items():
+        for segment, place in got.items():
             if segment not in wanted:
                 self.absent(MismatchKind.UNEXPECTED, self.got, place, (path, segment))
-        self.order(above, wanted, found, path)
+        self.order(above, wanted, got, path)
 
     def order(
-        self, above: int, wanted: Mapping[Segment, int], found: Mapping[Segment, int], path: _Path
+        self, above: int, wanted: Mapping[Segment, int], got: Mapping[Segment, int], path: _Path
     ) -> None:
         if len(wanted) < 2:  # most have no order to ask for
             return
         row = self.expected.rows[above]
-        if KINDS[row[3][0]].members is not Members.KEYED or wanted.keys() != found.keys():
+        if KINDS[row[3][0]].members is not Members.KEYED or wanted.keys() != got.keys():
             return
         orders = [
             [segment for segment in table if not isinstance(segment, str)]
-            for table in (wanted, found)
+            for table in (wanted, got)
         ]
         if orders[0] != orders[1]:
             self.report(
@@ -106,31 +106,31 @@ class _Lockstep:
 
     def edge(self, place: int, other: int, path: _Path) -> None:
         place, wanted = _resolved(self.expected, place)
-        other, found = _resolved(self.got, other)
-        if len(wanted) == ATOM and len(found) == ATOM:
-            self.values(wanted, found, path)
-        elif len(wanted) != len(found):
-            self.report(MismatchKind.TYPE, path, type_name(wanted), lambda: _typed(wanted, found))
+        other, got = _resolved(self.got, other)
+        if len(wanted) == ATOM and len(got) == ATOM:
+            self.values(wanted, got, path)
+        elif len(wanted) != len(got):
+            self.report(MismatchKind.TYPE, path, type_name(wanted), lambda: _typed(wanted, got))
         elif (place, other) not in self.visited:
             self.visited.add((place, other))
             if KINDS[wanted[3][0]].identity:
                 self.identity(place, other, path)
             self.objects(place, other, path)
 
-    def values(self, wanted: Row, found: Row, path: _Path) -> None:
-        if wanted[2] is found[2] or same_bits(wanted[2], found[2]):
+    def values(self, wanted: Row, got: Row, path: _Path) -> None:
+        if wanted[2] is got[2] or same_bits(wanted[2], got[2]):
             return
-        alike = type(wanted[2]) is type(found[2])
+        alike = type(wanted[2]) is type(got[2])
         kind = MismatchKind.VALUE if alike else MismatchKind.TYPE
         self.report(
             kind,
             path,
             type_name(wanted),
-            lambda: (text(wanted), text(found)) if alike else _typed(wanted, found),
+            lambda: (text(wanted), text(got)) if alike else _typed(wanted, got),
         )
 
     def identity(self, place: int, other: int, path: _Path) -> None:
-        """One object for one object: what is shared here must be shared there."""
+        """Pairs one object with one object: what is shared here must be shared there."""
         image, source = self.forward.get(place), self.backward.get(other)
         if image is None and source is None:
             self.forward[place], self.backward[other] = other, place
@@ -149,19 +149,19 @@ class _Lockstep:
         self.report(MismatchKind.ALIASING, path, name, texts, other=partner)
 
     def objects(self, place: int, other: int, path: _Path) -> None:
-        wanted, found = self.expected.rows[place], self.got.rows[other]
-        kind, other_kind = KINDS[wanted[3][0]], KINDS[found[3][0]]
-        one_class = wanted[2] == found[2] or kind.any_class
+        wanted, got = self.expected.rows[place], self.got.rows[other]
+        kind, other_kind = KINDS[wanted[3][0]], KINDS[got[3][0]]
+        one_class = wanted[2] == got[2] or kind.any_class
         if kind is not other_kind and kind.base != other_kind.base:
             self.report(
                 MismatchKind.TYPE,
                 path,
                 wanted[2],
-                lambda: [f"{row[2]} ({row[3][0]})" for row in (wanted, found)],
+                lambda: [f"{row[2]} ({row[3][0]})" for row in (wanted, got)],
             )
             return
         if not one_class:
-            self.report(MismatchKind.TYPE, path, wanted[2], lambda: (wanted[2], found[2]))
+            self.report(MismatchKind.TYPE, path, wanted[2], lambda: (wanted[2], got[2]))
         if kind.numeric:
             self.arrays(place, other, path)
         elif one_class:  # facts of two classes have nothing in common
@@ -169,42 +169,42 @@ class _Lockstep:
         self.queue.append((place, other, path))
 
     def facts(self, place: int, other: int, path: _Path) -> None:
-        wanted, found = self.expected.rows[place], self.got.rows[other]
-        if wanted[3] is not found[3] and not same_bits(wanted[3][1:], found[3][1:]):
-            self.report(MismatchKind.VALUE, path, wanted[2], lambda: (text(wanted), text(found)))
-        elif wanted[4] or found[4]:
+        wanted, got = self.expected.rows[place], self.got.rows[other]
+        if wanted[3] is not got[3] and not same_bits(wanted[3][1:], got[3][1:]):
+            self.report(MismatchKind.VALUE, path, wanted[2], lambda: (text(wanted), text(got)))
+        elif wanted[4] or got[4]:
             bits = self.expected.payload(place), self.got.payload(other)
             if bits[0] != bits[1]:
                 self.report(MismatchKind.VALUE, path, wanted[2], lambda: bytes_texts(*bits))
 
     def arrays(self, place: int, other: int, path: _Path) -> None:
-        wanted, found = self.expected.rows[place], self.got.rows[other]
+        wanted, got = self.expected.rows[place], self.got.rows[other]
         _, dtype, shape, layout, flags = wanted[3]
         for kind, want, have in zip(
-            (MismatchKind.DTYPE, MismatchKind.SHAPE), wanted[3][1:3], found[3][1:3], strict=True
+            (MismatchKind.DTYPE, MismatchKind.SHAPE), wanted[3][1:3], got[3][1:3], strict=True
         ):
             if want != have:
                 self.report(kind, path, wanted[2], partial(_strings, want, have))
-        if found[3][1:3] != (dtype, shape):
+        if got[3][1:3] != (dtype, shape):
             return
-        if (layout, flags) != found[3][3:]:
+        if (layout, flags) != got[3][3:]:
             self.report(
-                MismatchKind.LAYOUT, path, wanted[2], lambda: layout_texts(wanted[3], found[3])
+                MismatchKind.LAYOUT, path, wanted[2], lambda: layout_texts(wanted[3], got[3])
             )
         bits = self.expected.payload(place), self.got.payload(other)
         if bits[0] != bits[1]:
             self.report(MismatchKind.VALUE, path, wanted[2], lambda: describe(dtype, shape, *bits))
 
     def memory(self) -> None:
-        """What shares memory there must share it here, at the same distance, and only that."""
-        wanted, found = _partners(self.expected.memory), _partners(self.got.memory)
+        """Compares what shares memory: the same pairs, at the same distance."""
+        wanted, got = _partners(self.expected.memory), _partners(self.got.memory)
         for place, other in self.forward.items():
             images = {
                 (self.forward[partner], distance)
                 for partner, distance in wanted.get(place, ())
                 if partner in self.forward
             }
-            sources = {pair for pair in found.get(other, ()) if pair[0] in self.backward}
+            sources = {pair for pair in got.get(other, ()) if pair[0] in self.backward}
             if images != sources:
                 self.shared_memory(place, sorted(images - sources), sorted(sources - images))
 
@@ -240,22 +240,22 @@ class _Lockstep:
         words: _Words,
         other: KeyPath | None = None,
     ) -> None:
-        said = [*(words() if self.worded else ("", "")), ""]
-        self.found.append(
+        texts = [*(words() if self.worded else ("", "")), ""]
+        self.mismatches.append(
             Mismatch(
                 keypath=_keypath(path),
                 kind=kind,
                 type_name=type_name,
-                expected=said[0],
-                got=said[1],
-                stats=said[2],
+                expected=texts[0],
+                got=texts[1],
+                stats=texts[2],
                 other=other,
             )
         )
 
 
 def _partners(groups: tuple[MemoryGroup, ...]) -> dict[int, set[tuple[int, int]]]:
-    """For each row the rows it shares memory with, and how many bytes further they start."""
+    """Returns for each row those it shares memory with, and how many bytes further they start."""
     return {
         row: {(partner, there - here) for partner, there in group if partner != row}
         for group in groups
@@ -268,8 +268,8 @@ def _resolved(side: Rows, place: int) -> tuple[int, Row]:
     return (row[2], side.rows[row[2]]) if len(row) == ALIAS else (place, row)
 
 
-def _typed(wanted: Row, found: Row) -> tuple[str, str]:
-    first, second = (f"{type_name(row)} {text(row)}" for row in (wanted, found))
+def _typed(wanted: Row, got: Row) -> tuple[str, str]:
+    first, second = (f"{type_name(row)} {text(row)}" for row in (wanted, got))
     return first, second
 
 

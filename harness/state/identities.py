@@ -67,11 +67,11 @@ class Identities:
             return (key,) if type(key) is int and key in self.seen and self._held(key) else ()
         if segment[0] != "tuple":
             return ()
-        found = map(int, _NUMBER.findall(segment[1]))
-        return tuple(number for number in found if number in self.seen and self._held(number))
+        numbers = map(int, _NUMBER.findall(segment[1]))
+        return tuple(number for number in numbers if number in self.seen and self._held(number))
 
     def _held(self, number: int) -> bool:
-        """Whether something keeps the object alive that is no reader's, made for the walk."""
+        """Returns whether more keeps the object alive than a reader, that made it for the walk."""
         if not self.order:
             self.order.update((each, at) for at, each in enumerate(self.seen))
         return sys.getrefcount(self.alive[self.order[number]]) > _HELD_BY_US

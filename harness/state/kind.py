@@ -1,4 +1,4 @@
-"""What is true of every object of one kind of state: said once, beside the reader of the kind."""
+"""What is true of every object of one kind of state, declared once beside its reader."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Mismatch:
         kind: in which way.
         type_name: class of the expected object, or of the one got where none was expected.
         expected: text of what was expected.
-        got: text of what was found.
+        got: text of what was there.
         stats: how much of an array differs and how far; "" elsewhere. Never decides anything.
         other: for ALIASING, the KeyPath that the object is, or should be, shared with.
     """

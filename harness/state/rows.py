@@ -39,7 +39,7 @@ class Rows(Protocol):
         """For each row the rows below it, by segment."""
 
     def payload(self, place: int) -> bytes:
-        """The bytes of a row's object."""
+        """Returns the bytes of a row's object."""
 
 
 def is_plain(row: Row) -> bool:
