@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 from _pytest.config.argparsing import Parser
-from resumeproof import cli, plugin
+from resumeproof import Verdict, cli, plugin
+from resumeproof.checks import CHECKS
 
 from tests import pages
 
@@ -157,6 +158,13 @@ def options_of(parser: argparse.ArgumentParser) -> set[str]:
             found |= set(action.choices) | set().union(*map(options_of, action.choices.values()))
         found |= set(action.option_strings)
     return found - {"-h", "--help"}
+
+
+def test_every_check_and_verdict_is_documented_and_exists() -> None:
+    """The tables of the page on checks, both ways."""
+    tables = (ROOT / "docs" / "checks.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)` \|", tables, re.MULTILINE)) == set(CHECKS)
+    assert set(re.findall(r"^\| ([A-Z_]+) \|", tables, re.MULTILINE)) == set(Verdict)
 
 
 def test_every_command_and_option_is_documented_and_exists() -> None:
