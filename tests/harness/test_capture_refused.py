@@ -26,8 +26,8 @@ class Plain:
 
 
 REFUSED = {
-    "binary file": lambda: pathlib.Path(__file__).open("rb"),  # noqa: SIM115
-    "text file": lambda: pathlib.Path(__file__).open(),  # noqa: SIM115
+    "binary file": lambda: pathlib.Path(__file__).open("r+b"),  # noqa: SIM115
+    "text file": lambda: pathlib.Path(__file__).open("r+"),  # noqa: SIM115
     "quantized": lambda: torch.quantize_per_tensor(torch.ones(1), 0.1, 0, torch.qint8),
     "process": multiprocessing.Process,
     "pipe": lambda: multiprocessing.Pipe()[0],

@@ -51,6 +51,9 @@ def made(make, change=None):
     return capture([live if became is None else became])
 
 
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 @pytest.mark.parametrize("row", rows("FACTS"))
 def test_one_changed_fact_shows(row):
     """Two objects made alike are equal, and one changed fact makes them differ, both ways."""

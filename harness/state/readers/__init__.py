@@ -55,6 +55,7 @@ _ON_DEMAND = {
     "torch.utils.tensorboard.writer": ".writers",
     "multiprocessing.process": ".processes",
     "subprocess": ".processes",
+    "socket": ".processes",
     "stable_baselines3.common.logger": ".sb3",
 }
 

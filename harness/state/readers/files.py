@@ -2,6 +2,7 @@
 
 import io
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from ..kind import Kind
@@ -13,16 +14,39 @@ def _stream(obj: Any) -> Reading:
     """A text stream a run writes to, such as the file of a logger or `sys.stdout`.
 
     Nothing written returns into the run, so that it is such a stream is the whole of its state:
-    a resumed run may well write to another file, or to another console. A stream that can be
-    read feeds the run, from content and a position that no reader can restore: that is refused.
+    a resumed run may well write to another file, or to another console. One that is only read
+    feeds the run, from a position that is state; one that is both is refused.
     """
     try:
         writable, readable = io.TextIOWrapper.writable(obj), io.TextIOWrapper.readable(obj)
     except ValueError:  # a closed file
         return ("stream", "closed"), (), None
-    if not writable or (readable and not _is_console(obj)):
-        raise Unreadable("is open for reading, and feeds the run from a position of its own")
+    if not writable:
+        return _position(obj, io.TextIOWrapper.tell)
+    if readable and not _is_console(obj):
+        raise Unreadable("is open for reading and writing, and its content is in no memory")
     return ("stream", "written"), (), None
+
+
+def _file(cls: Any) -> Reader:
+    """A reader for files of bytes: only one that is read, and nothing else, is all in memory."""
+
+    def read(obj: Any) -> Reading:
+        if cls.closed.__get__(obj):
+            return ("file", "closed"), (), None
+        if cls.writable(obj):
+            raise Unreadable("is a handle of the operating system that is written to")
+        return _position(obj, cls.tell)
+
+    return read
+
+
+def _position(obj: Any, tell: Callable[[Any], int]) -> Reading:
+    """Which file it is, and how far it was read; what is in the file is data, not state."""
+    try:
+        return ("file", tell(obj)), (("name", obj.name),), None
+    except OSError as error:  # a pipe, or text between two lines of a `for`
+        raise Unreadable(f"is read from a position that it does not tell ({error})") from None
 
 
 def _is_console(obj: Any) -> bool:
@@ -54,17 +78,24 @@ def _error(obj: BaseException) -> Reading:
     return ("error", obj.__suppress_context__), children, None
 
 
+def _seek(target: Any, source: Any) -> None:
+    target.seek(source.tell())
+
+
 _SYSTEM = "is a handle of the operating system"
 
 OWN_KINDS = (
     # the console of a test run and of a shell are of two classes, and both just that
     Kind(name="stream", identity=False, any_class=True),
     Kind(name="buffer"),
+    Kind(name="file", fixed_members=True, write=_seek),
     Kind(name="error"),
 )
 
 READERS: dict[type, Reader] = {
     io.TextIOWrapper: _stream,
+    io.BufferedReader: _file(io.BufferedReader),
+    io.FileIO: _file(io.FileIO),
     io.StringIO: _text,
     io.BytesIO: _bytes,
     # the classes of C have `io.IOBase` only as a virtual base, and this one as a real one

@@ -11,6 +11,7 @@ import os
 import pathlib
 import random
 import re
+import socket
 import tempfile
 import time
 import types
@@ -232,7 +233,26 @@ def two_pairs():
     return [with_extra(Pair(1, 2)), with_extra(Pair(1, 2))]
 
 
-FACTS = {**CONTAINERS, **VALUES}
+def read(*mode):
+    """Makes a file that is read, the same every time."""
+    return lambda: PLACE.open(*mode)
+
+
+def between(live):
+    """The file in the middle of a loop over its lines."""
+    next(live)
+    return live
+
+
+PLACE = pathlib.Path(__file__)
+FILES = {
+    "position in a file": (read("r"), doing(lambda it: it.readline())),
+    "position in bytes of a file": (read("rb"), doing(lambda it: it.read(1))),
+    "position without a buffer": (read("rb", 0), doing(lambda it: it.read(1))),
+    "name of a file": (read("rb"), other(lambda: opened("rb"))),
+    "closed file": (read("r"), lambda it: it.close()),
+}
+FACTS = {**CONTAINERS, **VALUES, **FILES}
 NOT_STATE = {
     "level of a logger": (lambda: logging.Logger("x"), lambda it: it.setLevel(5)),
     "order of attributes": (
@@ -245,10 +265,11 @@ REFUSED = {
     "two nans in a set": lambda: {nan(0), nan(0)},
     "two classes of one name in a set": lambda: {local_class(), local_class()},
     "two tuples of nans in a set": lambda: {(nan(0),), (nan(0),)},
-    "file that is read": lambda: opened("r"),
     "file that is read and written": lambda: opened("r+"),
     "file that is appended and read": lambda: opened("a+"),
     "file that is written and read": lambda: opened("w+"),
-    "file of bytes": lambda: opened("rb"),
-    "file without a buffer": lambda: opened("rb", 0),
+    "file of bytes that is written": lambda: opened("wb"),
+    "file of bytes that is read and written": lambda: opened("r+b"),
+    "file between two lines": lambda: between(opened("r")),
+    "socket": socket.socket,
 }
