@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 import pytest
+from resumeproof.algo import DistributionalPPO
 from resumeproof.algo.saving import registry as parts
 from resumeproof.core.scenario import Scenario
 from resumeproof.verdicts.runner import run
@@ -13,6 +14,7 @@ from resumeproof.verdicts.verdict import Record, Verdict
 
 from properties.combinations import subjects
 
+EVERY = parts.parts_of(DistributionalPPO)
 NAME = "CartPole-v1: quantile twin, all on, value clipping"
 # in the middle of the third rollout, with a time limit and resets before it
 SCENARIO = Scenario(length=80, save_at=42, options={"n_envs": 2, "normalize": True})
@@ -52,9 +54,9 @@ def forgotten(monkeypatch: pytest.MonkeyPatch, name: str) -> Record:
         dataclasses.replace(part, prepare=prepare)
         if part.name in TOGETHER.get(name, (name,))
         else part
-        for part in parts.PARTS
+        for part in EVERY
     )
-    monkeypatch.setattr(parts, "PARTS", changed)
+    monkeypatch.setattr(parts, "parts_of", lambda _cls: changed)
     return run(Sampling(subjects()[NAME]), SCENARIO)
 
 
@@ -65,12 +67,12 @@ def test_the_scenario_is_exact_as_shipped() -> None:
     assert not record.vacuous
 
 
-@pytest.mark.parametrize("name", [p.name for p in parts.PARTS if p.name not in IDLE])
+@pytest.mark.parametrize("name", [p.name for p in EVERY if p.name not in IDLE])
 def test_a_part_that_is_not_restored_is_found_by_name(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """The verdict is no EXACT, and a KeyPath under the part is in the findings."""
-    attributes = next(part.attributes for part in parts.PARTS if part.name == name)
+    attributes = next(part.attributes for part in EVERY if part.name == name)
     expected = ELSEWHERE.get(name) or tuple(f"model.{attribute}" for attribute in attributes)
     record = forgotten(monkeypatch, name)
     assert record.verdict in (Verdict.DIFFERS, Verdict.ERROR, Verdict.LOST_WORK)
@@ -82,4 +84,4 @@ def test_idle_parts_hold_nothing() -> None:
     """A part is left out above only while there is nothing in it to lose."""
     model = subjects()[NAME].build(SCENARIO)
     for name in IDLE:
-        assert not next(part for part in parts.PARTS if part.name == name).save(model)
+        assert not next(part for part in EVERY if part.name == name).save(model)

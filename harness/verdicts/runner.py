@@ -181,9 +181,9 @@ class _Judgement:
             )
         count = len(found.inert) + len(found.healed)
         if count:
-            self.notes.append(
-                f"{count} leaves differ after the load and change nothing up to the end"
-            )
+            leaves = "1 leaf differs" if count == 1 else f"{count} leaves differ"
+            change = "changes" if count == 1 else "change"
+            self.notes.append(f"{leaves} after the load and {change} nothing up to the end")
         self.findings = [finding for finding in self.findings if not _of_load(finding)]
         self.verdict = Verdict.DIFFERS if self.findings else Verdict.EXACT
 

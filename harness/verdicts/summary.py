@@ -63,5 +63,17 @@ def totals(records: Sequence[Record], expected: Sequence[Record] = ()) -> str:
     tail = f"; {vacuous} more vacuous (nothing had moved that could be lost)" if vacuous else ""
     tail += f"; {inapplicable} where the check does not apply" if inapplicable else ""
     tail += f"; {known} that their tests expect to differ" if known else ""
+    tail += _coverage(every)
     judged = len(every) - inapplicable - known - vacuous
     return f"{exact - vacuous} of {judged} scenarios EXACT{tail}; {seconds:.1f} s"
+
+
+def _coverage(records: Sequence[Record]) -> str:
+    """The state coverage of all subjects together: what no scenario of a subject has tested."""
+    moved = untested = 0
+    for subject in {record.subject for record in records}:
+        known = [r for r in records if r.subject == subject and r.state_moved is not None]
+        moved += max((record.state_moved or 0 for record in known), default=0)
+        left = [set(record.untested) for record in known]
+        untested += len(set.intersection(*left)) if left else 0
+    return f"; state coverage {moved - untested} of {moved}" if untested else ""

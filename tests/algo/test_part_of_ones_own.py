@@ -11,7 +11,8 @@ from resumeproof.algo import DistributionalPPO, LogUniform, Population, part
 from resumeproof.algo.checkpoint import MismatchedCheckpoint, UnsupportedValue
 from resumeproof.algo.pbt.member import RefusedExchange
 from resumeproof.core.scenario import Scenario
-from resumeproof.mutation.kill_matrix import KILLED, mutate
+from resumeproof.mutation.campaign import mutate
+from resumeproof.mutation.mutant import KILLED
 from resumeproof.subjects.sb3 import sb3
 
 from tests.algo.runs import SaveAt, different, snapshot

@@ -76,12 +76,12 @@ def test_check_resume_passes_what_keeps_it():
 
 
 def test_report_names_the_loss_of_it():
-    """It is the cause, and the text says where."""
+    """It is what was lost, and the text says where."""
     with pytest.raises(CheckpointMismatch) as caught:
         check_resume(subject(Forgetful), scenarios=[SCENARIO], checks=["resume"])
-    (cause,) = caught.value.record.attribution.causes
+    (cause,) = caught.value.record.attribution.lost
     assert str(cause.keypath).endswith(".table")
-    assert "explained by 1 of " in str(caught.value)
+    assert "1 of 5 differing leaves contained" in str(caught.value)
     assert ".table" in str(caught.value)
 
 

@@ -23,7 +23,7 @@ def refused(capsys, *words):
         ([*PPO, "--env", "CartPol-v1"], r"got NameNotFound: .*Did you mean: `CartPole`.*--env"),
         (
             [*PPO, "--env", "CartPole-v1", "-s", "n_stps=16"],
-            r"built with options=.*'n_stps': 16.*correct --env or -s: stable.*takes .*n_steps",
+            r"expected options that PPO takes, got n_stps: it takes .*n_steps",
         ),
         (["check", "stable_baselines3:PP0"], r"a name in stable_baselines3, got 'PP0': it has"),
         (

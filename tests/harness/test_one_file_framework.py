@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from resumeproof import Adapter, Capabilities, cli, fuzz_case, register_adapter
 from resumeproof.core.errors import InvalidSubject
-from resumeproof.mutation.kill_matrix import KILLED, mutate
+from resumeproof.mutation.campaign import mutate
+from resumeproof.mutation.mutant import KILLED
 from resumeproof.state.capture import capture
 from resumeproof.state.readers import reading
 from resumeproof.subjects import adapters
@@ -205,7 +206,7 @@ def test_plugin_takes_it(elsewhere, tmp_path):
 def test_fuzzing_draws_its_choices():
     """Generated lives hold for the right one."""
     case = fuzz_case(of("Walker"), checks=("roundtrip",))
-    case("test_generated_lives").debug()
+    case("test_generated_scenarios").debug()
 
 
 def test_mutants_of_it_are_killed():

@@ -242,13 +242,14 @@ def test_examples_are_shared_through_a_folder(monkeypatch, tmp_path):
 
 
 def test_failing_life_shrinks_to_the_shortest_and_fails_again_when_pasted():
-    """No options, the earliest save, one cycle: and the printed life, pasted, fails too."""
+    """No options, an early save, one cycle: and the printed scenario, pasted, fails too."""
     chosen = settings(strategies.profile("ckpt-ci"), max_examples=20, phases=PHASES)
     with pytest.raises(CheckpointMismatch) as caught:
         strategies.checks_hold(("roundtrip",), examples.forgetful_scaler, chosen, 8)
     (line,) = (each for each in str(caught.value).splitlines() if "scenario: " in each)
     pasted = eval(line.partition("scenario: ")[2], {"Scenario": Scenario})
-    assert (pasted.options, pasted.save_at, pasted.cycles, pasted.gap) == ({}, 0, 1, 0)
+    assert (pasted.options, pasted.cycles, pasted.gap) == ({}, 1, 0)
+    assert pasted.save_at <= 2  # from some points the lost counter heals before it matters
     assert (pasted.medium, pasted.seed) == ("file", 0)
     with pytest.raises(CheckpointMismatch):
         strategies.passed(examples.forgetful_scaler, [(pasted, ("roundtrip",))])

@@ -42,8 +42,9 @@ def test_arms_of_a_right_subject_agree_at_every_boundary():
     """Uninterrupted, repeated, in two calls, saving and resumed runs see the same states."""
     trial = Trial(SUBJECT, SCENARIO)
     reference = trial.uninterrupted.at
+    assert set(reference) == set(trial.segmented.at) == {*range(1, 10)}
     for arm in (trial.repeat.at, trial.segmented.at, trial.saving[1], trial.resumed.at):
-        assert set(arm) == {4, 5, 6, 7, 8, 9}
+        assert set(arm) >= {4, 5, 6, 7, 8, 9}
         assert not used_difference(trial, reference, arm)
 
 
