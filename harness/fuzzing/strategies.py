@@ -22,7 +22,7 @@ from ..core.scenario import Scenario
 from ..subjects.protocol import Subject, require_subject
 from ..trial.defaults import (
     SAVE_POINTS,
-    lives,
+    own_scenarios,
 )
 from ..verdicts.coverage import moves
 from ..verdicts.failure import CheckpointMismatch, passed
@@ -215,7 +215,7 @@ class Tally:
         if self.reasons is not None:
             raise unittest.SkipTest("; ".join(dict.fromkeys(self.reasons)))
         # the few of a quick profile may by chance all have been saved before the first step
-        if not self.moved and not moves(self.subject, lives(self.subject)[0]):
+        if not self.moved and not moves(self.subject, own_scenarios(self.subject)[0]):
             raise VacuousScenario(self.subject.name, [repr(scenario) for scenario in self.seen[:5]])
 
 

@@ -15,7 +15,7 @@ from ..checks import Aspect, aspect_of
 from ..core.randomness import preserved_streams
 from ..subjects.protocol import Subject, is_subject
 from ..testing import BoundCheck
-from ..trial.defaults import lives
+from ..trial.defaults import own_scenarios
 from .campaign import Campaign, every, mutate
 from .mutant import KILLED, SURVIVED, KillMatrix, Mutant, Outcome, spelled
 from .mutated import Mutated
@@ -50,12 +50,12 @@ def outcomes_of(
     aspect = aspect_of(check.name)
     if not aspect & _OF_LOADS or Aspect.ELSEWHERE in aspect:  # mutants do not travel
         return None
-    scenario = (check.scenarios or lives(taken[name]))[0]
+    scenario = (check.scenarios or own_scenarios(taken[name]))[0]
     return mutate(taken[name], scenario, (check.name,), stride=stride)
 
 
 def _of_own_test(test: Callable[[Any], Any], subject: Subject, stride: int) -> KillMatrix:
-    campaign = Campaign(subject, lives(subject)[0], ())
+    campaign = Campaign(subject, own_scenarios(subject)[0], ())
     mutants, donors = campaign.mutants(), campaign.donors
     outcomes = [
         campaign.no_mutant(mutant) or _outcome(test, mutant, Mutated(subject, mutant, donors))

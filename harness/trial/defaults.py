@@ -84,7 +84,9 @@ def media(subject: Subject) -> tuple[str, ...]:
     return ("file",) if offered.between_calls else ("file", "memory")
 
 
-def lives(subject: Subject, length: int | None = None, seed: int = 0) -> tuple[Scenario, ...]:
+def own_scenarios(
+    subject: Subject, length: int | None = None, seed: int = 0
+) -> tuple[Scenario, ...]:
     """One save past the middle to a file, and two early cycles, in memory where it can.
 
     The first is loaded into a run that was used before, where what is forgotten has moved too far;

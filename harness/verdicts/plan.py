@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ..checks import CHECKS
 from ..core.scenario import Scenario
 from ..subjects.protocol import Subject
-from ..trial.defaults import lives
+from ..trial.defaults import own_scenarios
 from .verdict import Record, Verdict
 
 FOLLOW_UP = "where more shows"
@@ -24,7 +24,7 @@ def plan(
 
     All run in the first; in the second those whose answer depends on the scenario.
     """
-    late, early = lives(subject, length, seed)
+    late, early = own_scenarios(subject, length, seed)
     again = per_scenario(checks)
     return ((late, tuple(checks)), *([(early, again)] if again else []))
 

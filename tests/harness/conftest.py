@@ -1,4 +1,4 @@
-"""The example subjects on the path, importable as a user's are; failing lives kept apart."""
+"""The example subjects on the path, importable as a user's are; failing scenarios kept apart."""
 
 import sys
 from pathlib import Path
@@ -12,5 +12,5 @@ if str(EXAMPLES) not in sys.path:
 
 @pytest.fixture(autouse=True)
 def scenarios_apart(tmp_path, monkeypatch):
-    """A life that fails on purpose is no regression of ours."""
+    """A scenario that fails on purpose is no regression of ours."""
     monkeypatch.setenv("CKPT_SCENARIOS", str(tmp_path / "scenarios"))

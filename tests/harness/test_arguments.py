@@ -14,7 +14,7 @@ from resumeproof import (
 from resumeproof.core.errors import InvalidExclusion, InvalidScenario, NothingToRun, UnknownCheck
 from stable_baselines3 import PPO
 
-LIFE = Scenario(length=12, save_at=6)
+SCENARIO = Scenario(length=12, save_at=6)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ LIFE = Scenario(length=12, save_at=6)
         (lambda: check_resume(scaler, checks="resume"), UnknownCheck, "a list of names .*'resume'"),
         (lambda: check_resume(scaler, checks=[]), NothingToRun, r"got checks=\[\]: write"),
         (lambda: check_resume(scaler, []), NothingToRun, r"got scenarios=\[\]: write"),
-        (lambda: check_resume(scaler, LIFE), NothingToRun, r"got scenarios=Scenario\(.*write"),
+        (lambda: check_resume(scaler, SCENARIO), NothingToRun, r"got scenarios=Scenario\(.*write"),
         (
             lambda: parametrize_with_checks([scaler], expected_failures=["resume"]),
             UnknownCheck,

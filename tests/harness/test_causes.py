@@ -12,7 +12,7 @@ from resumeproof.verdicts import report
 from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Verdict
 
-LIFE = Scenario(length=12, save_at=6)
+SCENARIO = Scenario(length=12, save_at=6)
 
 
 class ManyNumbers(Part):
@@ -36,7 +36,7 @@ class ManyNumbers(Part):
 
 def test_search_for_causes_ends():
     """Past a number of runs what is left is named without trying each: at most these."""
-    record = run(subject(ManyNumbers), LIFE, ("resume",))
+    record = run(subject(ManyNumbers), SCENARIO, ("resume",))
     assert not record.attribution.minimal
     assert record.attribution.evaluations < 300
     assert sum("run.table" in str(cause.keypath) for cause in record.attribution.lost) == 400
@@ -58,7 +58,7 @@ class SavesInPassing(Part):
 
 def test_what_saving_itself_touches_is_no_cause():
     """Whether a loss moves on is asked of the run that was never saved."""
-    record = run(subject(SavesInPassing), LIFE, ("resume",))
+    record = run(subject(SavesInPassing), SCENARIO, ("resume",))
     assert [str(cause.keypath) for cause in record.attribution.lost] == ["run.total"]
 
 
@@ -87,7 +87,7 @@ class CountsInAFunction(Part):
 
 def test_state_on_a_function_is_put_back_in_place():
     """It is the only cause, and the donor's function stays its own."""
-    record = run(subject(CountsInAFunction), LIFE, ("resume",))
+    record = run(subject(CountsInAFunction), SCENARIO, ("resume",))
     assert [str(cause.keypath) for cause in record.attribution.lost] == ["run.scale.calls"]
 
 
@@ -147,7 +147,7 @@ class Rebinds:
 def test_optimizer_of_another_network_is_the_cause():
     """The optimizer's list of parameters and its state are named, and nothing else."""
     made = loop(make=Rebinds, step=Rebinds.step, save=Rebinds.save, load=Rebinds.load)
-    record = run(made, LIFE, ("roundtrip", "resume"))
+    record = run(made, SCENARIO, ("roundtrip", "resume"))
     assert record.attribution.complete
     assert record.attribution.causes
     owners = {str(cause.keypath).partition("[")[0] for cause in record.attribution.causes}
@@ -168,7 +168,7 @@ class OnTheClass(Part):
 
 def test_state_on_a_class_is_not_judged_and_said_so():
     """What it reaches differs in the control, too: named as not judged, and not covered."""
-    record = run(subject(OnTheClass), LIFE, ("resume",))
+    record = run(subject(OnTheClass), SCENARIO, ("resume",))
     assert (record.verdict, record.noise) == (Verdict.EXACT, ("run.total",))
     assert record.state_coverage == (1, 1)  # the count; of the total nothing is known
 
@@ -200,7 +200,7 @@ def test_cause_that_observe_hides_is_looked_for_where_it_may_be():
         load=Doubles.load,
         observe=lambda part: {"seen": {"total": part.total}},
     )
-    record = run(made, LIFE, ("roundtrip", "resume"))
+    record = run(made, SCENARIO, ("roundtrip", "resume"))
     assert not record.attribution.complete
     text = report.failure(record)
     assert "next: look for state that cannot be reached from the run" in text
@@ -226,5 +226,5 @@ class Ticks(Part):
 
 def test_children_of_a_sequence_of_seeds_are_a_cause():
     """How many were spawned is state, and can be put back."""
-    record = run(subject(Ticks), LIFE, ("resume",))
+    record = run(subject(Ticks), SCENARIO, ("resume",))
     assert [str(cause.keypath) for cause in record.attribution.causes] == ["run.sequence"]

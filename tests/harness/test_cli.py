@@ -26,7 +26,7 @@ def command(capsys, *words):
 
 
 def test_right_part_is_exact(capsys):
-    """All EXACT: status 0 and one line for each life."""
+    """All EXACT: status 0 and one line for each scenario."""
     status, out, _ = command(capsys, "check", "example_loops:scaler", *FUTURE)
     assert status == 0
     assert out.count("EXACT  component:Scaler  24 steps, saved at ") == 2
@@ -50,8 +50,8 @@ def test_forgotten_counter_differs_and_can_be_replayed(capsys, tmp_path):
 def test_replay_line_without_a_file_is_the_whole_command(capsys):
     """The printed command names target, options and scenario; a class is taken as a loop."""
     words = ["check", "example_loops:ForgetsScheduler", "-s", "batch=8"]
-    life = ["--length", "12", "--save-at", "5", "--seed", "3", "--checks", "roundtrip"]
-    status, out, _ = command(capsys, *words, *life)
+    scenario = ["--length", "12", "--save-at", "5", "--seed", "3", "--checks", "roundtrip"]
+    status, out, _ = command(capsys, *words, *scenario)
     assert status == 1
     expected = (
         "replay: python -m resumeproof check example_loops:ForgetsScheduler -s batch=8 --length 12 "
@@ -97,7 +97,7 @@ def test_stock_ppo_differs(capsys):
 
 
 def test_what_the_harness_chose_for_the_algorithm_is_said(capsys):
-    """A buffer as long as the life and an early start are not the algorithm's own defaults."""
+    """A buffer as long as the scenario and an early start are not the algorithm's own defaults."""
     words = ["check", "stable_baselines3:DQN", "--env", "CartPole-v1", "--checks", "resume"]
     _, out, _ = command(capsys, *words, "-s", "learning_starts=8")
     assert "  fitted to this short run: buffer_size=48; set your own with -s\n" in out

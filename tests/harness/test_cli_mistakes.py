@@ -53,7 +53,7 @@ def refused(capsys, *words):
     ],
 )
 def test_bad_subject_is_refused(capsys, words, message):
-    """Unknown environment, option, class; no save, no run, an unused exclusion, an empty life."""
+    """Unknown environment, option, class; no save, no run, an unused exclusion, no steps."""
     assert re.search(message, refused(capsys, *words))
 
 
@@ -95,10 +95,10 @@ def test_bad_file_to_replay_is_refused(capsys, tmp_path, content, message):
 
 def test_replay_takes_what_pytest_and_scenarios_write(capsys, tmp_path):
     """With the target named: a line of the plugin's report, and a scenario alone."""
-    life = json.loads(Scenario(length=12, save_at=6, options={"batch": 8}).to_json())
-    record = {"scenario": life, "subject": "loop:Trainer", "test": "test_it.py::test_x"}
+    scenario = json.loads(Scenario(length=12, save_at=6, options={"batch": 8}).to_json())
+    record = {"scenario": scenario, "subject": "loop:Trainer", "test": "test_it.py::test_x"}
     path = tmp_path / "report.jsonl"
-    path.write_text(f"{json.dumps(record)}\n{json.dumps(life)}\n")
+    path.write_text(f"{json.dumps(record)}\n{json.dumps(scenario)}\n")
     words = ["--target", "example_loops:Trainer", "--checks", "purity"]
     assert cli.main(["replay", str(path), *words]) == 0
     assert "2 of 2 scenarios EXACT" in capsys.readouterr().out

@@ -25,7 +25,7 @@ FAULTS = [
 ]
 NAMES = [fault.__name__ for fault, *_ in FAULTS]
 TWINS = sorted({twin for _, twin, *_ in FAULTS}, key=lambda twin: twin.__name__)
-# what generated lives look for; the other faults are not about a life
+# what generated scenarios look for; the other faults are not about a scenario
 OF_LIVES = ("purity", "roundtrip", "resume", "isolation")
 FEW = settings(
     strategies.profile("ckpt-ci"), max_examples=12, phases=(Phase.generate, Phase.shrink)
@@ -50,7 +50,7 @@ def test_fault_is_found_and_named(fault, twin, check, place):
 
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.__name__)
 def test_clean_twin_passes(twin):
-    """All checks at once, in both lives of its own."""
+    """All checks at once, in both scenarios of its own."""
     check_resume(faults.part(twin))
 
 
@@ -59,15 +59,15 @@ def test_clean_twin_passes(twin):
     [(fault, place) for fault, _, check, place in FAULTS if check in OF_LIVES],
     ids=[fault.__name__ for fault, _, check, _ in FAULTS if check in OF_LIVES],
 )
-def test_generated_lives_find_it(fault, place):
-    """A fuzz case finds it in a few lives."""
+def test_generated_scenarios_find_it(fault, place):
+    """A fuzz case finds it in a few scenarios."""
     case = fuzz_case(faults.part(fault), FEW, checks=OF_LIVES)
     with pytest.raises(CheckpointMismatch, match=place):
         case("test_generated_scenarios").debug()
 
 
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.__name__)
-def test_generated_lives_pass_the_clean_twin(twin):
+def test_generated_scenarios_pass_the_clean_twin(twin):
     """No false alarm, and not in vain."""
     case = fuzz_case(faults.part(twin), FEW, checks=OF_LIVES)
     result = unittest.TestResult()

@@ -15,7 +15,7 @@ from resumeproof.trial.trial import Trial
 from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Verdict
 
-LIFE = Scenario(length=12, save_at=6)
+SCENARIO = Scenario(length=12, save_at=6)
 IN_PROCESS = ("purity", "roundtrip", "idempotence", "isolation", "resume", "completeness")
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
@@ -34,22 +34,22 @@ def main():
 
 def test_no_check_in_this_process_finds_what_a_load_takes_from_it():
     """A total that stays in a dict of the module is there for every load of this process."""
-    record = run(example_globals.leaning, LIFE, IN_PROCESS)
+    record = run(example_globals.leaning, SCENARIO, IN_PROCESS)
     assert (record.verdict, record.findings, record.error) == (Verdict.EXACT, (), "")
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_another_process_finds_it(method):
     """There the total is as after no step; the right run comes back by the same way."""
-    diff = fresh_process(Trial(example_globals.leaning, LIFE), method).diff
+    diff = fresh_process(Trial(example_globals.leaning, SCENARIO), method).diff
     assert [str(mismatch.keypath) for mismatch in diff.mismatches] == ["component.total"]
     assert diff.mismatches[0].got == "0.0"
-    assert not fresh_process(Trial(example_globals.right, LIFE), method)
+    assert not fresh_process(Trial(example_globals.right, SCENARIO), method)
 
 
 def test_loads_of_this_process_do_not_excuse_what_another_one_loses():
     """Right here and lost there is a difference, though nothing here changes the future."""
-    record = run(example_globals.leaning, LIFE, (*IN_PROCESS, "fresh_process"))
+    record = run(example_globals.leaning, SCENARIO, (*IN_PROCESS, "fresh_process"))
     assert record.verdict is Verdict.DIFFERS
     assert [finding.check for finding in record.findings] == ["fresh_process"]
 
@@ -86,7 +86,7 @@ def test_subject_that_another_process_cannot_import_is_a_note(monkeypatch):
     kept = module.Kept
     record = run(
         loop(make=kept, step=kept.step, save=kept.save, load=kept.load),
-        LIFE,
+        SCENARIO,
         ("resume", "fresh_process"),
     )
     assert (record.verdict, record.error) == (Verdict.EXACT, "")
@@ -125,7 +125,7 @@ def test_lambda_cannot_be_sent_and_is_named():
     """The check does not apply, and says which function and what to write instead."""
     kind = example_globals.Sum
     subject = loop(make=lambda: kind(3), step=kind.step, save=kind.save, load=kind.load)
-    record = run(subject, LIFE, ("fresh_process",))
+    record = run(subject, SCENARIO, ("fresh_process",))
     assert record.verdict is Verdict.UNSUPPORTED
     assert "loop:Sum cannot be sent to another process" in record.skipped[0].reason
     assert "lambda" in record.skipped[0].reason

@@ -19,7 +19,7 @@ from resumeproof.mutation.mutant import KILLED
 from resumeproof.state.capture import capture
 from resumeproof.state.readers import reading
 from resumeproof.subjects import adapters
-from resumeproof.trial.defaults import lives
+from resumeproof.trial.defaults import own_scenarios
 
 pytest_plugins = ["pytester"]
 
@@ -204,7 +204,7 @@ def test_plugin_takes_it(elsewhere, tmp_path):
 
 
 def test_fuzzing_draws_its_choices():
-    """Generated lives hold for the right one."""
+    """Generated scenarios hold for the right one."""
     case = fuzz_case(of("Walker"), checks=("roundtrip",))
     case("test_generated_scenarios").debug()
 
@@ -212,7 +212,7 @@ def test_fuzzing_draws_its_choices():
 def test_mutants_of_it_are_killed():
     """One thing after another is broken in what it loads."""
     subject = of("Walker")
-    matrix = mutate(subject, lives(subject)[0], ("roundtrip",))
+    matrix = mutate(subject, own_scenarios(subject)[0], ("roundtrip",))
     killed = [outcome for outcome in matrix.outcomes if outcome.result == KILLED]
     assert "agent.place" in {str(outcome.mutant.keypath) for outcome in killed}
     assert not matrix.survivors()

@@ -24,14 +24,14 @@ SUITE = """
     import example_counters as examples
     from resumeproof import Scenario, check_resume, parametrize_with_checks
 
-    LIVES = [Scenario(length=12, save_at=6, save_point="middle")]
+    SCENARIOS = [Scenario(length=12, save_at=6, save_point="middle")]
 
-    @parametrize_with_checks([examples.scaler, examples.forgetful_scaler], scenarios=LIVES)
+    @parametrize_with_checks([examples.scaler, examples.forgetful_scaler], scenarios=SCENARIOS)
     def test_checkpoint(subject, check):
         if check.name in ("purity", "roundtrip"):
             check(subject)
 
-    def test_two_lives():
+    def test_two_scenarios():
         check_resume(examples.scaler, checks=["roundtrip"])
         assert "torch" not in sys.modules  # the plugin and the checks do without
 """
@@ -100,7 +100,7 @@ def test_difference_that_a_test_expects_has_no_replay(run_once):
 
     def test_expects_it():
         with pytest.raises(AssertionError):
-            check_resume(examples.forgetful_scaler, LIVES, checks=["roundtrip"])
+            check_resume(examples.forgetful_scaler, SCENARIOS, checks=["roundtrip"])
 """
     )
     result = run_once("-k", "expects_it", suite=suite)
@@ -119,13 +119,13 @@ def test_mutants_that_no_test_would_see_are_listed(run_suite, pytester):
     suite = (
         SUITE
         + """
-    LIFE = LIVES[0]
+    SCENARIO = SCENARIOS[0]
 
     def test_of_the_day_after(ckpt_subject, tmp_path):
-        live = ckpt_subject.build(LIFE)
+        live = ckpt_subject.build(SCENARIO)
         ckpt_subject.train(live, until=6, visits={{}})
         ckpt_subject.save(live, tmp_path / "file")
-        loaded = ckpt_subject.load(tmp_path / "file", LIFE)
+        loaded = ckpt_subject.load(tmp_path / "file", SCENARIO)
         old, new = (ckpt_subject.roots(run)["component"] for run in (live, loaded))
         assert (new.scale == old.scale).all()
 """
@@ -170,7 +170,7 @@ def test_markers_are_registered_and_set(run_once):
 def test_expected_failures_are_strict(run_suite):
     """A known failure is xfailed, and one that passes fails the run."""
     suite = SUITE.replace(
-        "scenarios=LIVES", 'scenarios=LIVES, expected_failures={{"roundtrip": "7"}}'
+        "scenarios=SCENARIOS", 'scenarios=SCENARIOS, expected_failures={{"roundtrip": "7"}}'
     )
     result = run_suite("-k", "roundtrip", suite=suite)
     outcomes = result.parseoutcomes()
@@ -180,7 +180,7 @@ def test_expected_failures_are_strict(run_suite):
 
 def test_misspelt_expected_failure_stops_the_collection(run_once):
     """The valid names are in the error of the collection."""
-    suite = SUITE.replace("scenarios=LIVES", 'expected_failures={{"resmue": "7"}}')
+    suite = SUITE.replace("scenarios=SCENARIOS", 'expected_failures={{"resmue": "7"}}')
     result = run_once(suite=suite)
     result.stdout.fnmatch_lines(
         ["*UnknownCheck*in expected_failures=, got 'resmue': choose from *"]
@@ -194,7 +194,7 @@ def test_misspelt_expected_failure_stops_the_collection(run_once):
 def test_ways_to_load_the_plugin_coexist(run_once, pytester, plugin):
     """`-p`, `pytest_plugins` of a conftest and the entry point are one plugin."""
     pytester.makeconftest('pytest_plugins = ["resumeproof.plugin"]')
-    result = run_once("-k", "two_lives", plugin=plugin)
+    result = run_once("-k", "two_scenarios", plugin=plugin)
     result.assert_outcomes(passed=1)
 
 
@@ -209,23 +209,23 @@ def test_entry_point_coexists_with_the_other_ways(run_once, pytester, monkeypatc
     (info / "entry_points.txt").write_text(f"[pytest11]\n{name} = {module}\n")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(pytester.path)]))
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
-    run_once("-k", "two_lives", plugin=()).assert_outcomes(passed=1)
+    run_once("-k", "two_scenarios", plugin=()).assert_outcomes(passed=1)
     pytester.makeconftest('pytest_plugins = ["resumeproof.plugin"]')
-    result = run_once("-k", "two_lives")
+    result = run_once("-k", "two_scenarios")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["ckpt: threads=1*"])
 
 
 def test_verbose_lists_all_and_profile_is_in_the_header(run_once):
     """The flags reach the text of failures and the header."""
-    result = run_once("--ckpt-verbose", "--ckpt-profile=ckpt-ci", "-k", "two_lives")
+    result = run_once("--ckpt-verbose", "--ckpt-profile=ckpt-ci", "-k", "two_scenarios")
     result.stdout.fnmatch_lines(["ckpt: threads=1 profile=ckpt-ci*"])
 
 
 def test_unknown_profile_is_refused(run_once, pytester):
     """A profile of the ini file that does not exist is named beside those that do."""
     pytester.makeini("[pytest]\nckpt_profile = ci")
-    result = run_once("-k", "two_lives")
+    result = run_once("-k", "two_scenarios")
     result.stderr.fnmatch_lines(["*expected ckpt_profile to be one of ckpt-dev, *, got 'ci'*"])
 
 

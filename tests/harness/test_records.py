@@ -154,8 +154,8 @@ def test_parametrized_check_fails_on_an_error_and_does_not_skip(text):
     """As a test it fails, too."""
     kind = type("Raising", (Run,), {"error": RuntimeError(text)})
     subject = loop(make=kind, step=kind.step, save=kind.save, load=kind.load)
-    lives = [Scenario(length=12, save_at=5)]
-    params = parametrize_with_checks([subject], scenarios=lives).args[1]
+    scenarios = [Scenario(length=12, save_at=5)]
+    params = parametrize_with_checks([subject], scenarios=scenarios).args[1]
     check = next(param.values[1] for param in params if param.id.endswith("-resume"))
     with pytest.raises(AssertionError, match="checkpoint error"):
         check(subject)

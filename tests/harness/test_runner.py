@@ -155,7 +155,7 @@ def test_nothing_moved_is_vacuous():
     assert record.vacuous
 
 
-def test_life_that_nobody_looked_at_is_not_called_vacuous():
+def test_scenario_that_nobody_looked_at_is_not_called_vacuous():
     """A check that runs no arm of its own knows nothing of what moved."""
     record = run(subject(), SCENARIO, ("idempotence",))
     assert (record.moved, record.moved_later, record.vacuous) == (None, None, False)

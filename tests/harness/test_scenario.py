@@ -10,8 +10,8 @@ from resumeproof.core.errors import InvalidScenario, InvalidTarget
 from resumeproof.core.scenario import MEDIA, Scenario
 from resumeproof.subjects.by_name import Case, read_cases
 
-LIFE = Scenario(length=12, save_at=5, cycles=2, gap=3, options={"n_envs": 2}, medium="memory")
-CASE = Case(target="example_loops:right", options={"batch": 4}, scenario=LIFE)
+SCENARIO = Scenario(length=12, save_at=5, cycles=2, gap=3, options={"n_envs": 2}, medium="memory")
+CASE = Case(target="example_loops:right", options={"batch": 4}, scenario=SCENARIO)
 
 plain = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 options = st.dictionaries(st.text(), st.recursive(plain, st.lists, max_leaves=3), max_size=3)
@@ -26,13 +26,13 @@ def test_json_gives_an_equal_scenario_back(options, seed, medium):
 
 def test_printed_scenario_can_be_pasted():
     """The repr of a scenario is code that makes an equal one."""
-    assert eval(repr(LIFE)) == LIFE
+    assert eval(repr(SCENARIO)) == SCENARIO
 
 
 def test_scenario_is_frozen():
     """A scenario is data: nothing changes it."""
     with pytest.raises(dataclasses.FrozenInstanceError):
-        LIFE.length = 3
+        SCENARIO.length = 3
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_scenario_is_frozen():
 def test_impossible_scenario_is_refused(changes, message):
     """The message shows the value and what was expected."""
     with pytest.raises(InvalidScenario, match=message):
-        dataclasses.replace(LIFE, **changes)
+        dataclasses.replace(SCENARIO, **changes)
 
 
 def test_options_that_json_would_change_are_refused():
@@ -63,7 +63,7 @@ def test_options_that_json_would_change_are_refused():
     with pytest.raises(
         InvalidScenario, match=r"expected options that survive JSON, got options=.*: use str, int"
     ):
-        dataclasses.replace(LIFE, options={"net": (8, 8)}).to_json()
+        dataclasses.replace(SCENARIO, options={"net": (8, 8)}).to_json()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Generated lives: within what a subject allows, and able to find what is planted."""
+"""Generated scenarios: within what a subject allows, and able to find what is planted."""
 
 import unittest
 from types import MappingProxyType
@@ -15,8 +15,8 @@ from resumeproof.fuzzing.corpus import read
 from resumeproof.subjects.component import component
 from resumeproof.trial.defaults import (
     SAVE_POINTS,
-    lives,
     natural_length,
+    own_scenarios,
     points_by_kind,
     save_points,
 )
@@ -129,7 +129,7 @@ def test_everything_offered_is_drawn():
 
 
 @pytest.mark.parametrize("kind", SAVE_POINTS)
-def test_lives_can_be_kept_to_one_kind_of_save_point(kind):
+def test_scenarios_can_be_kept_to_one_kind_of_save_point(kind):
     """A campaign that wants one kind gets no other."""
     drawn = find(strategies.scenarios(Parallel(), save_points=(kind,)), lambda _: True)
     assert drawn.save_point == kind
@@ -148,9 +148,9 @@ def test_every_save_point_and_medium_is_drawn(save_at, medium):
     assert drawn.length == length
 
 
-def test_own_lives_of_a_subject_reach_both_media_and_several_cycles():
+def test_own_scenarios_of_a_subject_reach_both_media_and_several_cycles():
     """Without scenarios of one's own there is a late save and an early one with two cycles."""
-    late, early = lives(examples.right)
+    late, early = own_scenarios(examples.right)
     assert (late.save_at, late.cycles, late.medium) == (13, 1, "file")
     assert (early.save_at, early.gap, early.medium) == (4, 4, "memory")
     assert save_points(Segmented(), 12) == [0, 4, 8]
@@ -165,7 +165,7 @@ def test_fuzz_case_passes_a_right_part():
 
 
 def test_fuzz_case_finds_a_forgotten_counter_and_shrinks_it():
-    """The failure prints the smallest life, as code that can be pasted."""
+    """The failure prints the smallest scenario, as code that can be pasted."""
     chosen = settings(strategies.profile("ckpt-ci"), max_examples=20, phases=PHASES)
     result = run_case(strategies.fuzz_case(examples.forgetful_scaler, chosen, length=8))
     assert len(result.failures) == 1
@@ -225,7 +225,7 @@ def test_profile_in_force_is_the_one_of_the_plugin(monkeypatch):
 
 @settings(max_examples=30, deadline=None)
 @given(st.data())
-def test_every_generated_life_can_be_stored(data):
+def test_every_generated_scenario_can_be_stored(data):
     """What is drawn is plain data: it survives JSON."""
     drawn = data.draw(strategies.scenarios(examples.right))
     assert Scenario.from_json(drawn.to_json()) == drawn
@@ -241,7 +241,7 @@ def test_examples_are_shared_through_a_folder(monkeypatch, tmp_path):
     assert strategies.profile("ckpt-ci").database is None
 
 
-def test_failing_life_shrinks_to_the_shortest_and_fails_again_when_pasted():
+def test_failing_scenario_shrinks_to_the_shortest_and_fails_again_when_pasted():
     """No options, an early save, one cycle: and the printed scenario, pasted, fails too."""
     chosen = settings(strategies.profile("ckpt-ci"), max_examples=20, phases=PHASES)
     with pytest.raises(CheckpointMismatch) as caught:
@@ -289,7 +289,7 @@ def test_fuzz_case_refuses_a_check_that_does_not_exist():
         debug(strategies.fuzz_case(scaler, checks=("resum",)))
 
 
-def test_failing_life_of_a_fuzz_case_is_stored(tmp_path):
+def test_failing_scenario_of_a_fuzz_case_is_stored(tmp_path):
     """As JSON, under the check that broke, and the message says where."""
     with pytest.raises(CheckpointMismatch, match=r"stored: .*json"):
         debug(strategies.fuzz_case(examples.forgetful_scaler))

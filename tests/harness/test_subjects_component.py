@@ -9,19 +9,19 @@ from resumeproof.subjects.component import component
 from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Verdict
 
-LIFE = Scenario(length=12, save_at=6, cycles=2, gap=2)
+SCENARIO = Scenario(length=12, save_at=6, cycles=2, gap=2)
 
 
 def test_part_that_saves_everything_is_exact():
     """A scaler with scale and counter in its `state_dict` resumes exactly."""
-    record = run(examples.scaler, LIFE)
+    record = run(examples.scaler, SCENARIO)
     assert record.verdict is Verdict.EXACT
     assert not record.vacuous
 
 
 def test_forgotten_counter_is_found():
     """A counter that is not in the `state_dict` differs after the load."""
-    record = run(examples.forgetful_scaler, LIFE)
+    record = run(examples.forgetful_scaler, SCENARIO)
     assert record.verdict is Verdict.DIFFERS
     assert str(record.findings[0].diff.mismatches[0].keypath) == "component.growth"
 
@@ -32,7 +32,7 @@ def test_step_may_draw_from_the_global_streams():
     def step(part):
         torch.nn.init.normal_(part.weight)
 
-    record = run(component(lambda: torch.nn.Linear(2, 2), step=step), LIFE)
+    record = run(component(lambda: torch.nn.Linear(2, 2), step=step), SCENARIO)
     assert record.verdict is Verdict.EXACT
 
 
@@ -44,7 +44,7 @@ def test_module_is_loaded_in_place_although_it_returns_keys():
         save=torch.nn.Module.state_dict,
         load=lambda m, state: m.load_state_dict(state),
     )
-    live = subject.build(LIFE)
+    live = subject.build(SCENARIO)
     assert type(live.target) is torch.nn.Linear
 
 

@@ -11,7 +11,7 @@ from resumeproof.subjects.loop import loop
 from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Verdict
 
-LIFE = Scenario(length=12, save_at=5, cycles=2, gap=2)
+SCENARIO = Scenario(length=12, save_at=5, cycles=2, gap=2)
 
 
 class Counter:
@@ -96,7 +96,7 @@ def test_every_form_of_save_and_load_works(save, load, medium):
 
 def test_lost_state_is_found_under_its_own_name():
     """What `load` leaves alone differs, as `run.` and the attribute."""
-    record = run(counter(save=lambda c: {}, load=lambda c, state: None), LIFE)
+    record = run(counter(save=lambda c: {}, load=lambda c, state: None), SCENARIO)
     assert record.verdict is Verdict.DIFFERS
     assert findings(record) == ["run.total"]
 
@@ -136,7 +136,7 @@ def test_options_of_the_scenario_are_keywords_of_make():
 def test_observe_says_what_the_state_is():
     """With `observe` only what it names is compared."""
     subject = counter(observe=lambda c: {"total": c.total}, load=lambda c, s: None)
-    assert findings(run(subject, LIFE)) == ["total"]
+    assert findings(run(subject, SCENARIO)) == ["total"]
 
 
 @pytest.mark.parametrize(
@@ -177,12 +177,12 @@ def test_foreign_file_is_refused(tmp_path):
     path = tmp_path / "foreign.zip"
     path.write_bytes(b"not a zip")
     with pytest.raises(InvalidSubject, match=r"that this subject's save\(\) wrote, got .*foreign"):
-        counter().load(path, LIFE)
+        counter().load(path, SCENARIO)
 
 
 def test_step_that_raises_is_an_error_with_its_number():
     """The verdict is ERROR, and says which step of which subject."""
-    record = run(examples.raises, LIFE)
+    record = run(examples.raises, SCENARIO)
     assert record.verdict is Verdict.ERROR
     assert "step 3 of loop:Raises raised ArithmeticError: loss is not finite" in record.error
 
@@ -212,18 +212,18 @@ def test_name_is_that_of_what_is_under_test(make, step, name):
 )
 def test_loop_that_forgets_is_found(subject, causes):
     """A forgotten scheduler and a forgotten order of the data are named, and nothing else."""
-    record = run(subject, LIFE)
+    record = run(subject, SCENARIO)
     assert record.verdict is Verdict.DIFFERS
     assert sorted(str(m.keypath) for m in record.attribution.lost) == sorted(causes)
 
 
 def test_right_loop_is_exact():
     """What differs and changes nothing, as streams that nobody draws from, is no failure."""
-    record = run(examples.right, LIFE)
+    record = run(examples.right, SCENARIO)
     assert record.verdict is Verdict.EXACT
     assert not record.vacuous
 
 
 def test_nondeterministic_loop_is_flaky():
     """Noise from outside is never blamed on the checkpoint."""
-    assert run(examples.nondeterministic, LIFE).verdict is Verdict.FLAKY
+    assert run(examples.nondeterministic, SCENARIO).verdict is Verdict.FLAKY

@@ -8,7 +8,7 @@ from gymnasium.wrappers import RecordEpisodeStatistics
 from resumeproof.causes.search import attribute
 from resumeproof.core.scenario import Scenario
 from resumeproof.subjects.sb3 import sb3
-from resumeproof.trial.defaults import lives
+from resumeproof.trial.defaults import own_scenarios
 from resumeproof.trial.trial import Trial
 from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Verdict
@@ -55,8 +55,8 @@ def timed():
 def test_time_of_day_in_a_wrapper_is_no_state():
     """The repeat of a run has another time, and is the same run."""
     subject = sb3(sb.PPO, **{**PPO, "env": timed})
-    life = Scenario(length=64, save_at=32)
-    trial = Trial(subject, life)
+    scenario = Scenario(length=64, save_at=32)
+    trial = Trial(subject, scenario)
     assert not trial.first_difference(trial.uninterrupted.at, trial.repeat.at)
 
 
@@ -99,29 +99,29 @@ OF_COMMANDS = {
 
 
 @pytest.mark.parametrize("name", OF_COMMANDS)
-def test_lives_of_the_command_line_name_these_groups(name):
+def test_scenarios_of_the_command_line_name_these_groups(name):
     """With default networks: what is lost past the middle, and what in the warm-up.
 
     A replay buffer saved as SB3 documents it is no cause; the space's stream is one while actions
     are samples of it, and those of numpy and torch once batches and noise are drawn.
     """
     subject, late, early = OF_COMMANDS[name]
-    found = [attribute(Trial(subject, scenario)) for scenario in lives(subject)]
+    found = [attribute(Trial(subject, scenario)) for scenario in own_scenarios(subject)]
     got = [(each.complete, set(each.groups)) for each in found]
     assert got == [(True, {*late}), (True, {*early})]
     assert all(len(each.inert) + len(each.healed) > len(each.lost) for each in found)
 
 
 def test_what_nobody_states_is_fitted_to_the_life():
-    """Buffer and warm-up of a short life, unless given; on-policy algorithms have neither."""
-    life = Scenario(length=48, save_at=28)
+    """Buffer and warm-up of a short scenario, unless given; on-policy algorithms have neither."""
+    scenario = Scenario(length=48, save_at=28)
     fitted = {"buffer_size": 48, "learning_starts": 16}
     plain = sb3(sb.DQN, env="CartPole-v1")
-    assert plain.fitted(life) == fitted
-    model = plain.build(life)
+    assert plain.fitted(scenario) == fitted
+    model = plain.build(scenario)
     assert {name: getattr(model, name) for name in fitted} == fitted
-    assert sb3(sb.DQN, **DQN).fitted(life) == {}
-    assert sb3(sb.PPO, **PPO).fitted(life) == {}
+    assert sb3(sb.DQN, **DQN).fitted(scenario) == {}
+    assert sb3(sb.PPO, **PPO).fitted(scenario) == {}
     assert plain.capabilities.natural_length == 48
     assert sb3(sb.DQN, env="CartPole-v1", learning_starts=100).capabilities.natural_length == 200
     assert sb3(sb.PPO, **PPO).capabilities.natural_length is None

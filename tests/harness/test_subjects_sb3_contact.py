@@ -24,7 +24,7 @@ from stable_baselines3.common.vec_env import (
     VecNormalize,
 )
 
-LIFE = Scenario(length=48, save_at=32)
+SCENARIO = Scenario(length=48, save_at=32)
 NET = {"policy_kwargs": {"net_arch": [4]}}
 
 
@@ -127,9 +127,9 @@ def cart():
     return DummyVecEnv([lambda: gym.make("CartPole-v1")])
 
 
-def repeats(subject, life=LIFE):
-    """Whether two runs of a life are the same."""
-    trial = Trial(subject, life)
+def repeats(subject, scenario=SCENARIO):
+    """Whether two runs of a scenario are the same."""
+    trial = Trial(subject, scenario)
     return not trial.first_difference(trial.uninterrupted.at, trial.repeat.at)
 
 
@@ -143,16 +143,16 @@ def repeats(subject, life=LIFE):
 def test_options_are_found_behind_keywords_and_fitted(made, fitted):
     """Through every class that passes them on; not where a class fixes them itself."""
     subject = sb3(made, env="Pendulum-v1" if made is sb.SAC else "CartPole-v1")
-    assert subject.fitted(LIFE) == fitted
-    model = subject.build(LIFE)
+    assert subject.fitted(SCENARIO) == fitted
+    model = subject.build(SCENARIO)
     assert {name: getattr(model, name) for name in fitted} == fitted
 
 
 def test_rollouts_that_a_class_fixes_are_the_ones_that_are_looked_at():
     """They are read from a model, as no signature tells them."""
     subject = sb3(Fixed, env="CartPole-v1")
-    assert list(subject.boundaries(LIFE)) == [8, 16, 24, 32, 40, 48]
-    assert subject.build(LIFE).n_steps == 8
+    assert list(subject.boundaries(SCENARIO)) == [8, 16, 24, 32, 40, 48]
+    assert subject.build(SCENARIO).n_steps == 8
 
 
 @pytest.mark.parametrize(("given", "fitted"), [
@@ -165,14 +165,14 @@ def test_rollouts_that_a_class_fixes_are_the_ones_that_are_looked_at():
 def test_batches_divide_rollouts(given, fitted):
     """What the user has given stays, and the rest is made to fit."""
     subject = sb3(sb.PPO, env="CartPole-v1", **given)
-    assert subject.fitted(LIFE) == fitted
+    assert subject.fitted(SCENARIO) == fitted
 
 
 def test_environments_of_a_function_are_counted():
     """Three environments take three steps at once."""
     subject = sb3(sb.A2C, env=lambda: DummyVecEnv([lambda: gym.make("CartPole-v1")] * 3))
-    assert subject.stride(LIFE) == 3
-    assert list(subject.boundaries(LIFE)) == [15, 30, 45]
+    assert subject.stride(SCENARIO) == 3
+    assert list(subject.boundaries(SCENARIO)) == [15, 30, 45]
 
 
 @pytest.mark.parametrize("option", ["callbacks", "learn_kwargs", "n_step"])
@@ -203,7 +203,7 @@ def test_save_points_are_one_of_two():
 def test_a_callback_under_test_loses_its_state():
     """It is made anew for the resumed run, and what it counted is a cause."""
     subject = sb3(Passing, env="CartPole-v1", callback=lambda: Curriculum(8), **NET)
-    found = attribute(Trial(subject, LIFE))
+    found = attribute(Trial(subject, SCENARIO))
     assert any(str(mismatch.keypath) == "callback.level" for mismatch in found.causes)
     assert not any(".locals" in str(mismatch.keypath) for mismatch in found.causes)
 
@@ -223,22 +223,25 @@ def test_a_callback_is_given_as_a_function_that_makes_it(given):
 ])  # fmt: skip
 def test_policy_fits_the_observations(env, policy):
     """Images, dicts of them, and all else; the class is the one that the alias names."""
-    made = sb3(sb.A2C, env=env).build(LIFE)
+    made = sb3(sb.A2C, env=env).build(SCENARIO)
     assert type(made.policy) is sb.A2C.policy_aliases[policy]
 
 
 def test_policies_of_an_algorithm_with_names_of_its_own_are_found():
     """A recurrent one has an alias that begins alike."""
-    made = sb3(sb3_contrib.RecurrentPPO, env="CartPole-v1").build(LIFE)
+    made = sb3(sb3_contrib.RecurrentPPO, env="CartPole-v1").build(SCENARIO)
     assert type(made.policy).__name__ == "RecurrentActorCriticPolicy"
 
 
 def test_policy_is_taken_as_module_and_class():
     """As a command line says it."""
     path = "stable_baselines3.common.policies:ActorCriticPolicy"
-    assert type(sb3(sb.A2C, env="CartPole-v1", policy=path).build(LIFE).policy) is ActorCriticPolicy
+    assert (
+        type(sb3(sb.A2C, env="CartPole-v1", policy=path).build(SCENARIO).policy)
+        is ActorCriticPolicy
+    )
     with pytest.raises(InvalidTarget, match="expected a name in json, got 'Nothing'"):
-        sb3(sb.A2C, env="CartPole-v1", policy="json:Nothing").build(LIFE)
+        sb3(sb.A2C, env="CartPole-v1", policy="json:Nothing").build(SCENARIO)
 
 
 @pytest.mark.parametrize("env", [
@@ -260,7 +263,7 @@ def test_environments_in_other_processes_are_refused_by_name():
     """The message says which to write."""
     subject = sb3(sb.PPO, env=lambda: SubprocVecEnv([lambda: gym.make("CartPole-v1")]))
     with pytest.raises(InvalidSubject, match=r"got SubprocVecEnv.*write DummyVecEnv"):
-        subject.build(LIFE)
+        subject.build(SCENARIO)
 
 
 @pytest.mark.parametrize("kind", ["image", "dict", "frames"])
@@ -307,10 +310,10 @@ def test_wrappers_of_gymnasium_repeat(wrap):
 def test_what_stops_at_the_end_of_an_episode_is_saved_there(made, given, length):
     """The run goes on from where `learn()` stopped, and two of them are the same."""
     subject = sb3(made, **{"env": "CartPole-v1", **given})
-    life = Scenario(length=length, save_at=length // 2)
-    trial = Trial(subject, life)
+    scenario = Scenario(length=length, save_at=length // 2)
+    trial = Trial(subject, scenario)
     assert not trial.first_difference(trial.uninterrupted.at, trial.repeat.at)
-    record = run(subject, life, ("purity", "resume"))
+    record = run(subject, scenario, ("purity", "resume"))
     assert record.verdict is Verdict.DIFFERS
     assert not [finding for finding in record.findings if finding.check == "purity"]
 

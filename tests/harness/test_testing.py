@@ -23,11 +23,11 @@ from resumeproof.verdicts.verdict import Verdict
 from stable_baselines3 import A2C
 
 FUTURE = ("purity", "roundtrip", "resume")
-LIFE = Scenario(length=12, save_at=6)
+SCENARIO = Scenario(length=12, save_at=6)
 
 
 def test_right_part_gives_its_records():
-    """All checks hold: the records come back, one for each life."""
+    """All checks hold: the records come back, one for each scenario."""
     records = check_resume(examples.scaler, checks=FUTURE)
     assert [record.verdict for record in records] == [Verdict.EXACT] * 2
 
@@ -35,18 +35,18 @@ def test_right_part_gives_its_records():
 def test_lost_counter_raises_with_its_name():
     """The text says which check on which subject, the leaf, the next step and the scenario."""
     with pytest.raises(CheckpointMismatch) as caught:
-        check_resume(examples.forgetful_scaler, [LIFE], FUTURE)
+        check_resume(examples.forgetful_scaler, [SCENARIO], FUTURE)
     text = str(caught.value)
     assert text.startswith("checkpoint mismatch: resume on component:Forgetful\n")
     assert "next: save and restore component.growth\n" in text
-    assert f"scenario: {LIFE!r}" in text
-    assert caught.value.record.scenario == LIFE
+    assert f"scenario: {SCENARIO!r}" in text
+    assert caught.value.record.scenario == SCENARIO
 
 
 def test_every_root_cause_has_an_exception_of_its_own():
     """Kind and first part of the KeyPath make the class, and the same ones the same class."""
     with pytest.raises(CheckpointMismatch) as caught:
-        check_resume(examples.forgetful_scaler, [LIFE], FUTURE)
+        check_resume(examples.forgetful_scaler, [SCENARIO], FUTURE)
     assert type(caught.value) is failure_class("VALUE", "growth")
     assert failure_class("VALUE", "growth") is not failure_class("MISSING", "growth")
     assert issubclass(failure_class("VALUE", "growth"), AssertionError)
@@ -55,10 +55,10 @@ def test_every_root_cause_has_an_exception_of_its_own():
 def test_step_that_raises_is_a_failure_and_no_crash():
     """The text names the step and what it raised."""
     with pytest.raises(CheckpointMismatch, match="step 3 of loop:Raises raised ArithmeticError"):
-        check_resume(examples.raises, [LIFE], FUTURE)
+        check_resume(examples.raises, [SCENARIO], FUTURE)
 
 
-def test_life_that_moves_nothing_is_refused():
+def test_scenario_that_moves_nothing_is_refused():
     """Where nothing could have been lost, nothing was checked."""
     with pytest.raises(
         VacuousScenario, match=r"component:Scaler to move .* got no change in Scenario"
@@ -73,7 +73,7 @@ def test_exclusion_that_covers_something_passes():
         step=examples.drive,
         exclusions=[Exclusion(pattern="component.forgets", reason="a constant")],
     )
-    assert check_resume(excluded, [LIFE], FUTURE)[0].used == {"component.forgets"}
+    assert check_resume(excluded, [SCENARIO], FUTURE)[0].used == {"component.forgets"}
 
 
 UNUSED = {
@@ -116,7 +116,7 @@ def test_exclusion_that_matches_is_used_whatever_a_check_looks_at(name):
         step=examples.drive,
         exclusions=[Exclusion(pattern="component.forgets", reason="a constant")],
     )
-    assert check(excluded, [LIFE], [name])[0].scenario == LIFE
+    assert check(excluded, [SCENARIO], [name])[0].scenario == SCENARIO
 
 
 def test_unknown_check_is_refused_with_the_valid_ones():
@@ -132,7 +132,7 @@ def test_subject_misused_is_an_error_and_no_mismatch():
     """A factory that returns None is not blamed on the checkpoint."""
     subject = examples.loop(make=lambda: None, step=vars, save=vars, load=vars)
     with pytest.raises(InvalidSubject, match="got None from make"):
-        check_resume(subject, [LIFE], FUTURE)
+        check_resume(subject, [SCENARIO], FUTURE)
 
 
 @pytest.mark.parametrize("found", [examples.Trainer, examples.Trainer(), None, "loop"])
@@ -163,7 +163,7 @@ def test_loop_that_cannot_be_used_is_refused(parts, message):
     kind = examples.Trainer
     right = {"make": kind, "step": kind.step, "save": kind.save, "load": kind.load}
     with pytest.raises(InvalidSubject, match=message):
-        check_resume(examples.loop(**{**right, **parts}), [LIFE], FUTURE)
+        check_resume(examples.loop(**{**right, **parts}), [SCENARIO], FUTURE)
 
 
 def params(**options):
@@ -204,8 +204,8 @@ def test_records_are_published_to_who_collects():
     """Within the block every record arrives, of failures too; outside none."""
     seen = []
     with collecting(seen.append), pytest.raises(CheckpointMismatch):
-        check_resume(examples.forgetful_scaler, [LIFE], FUTURE)
-    check_resume(examples.scaler, [LIFE], FUTURE)
+        check_resume(examples.forgetful_scaler, [SCENARIO], FUTURE)
+    check_resume(examples.scaler, [SCENARIO], FUTURE)
     assert len(seen) == 1
     assert seen[0].verdict is Verdict.DIFFERS
 

@@ -15,7 +15,7 @@ from resumeproof.verdicts import report
 from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Verdict
 
-LIFE = Scenario(length=12, save_at=6)
+SCENARIO = Scenario(length=12, save_at=6)
 
 
 def text_of(record):
@@ -38,7 +38,7 @@ class DrawsAndCannotLoad(Part):
 
 def test_what_is_not_supported_hides_no_finding():
     """A check that broke stays broken where another one does not apply."""
-    record = run(subject(DrawsAndCannotLoad), LIFE)
+    record = run(subject(DrawsAndCannotLoad), SCENARIO)
     assert record.verdict is Verdict.DIFFERS
     assert [finding.check for finding in record.findings] == ["purity"]
     assert {skipped.check for skipped in record.skipped} == {"roundtrip", "resume"}
@@ -72,7 +72,7 @@ def test_loss_that_makes_a_step_raise_is_named(checks):
         save=NeedsItsCache.save,
         load=lambda path: _loaded_anew(NeedsItsCache, path),
     )
-    record = run(made, LIFE, checks)
+    record = run(made, SCENARIO, checks)
     assert record.verdict is Verdict.DIFFERS
     assert [str(cause.keypath) for cause in record.attribution.causes] == ["run.cache"]
     text = text_of(record)
@@ -110,8 +110,8 @@ class LosesItsTotalTheSecondTime(Part):
 
 def test_cause_is_looked_for_at_the_load_that_lost_it():
     """What the first load loses is inert, and what the second one loses is named."""
-    life = Scenario(length=12, save_at=4, cycles=2, gap=3)
-    record = run(subject(LosesItsTotalTheSecondTime), life)
+    scenario = Scenario(length=12, save_at=4, cycles=2, gap=3)
+    record = run(subject(LosesItsTotalTheSecondTime), scenario)
     assert record.verdict is Verdict.DIFFERS
     assert record.attribution.load == 2
     assert [str(cause.keypath) for cause in record.attribution.lost] == ["run.total"]
@@ -130,8 +130,8 @@ class ForgetsStreams(Part):
 @pytest.mark.parametrize("cycles", [1, 2])
 def test_lost_stream_is_no_lost_work(cycles):
     """Also where nothing was trained between two loads."""
-    life = Scenario(length=12, save_at=4, cycles=cycles)
-    assert run(subject(ForgetsStreams), life).verdict is Verdict.DIFFERS
+    scenario = Scenario(length=12, save_at=4, cycles=cycles)
+    assert run(subject(ForgetsStreams), scenario).verdict is Verdict.DIFFERS
 
 
 class Constant:
@@ -148,7 +148,7 @@ class Constant:
 def test_streams_that_the_harness_keeps_move_nothing():
     """A part that never moves is vacuous, whatever its step draws."""
     part = component(Constant, step=lambda part, i: np.random.rand())
-    assert run(part, LIFE).vacuous
+    assert run(part, SCENARIO).vacuous
 
 
 class Silent:
@@ -168,7 +168,7 @@ class Silent:
 def test_boundary_that_is_passed_by_is_an_error():
     """What calls no visit would never be compared."""
     with pytest.raises(InvalidSubject, match="did not pass step 7 on its way to 12"):
-        run(Silent(subject(Part)), LIFE)
+        run(Silent(subject(Part)), SCENARIO)
 
 
 def test_losses_are_told_by_check_resume():
@@ -202,7 +202,7 @@ class OnceOnly(Part):
 def test_state_that_moves_once_is_found_in_a_fresh_target():
     """A used target has the flag right by chance; what a user loads into is freshly built."""
     made = subject(OnceOnly)
-    assert run(made, LIFE).verdict is Verdict.EXACT
+    assert run(made, SCENARIO).verdict is Verdict.EXACT
     fresh = run(made, Scenario(length=12, save_at=6, into="fresh"))
     assert [str(cause.keypath) for cause in fresh.attribution.causes] == ["run.first"]
     with pytest.raises(AssertionError, match=r"save and restore run\.first"):
@@ -231,6 +231,6 @@ class Flickers(Part):
 
 def test_run_that_does_not_repeat_shows_where_it_does_not():
     """FLAKY rests on the run that never stopped and its repeat, and these are shown."""
-    record = run(subject(Flickers), LIFE, ("resume",))
+    record = run(subject(Flickers), SCENARIO, ("resume",))
     assert record.verdict is Verdict.FLAKY
     assert (record.findings[0].check, record.findings[0].step) == ("repeat", 9)
