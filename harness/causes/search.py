@@ -198,11 +198,11 @@ class _Search:
             except Exception:  # a run that raises does not agree
                 return None
 
-    def transplant(self, live: Any, put: Sequence[Site]) -> frozenset[KeyPath]:
+    def transplant(self, live: Any, put: Sequence[Site]) -> tuple[Mismatch, ...]:
         """Puts these back, and what only then can be seen: one repaired alias uncovers the next.
 
         Returns:
-            Where the run is still wrong, as right after a load that had lost only these.
+            What is still wrong, as right after a load that had lost only these.
         """
         target = self.graph(live)
         self.put(Transplant(self.donor, target), put)
@@ -214,7 +214,7 @@ class _Search:
                 break
             self.put(Transplant(self.donor, target), sites(uncovered, self.donor, target))
         self.verify(differs, put)
-        return frozenset(m.keypath for m in self.reference.lost(target.snapshot))
+        return self.reference.lost(target.snapshot)
 
     def verify(self, differs: Sequence[Mismatch], put: Iterable[Site]) -> None:
         """Notes what was put back and is not there."""
@@ -230,12 +230,12 @@ class _Search:
             except Unreachable as reason:
                 self.unreachable[site.keypath] = str(reason)
 
-    def follow(self, live: Any, left: frozenset[KeyPath]) -> Outcome:
+    def follow(self, live: Any, left: tuple[Mismatch, ...]) -> Outcome:
         """Trains to the end, or to the first boundary at which something spreads.
 
         Args:
             live: the run.
-            left: where it is wrong now.
+            left: what is wrong now.
 
         Raises:
             Stop: something does.

@@ -151,7 +151,7 @@ class Control:
     def _followed(
         self, reference: Reference, loaded: Snapshot, at: Mapping[int, Snapshot]
     ) -> Outcome:
-        watch = Watch(reference, {m.keypath for m in reference.lost(loaded)})
+        watch = Watch(reference, reference.lost(loaded))
         for step, state in sorted(at.items()):
             watch.look(step, state)
         return watch.outcome

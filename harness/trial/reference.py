@@ -128,22 +128,27 @@ def _any_whole(moves: list[Mismatch]) -> bool:
     return any(move.kind in _WHOLE for move in moves)
 
 
+# a loss of these kinds is one of all that lies below; that of an order of keys, say, is not
+_COVERING = (*_WHOLE, MismatchKind.ALIASING)
+
+
 @final
 class Watch:
     """Follows a resumed run along its reference, boundary by boundary.
 
     Args:
         reference: the run to agree with.
-        left: KeyPaths that were wrong right after the load.
+        left: what was wrong right after the load.
 
     Attributes:
         spreading: what was right after the load and is wrong at the first such boundary.
         step: of that boundary; None where there is none.
     """
 
-    def __init__(self, reference: Reference, left: Collection[KeyPath]) -> None:
+    def __init__(self, reference: Reference, left: Collection[Mismatch]) -> None:
         self.reference = reference
-        self.left = frozenset(left)
+        self.left = frozenset(mismatch.keypath for mismatch in left)
+        self._whole = frozenset(m.keypath for m in left if m.kind in _COVERING)
         self.spreading: tuple[Mismatch, ...] = ()
         self.step: int | None = None
         # of the last boundary looked at: losses that still show, and those the reference has moved
@@ -168,9 +173,11 @@ class Watch:
         return not spreading
 
     def _loss_of(self, keypath: KeyPath) -> KeyPath | None:
+        if keypath in self.left:
+            return keypath
         segments = keypath.segments
-        above = (KeyPath(*segments[:end]) for end in range(len(segments), 0, -1))
-        return next((path for path in above if path in self.left), None)
+        above = (KeyPath(*segments[:end]) for end in range(len(segments) - 1, 0, -1))
+        return next((path for path in above if path in self._whole), None)
 
     @property
     def outcome(self) -> Outcome:

@@ -195,6 +195,37 @@ def test_contained_and_healed_losses_hide_no_spreading_one() -> None:
     assert _paths(found.healed) == ["run.last"]
 
 
+class _ForgetsMomentum:
+    """torch's own load puts the keys of a group in another order, beside a loss that spreads."""
+
+    def __init__(self, seed: int = 0) -> None:
+        torch.manual_seed(seed)
+        self.weight = torch.nn.Parameter(torch.ones(2))
+        self.optimizer = torch.optim.SGD([self.weight], lr=0.1, momentum=0.9)
+
+    def step(self) -> None:
+        self.optimizer.zero_grad()
+        self.weight.square().sum().backward()
+        self.optimizer.step()
+
+    def save(self) -> Any:
+        return self.weight.detach().clone(), self.optimizer.state_dict()
+
+    def load(self, state: Any) -> None:
+        weight, optimizer = state
+        self.weight.data.copy_(weight)
+        self.optimizer.load_state_dict({**optimizer, "state": {}})
+
+
+def test_harmless_order_of_keys_covers_no_loss_below_it() -> None:
+    """The momentum spreads to the weight, which hangs below the group whose keys moved."""
+    record = _judged(_ForgetsMomentum, ONE)
+    assert record.attribution is not None
+    assert any("momentum_buffer" in path for path in _paths(record.attribution.causes)) or any(
+        "optimizer.state" in path for path in _paths(record.attribution.causes)
+    )
+
+
 def test_loss_that_makes_the_resumed_run_raise_is_a_difference() -> None:
     """What raised is said beside the cause; nobody is told to correct what raised."""
 
