@@ -16,6 +16,7 @@ try:
     from .ppo.callbacks import LatestCheckpointCallback
     from .ppo.distributional_ppo import DistributionalPPO
     from .run_state.claims import derived, ephemeral, part, saved
+    from .run_state.missing import InexactCheckpoint, InexactResume
 except ModuleNotFoundError as error:
     package = (error.name or "").partition(".")[0]
     if package not in _EXTRA:
@@ -32,6 +33,8 @@ __all__ = [
     "CheckpointError",
     "Choice",
     "DistributionalPPO",
+    "InexactCheckpoint",
+    "InexactResume",
     "LatestCheckpointCallback",
     "LogUniform",
     "Population",

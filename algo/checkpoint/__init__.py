@@ -17,7 +17,7 @@ from .errors import (
     UnsupportedValue,
 )
 from .file.atomic import FileOperations, atomic_write
-from .file.container import read, verify, write
+from .file.container import read, serialize, verify, write, write_pieces
 from .file.directory import find_latest, retain, write_latest
 from .file.migrations import FORMAT_VERSION
 
@@ -40,8 +40,10 @@ __all__ = [
     "is_storable",
     "read",
     "retain",
+    "serialize",
     "unstorable_reason",
     "verify",
     "write",
     "write_latest",
+    "write_pieces",
 ]

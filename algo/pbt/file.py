@@ -109,8 +109,8 @@ def settings_from_data(data: dict[str, Any], overrides: Mapping[str, Any]) -> Se
     return settings
 
 
-def read_population(path: str | Path) -> dict[str, Any]:
-    """The verified content of the file, its own entries checked.
+def read_population(path: str | Path) -> tuple[dict[str, Any], list[str]]:
+    """The verified content of the file, its own entries checked, and what it lacks.
 
     Raises:
         CheckpointError: the file is damaged, foreign, newer, or holds something else.
@@ -130,7 +130,7 @@ def read_population(path: str | Path) -> dict[str, Any]:
             f"{str(path)!r} has {size} members of which {turn} have trained in this round, "
             "expected two members or more: load another checkpoint"
         )
-    return tree  # type: ignore[no-any-return]
+    return tree, manifest.get("missing", [])
 
 
 def _require_typed(where: str, state: Any, expected: Mapping[str, tuple[type, ...]]) -> None:

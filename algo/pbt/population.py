@@ -17,8 +17,11 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from ..checkpoint import write
 from ..maths.validation import require_whole
 from ..run_state.callbacks import CallbackRun
+from ..run_state.missing import InexactCheckpoint, collecting, warn_of_missing
 from ..saving.part import Apply
 from ..saving.paths import with_suffix
+from ..saving.persistable import INEXACT
+from ..saving.tree import without_unstorable
 from .explore import explore_all, sample_all
 from .file import prepare_member, read_population, save_member, settings_as_data, settings_from_data
 from .hyperparameters import put_all, require_effect, require_legal
@@ -141,18 +144,32 @@ class Population:
         )
         put_all(member.model, member.hyperparameters)
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, *, exact: bool = False) -> None:
         """Writes the whole population as one checkpoint, atomically, at any moment.
 
         It has the form of a model's checkpoint, one sealed file, so that the members in it are
         always of the same moment: a crash leaves the old file or the new one. May be called from
         a callback of a member that is training.
 
+        What of a member cannot be saved is left out and told, as `DistributionalPPO.save` does.
+
         Raises:
-            CheckpointError: part of a member cannot be saved; says which and what to write.
+            CheckpointError: with `exact`, part of a member cannot be saved; says what to write. A
+                member was interrupted in the middle of a step.
         """
+        missing: list[str] = []
+        if exact:
+            tree = self._tree()
+        else:
+            with collecting() as missing:
+                tree = without_unstorable(self._tree(), "population")
+            warn_of_missing(missing, InexactCheckpoint, INEXACT, stacklevel=2)
         target = with_suffix(path)
-        tree = {
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write(target, tree, kind=type(self).__name__, missing=missing)
+
+    def _tree(self) -> dict[str, Any]:
+        return {
             "settings": settings_as_data(self.settings),
             "members": [save_member(member) for member in self.members],
             "generator": self.generator,
@@ -160,8 +177,6 @@ class Population:
             "round": self.round,
             "turn": self.turn,
         }
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write(target, tree, kind=type(self).__name__)
 
     @classmethod
     def load(
@@ -185,7 +200,7 @@ class Population:
             CheckpointError: the file is damaged, foreign, newer, or `make` builds other models;
                 nothing has been changed then.
         """
-        tree = read_population(path)
+        tree, missing = read_population(path)
         population = cls.__new__(cls)
         population.settings = settings_from_data(tree["settings"], settings)
         population.generator = tree["generator"]
@@ -205,6 +220,7 @@ class Population:
         _require_explored(chosen, explored)
         for member, apply in zip(population.members, prepared, strict=True):
             apply()
+            member.model._missing = list(missing)
             member.hyperparameters |= chosen
             put_all(member.model, member.hyperparameters)
         return population

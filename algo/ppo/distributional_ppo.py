@@ -106,6 +106,7 @@ class DistributionalPPO(Persistent):
         self.use_vgs = vgs
         self._loop = Loop()
         self._suspended: dict[str, Any] = {}
+        self._missing: list[str] = []
         self._configured_modules: dict[str, Any] = {}
         super().__init__(policy, env, **ppo_arguments, _init_setup_model=False)  # type: ignore[arg-type]
         self._check_policy_kwargs()

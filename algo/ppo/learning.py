@@ -6,8 +6,10 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 
 from ..run_state.callbacks import CallbackRun
 from ..run_state.loop import IDLE, Loop
+from ..run_state.missing import InexactCheckpoint, InexactResume, warn_of_missing
 from ..run_state.model import Model
 from ..run_state.streams import prepare_streams, save_streams
+from ..saving.tree import missing_of
 from .rollout import collect_rollout
 
 
@@ -39,12 +41,25 @@ def start_learning(
     start = {"self": model, "total_timesteps": total_timesteps}, globals()
     loop.callbacks.on_training_start(*start)
     _take_up(model, loop)
+    _tell_what_is_missing(model)
     if resuming:
         streams()  # the run that never stopped did not start here: its streams do not move
         if loop.pending is not None and loop.pending["hook"] == "on_training_start":
             first, loop.pending = loop.pending["first"], None
             loop.callbacks.on_training_start(*start, first=first)
     return total_timesteps, loop.callbacks
+
+
+def _tell_what_is_missing(model: Model) -> None:
+    """Warns before the first step, not after hours: of what the file lacked, and what it will."""
+    lacking, model._missing = model._missing, []
+    told = "this run goes on from a checkpoint that was not exact; it lacked"
+    warn_of_missing(lacking, InexactResume, told, stacklevel=4)
+    told = (
+        "this run cannot be saved exactly: what is saved predicts and trains on, from a new "
+        "episode, and save(..., exact=True) will refuse; it will lack"
+    )
+    warn_of_missing(missing_of(model), InexactCheckpoint, told, stacklevel=4)
 
 
 def advance(

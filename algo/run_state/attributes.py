@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import random
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -78,10 +78,10 @@ def data(level: Any) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def put_back(level: Any, attributes: dict[str, Any]) -> None:
-    """Gives the level the saved data, and takes away what it has got since."""
+def put_back(level: Any, attributes: dict[str, Any], lost: Collection[str] = ()) -> None:
+    """Gives the level the saved data, and takes away what it has got since, but for the lost."""
     for name, _ in list(data(level)):
-        if name not in attributes and name not in OUTPUTS:
+        if name not in attributes and name not in OUTPUTS and name not in lost:
             del vars(level)[name]
     for name, value in attributes.items():
         if not _is_rendering(vars(level).get(name)):

@@ -26,6 +26,7 @@ from ..checkpoint import MismatchedCheckpoint, UnsupportedValue, bits_of
 from .callback_tree import everyone, groups, inner_callbacks, leaves, rest_of
 from .claims import Ephemeral, declared_attributes
 from .environment import prepare_environment, save_environment
+from .missing import lose
 
 # links to what is saved elsewhere, or to a frame of the running loop
 _LINKS = {"model", "parent", "locals", "globals"}
@@ -159,11 +160,11 @@ class CallbackRun:
             # a constructor argument is configuration, unless training has changed it
             if name in before and before[name] == plain and name not in mutated:
                 if plain is None and not isinstance(value, (*_FIXED, os.PathLike)):
-                    raise _unsaveable(key, callback, name, value)
-                continue
-            if plain is None:
-                raise _unsaveable(key, callback, name, value)
-            attributes[name] = value
+                    lose(_unsaveable(key, callback, name, value))
+            elif plain is None:
+                lose(_unsaveable(key, callback, name, value))
+            else:
+                attributes[name] = value
         return {"attributes": attributes, "environments": environments}
 
 

@@ -7,30 +7,27 @@ through the chain of wrappers or an attribute, gives the data it keeps; see `att
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, final
+from collections.abc import Callable
+from typing import Any
 
 from gymnasium import spaces
-from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv
+from stable_baselines3.common.vec_env import VecEnv
 
-from ..checkpoint import CheckpointError, MismatchedCheckpoint, is_storable, unstorable_reason
+from ..checkpoint import MismatchedCheckpoint, is_storable, unstorable_reason
 from .attributes import (
     OUTPUTS,
     captures,
     code,
     data,
     environments,
-    is_of_library,
     put_back,
     record_data,
     records,
     slots,
 )
+from .levels import Level, UnsavableEnvironment, borrowed_metadata, levels_of
+from .missing import collecting, lose
 from .streams import prepare_space_generators, space_generators
-
-# the attributes by which one level of the chain holds the next
-_CHAIN = ("venv", "envs", "env")
 
 _ADVICE = (
     "add two methods to {owner}: get_state(self) that returns plain data (numbers, strings, "
@@ -38,42 +35,21 @@ _ADVICE = (
 )
 
 
-class UnsavableEnvironment(CheckpointError):
-    """Raised by `save()` when part of the environment's state cannot be read.
-
-    Add the two methods that the message names, or leave the environment out on purpose with
-    `save(path, exclude=["environment"])`: such a file predicts, but does not resume exactly.
-    """
-
-
-@final
-class UnsupportedEnvironment(UnsavableEnvironment):
-    """Raised by `save()` when the environment is of a kind whose state can never be read here."""
-
-    checkpoint_unsupported = True
-    """To an instrument: this is no fault of the checkpoint, which says what it cannot do."""
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class _Level:
-    """One object of the chain: where it sits, and whether it is read, asked or spoken for."""
-
-    where: str
-    what: Any
-    how: str
-
-
 def save_environment(env: VecEnv, path: str = "env") -> dict[str, Any]:
     """The state of a vectorised environment and of everything it wraps, as plain data.
 
     Raises:
         UnsavableEnvironment: an attribute is neither plain data nor code, or the environments
-            live in other processes.
+            live in other processes, and nobody collects what is missing.
     """
-    levels = list(_levels(env, path, set()))
+    levels = list(levels_of(env, path, set()))
     places = {id(level.what): place for place, level in enumerate(levels)}
     return {"levels": [_save_level(level, places) for level in levels]}
+
+
+def is_exact(state: dict[str, Any]) -> bool:
+    """Returns whether nothing was lost of the environment whose state this is."""
+    return not any(level.get("lost") or level["how"] == "lost" for level in state["levels"])
 
 
 def prepare_environment(
@@ -84,7 +60,8 @@ def prepare_environment(
     Raises:
         MismatchedCheckpoint: another chain of wrappers, or other spaces inside it.
     """
-    saved, here = state["levels"], list(_levels(env, path, set()))
+    with collecting():  # what cannot be read here has been told when the run was saved
+        saved, here = state["levels"], list(levels_of(env, path, set()))
     chains = [entry["class"] for entry in saved], [type(level.what).__name__ for level in here]
     if chains[0] != chains[1]:
         raise MismatchedCheckpoint(
@@ -93,7 +70,7 @@ def prepare_environment(
             "start afresh in it with load(path, env=env, force_reset=True)"
         )
     levels = [level.what for level in here]
-    borrowed = list(_borrowed_metadata(levels))
+    borrowed = list(borrowed_metadata(levels))
     restores = [_prepare_level(*pair, levels) for pair in zip(here, saved, strict=True)]
 
     def restore() -> None:
@@ -105,72 +82,35 @@ def prepare_environment(
     return restore
 
 
-def _borrowed_metadata(levels: list[Any]) -> Iterator[tuple[Any, Any]]:
-    """Who holds the metadata that an environment keeps as state: a `DummyVecEnv` of its first."""
-    for owner in levels:
-        own = None if is_of_library(owner) else vars(owner).get("metadata")
-        for level in levels:
-            if own is not None and is_of_library(level) and vars(level).get("metadata") is own:
-                yield level, owner
-
-
-def _levels(level: Any, where: str, met: set[int], spoken_for: bool = False) -> Iterator[_Level]:
-    """Every environment that is reached, from the outside in, and how the state of each is had."""
-    if id(level) in met:
-        return
-    met.add(id(level))
-    if isinstance(level, SubprocVecEnv):
-        raise UnsupportedEnvironment(
-            f"UNSUPPORTED: {where} is a SubprocVecEnv, whose environments live in other processes "
-            "where their state cannot be read: use DummyVecEnv for exact resume, or leave the "
-            'environment out with save(path, exclude=["environment"])'
-        )
-    how = "asked" if _is_asked(level) else "read"
-    if spoken_for and not is_of_library(level):
-        how = "spoken for"
-    yield _Level(where=where, what=level, how=how)
-    spoken_for = spoken_for or how == "asked"
-    # what a level that speaks for itself keeps beside the chain is its own business
-    beside = [name for name in vars(level) if name not in _CHAIN] if how == "read" else []
-    for name in (*_CHAIN, *beside):
-        value = vars(level).get(name)
-        for index, inner in enumerate(environments(value)):
-            place = f"[{index}]" if isinstance(value, (list, tuple)) else ""
-            yield from _levels(inner, f"{where}.{name}{place}", met, spoken_for)
-
-
-def _is_asked(level: Any) -> bool:
-    # on the class: old Gymnasium wrappers forward unknown attributes to what they wrap
-    return hasattr(type(level), "get_state") and hasattr(type(level), "set_state")
-
-
-def _save_level(level: _Level, places: dict[int, int]) -> dict[str, Any]:
+def _save_level(level: Level, places: dict[int, int]) -> dict[str, Any]:
     what = level.what
     entry: dict[str, Any] = {
         "class": type(what).__name__,
         "how": level.how,
         "spaces": _save_spaces(what),
     }
+    if level.how == "lost":
+        return entry
     if level.how != "read":
         # Gymnasium's own stream is easily forgotten in a hand-written get_state
         entry["np_random"] = vars(what).get("_np_random")
-        entry["state"] = what.get_state() if level.how == "asked" else None
-        _require_plain(entry["state"], f"{level.where}.get_state()", type(what).__name__)
+        state = {"get_state()": what.get_state()} if level.how == "asked" else {}
+        kept, entry["lost"] = _storable(level, state)
+        entry["state"] = kept.get("get_state()")
         return entry
     return entry | _read_level(level, places)
 
 
-def _read_level(level: _Level, places: dict[int, int]) -> dict[str, Any]:
+def _read_level(level: Level, places: dict[int, int]) -> dict[str, Any]:
     what = level.what
-    entry: dict[str, Any] = {}
-    _require_no_slots(what)
-    entry["attributes"] = {
-        name: value for name, value in data(what) if name not in OUTPUTS or is_storable(value)
-    }
-    entry["records"] = {name: record_data(record) for name, record in records(what)}
-    entry["captures"] = {capture.name: capture.value for capture in captures(what)}
-    for name, value in (entry["attributes"] | entry["records"] | entry["captures"]).items():
-        _require_plain(value, f"{level.where}.{name}", type(what).__name__)
+    entry: dict[str, Any] = {"lost": _unread_slots(level)}
+    for kind, found in {
+        "attributes": {n: v for n, v in data(what) if n not in OUTPUTS or is_storable(v)},
+        "records": {name: record_data(record) for name, record in records(what)},
+        "captures": {capture.name: capture.value for capture in captures(what)},
+    }.items():
+        entry[kind], lost = _storable(level, found)
+        entry["lost"] += lost
     entry["code"] = code(what)
     entry["links"] = {
         name: [places[id(env)] for env in environments(value)]
@@ -180,7 +120,7 @@ def _read_level(level: _Level, places: dict[int, int]) -> dict[str, Any]:
     return entry
 
 
-def _prepare_level(level: _Level, entry: dict[str, Any], levels: list[Any]) -> Callable[[], None]:
+def _prepare_level(level: Level, entry: dict[str, Any], levels: list[Any]) -> Callable[[], None]:
     restore_spaces = _prepare_spaces(level.where, level.what, entry["spaces"])
     if level.how != entry["how"]:
         raise MismatchedCheckpoint(
@@ -194,8 +134,9 @@ def _prepare_level(level: _Level, entry: dict[str, Any], levels: list[Any]) -> C
         restore_spaces()
         if restore_read is not None:
             restore_read()
+        if level.how in ("read", "lost"):
             return
-        if level.how == "asked":
+        if level.how == "asked" and not entry.get("lost"):
             level.what.set_state(entry["state"])
         if entry["np_random"] is not None:
             level.what._np_random = entry["np_random"]
@@ -203,15 +144,16 @@ def _prepare_level(level: _Level, entry: dict[str, Any], levels: list[Any]) -> C
     return restore
 
 
-def _prepare_read(level: _Level, entry: dict[str, Any], levels: list[Any]) -> Callable[[], None]:
-    kept = dict(records(level.what))
+def _prepare_read(level: Level, entry: dict[str, Any], levels: list[Any]) -> Callable[[], None]:
+    lost = entry.get("lost", ())
+    kept = {name: record for name, record in records(level.what) if name not in lost}
     _require_same(level.where, "the running statistics or frame stacks", kept, entry["records"])
-    places = {capture.name: capture for capture in captures(level.what)}
+    places = {each.name: each for each in captures(level.what) if each.name not in lost}
     _require_same(level.where, "functions that keep the variables", places, entry["captures"])
     _require_same_code(level, entry["code"])
 
     def restore() -> None:
-        put_back(level.what, entry["attributes"])
+        put_back(level.what, entry["attributes"], lost)
         for name, record in kept.items():
             vars(record).update(entry["records"][name])
         for name, capture in places.items():
@@ -241,7 +183,7 @@ def _require_same(where: str, what: str, here: dict[str, Any], saved: dict[str, 
         )
 
 
-def _require_same_code(level: _Level, saved: dict[str, str]) -> None:
+def _require_same_code(level: Level, saved: dict[str, str]) -> None:
     here = code(level.what)
     for name in sorted(set(here) | set(saved)):
         if here.get(name) != saved.get(name):
@@ -252,12 +194,13 @@ def _require_same_code(level: _Level, saved: dict[str, str]) -> None:
             )
 
 
-def _require_no_slots(level: Any) -> None:
-    if found := slots(level):
-        raise UnsavableEnvironment(
-            f"{type(level).__name__} keeps {found} in __slots__, which are not read: "
-            f"{_ADVICE.format(owner=type(level).__name__)}"
-        )
+def _unread_slots(level: Level) -> list[str]:
+    owner, found = type(level.what).__name__, slots(level.what)
+    if found:
+        advice = _ADVICE.format(owner=owner)
+        text = f"{owner} keeps {found} in __slots__, which are not read: {advice}"
+        lose(UnsavableEnvironment(text))
+    return found
 
 
 def _save_spaces(level: Any) -> dict[str, list[Any]]:
@@ -287,9 +230,15 @@ def _prepare_spaces(where: str, level: Any, saved: dict[str, list[Any]]) -> Call
     return restore
 
 
-def _require_plain(value: Any, where: str, owner: str) -> None:
-    if (reason := unstorable_reason(value)) is not None:
+def _storable(level: Level, values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The values that can be saved, and the names of those that are lost."""
+    kept, owner = {}, type(level.what).__name__
+    for name, value in values.items():
+        reason = unstorable_reason(value)
+        if reason is None:
+            kept[name] = value
+            continue
         short = reason.partition(", expected one of")[0]  # the advice says what is expected
-        raise UnsavableEnvironment(
-            f"{where} cannot be saved ({short}): {_ADVICE.format(owner=owner)}"
-        )
+        text = f"{level.where}.{name} cannot be saved ({short}): {_ADVICE.format(owner=owner)}"
+        lose(UnsavableEnvironment(text))
+    return kept, [name for name in values if name not in kept]

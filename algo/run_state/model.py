@@ -38,6 +38,7 @@ class Model(PPO):
     _last_episode_starts: Any
     _loop: Loop
     _suspended: dict[str, Any]
+    _missing: list[str]
     _configured_modules: dict[str, Any]
     checkpoint_attributes: ClassVar[dict[str, Claim]] = {
         "lr_schedule": derived("learning_rate and optimizer_kwargs"),
@@ -46,6 +47,7 @@ class Model(PPO):
         "action_noise": derived("always None for an on-policy algorithm"),
         "_configured_modules": derived("read from the policy when it is built"),
         "_suspended": derived("run state that waits for an environment, saved as the parts it is"),
+        "_missing": ephemeral("told when the run goes on, then forgotten"),
         "start_time": ephemeral("wall clock, for frames per second only"),
         "_logger": ephemeral("output; values not written yet are saved with the loop"),
         "_custom_logger": ephemeral("says who made the logger"),

@@ -25,6 +25,7 @@ from ..networks.policy import (
     DistributionalMultiInputActorCriticPolicy,
 )
 from ..optim.upgd import UPGD, AdaptiveUPGD
+from ..run_state.missing import lose
 from ..run_state.model import Model
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -143,11 +144,14 @@ def constructor_arguments(model: Model) -> dict[str, Any]:
     """
     lost = configuration_attributes(type(model)) - set(vars(model))
     if lost:
-        raise CheckpointError(
-            f"{type(model).__name__} takes {sorted(lost)} and keeps no attribute of that name, "
-            f"so it could not be built again: write self.{min(lost)} = {min(lost)} in __init__"
+        lose(
+            CheckpointError(
+                f"{type(model).__name__} takes {sorted(lost)} and keeps no attribute of that name, "
+                f"so it could not be built again: write self.{min(lost)} = {min(lost)} in __init__"
+            )
         )
-    arguments = {n: getattr(model, _ATTRIBUTES.get(n, n)) for n in argument_names(type(model))}
+    places = {name: _ATTRIBUTES.get(name, name) for name in argument_names(type(model))}
+    arguments = {n: getattr(model, place) for n, place in places.items() if place not in lost}
     arguments["kl_penalty"] = arguments["kl_penalty"] or model.kl_penalty is not None
     for name in SCHEDULES:
         if arguments[name] is not None:

@@ -10,7 +10,8 @@ from typing import Any, BinaryIO, TypeVar
 
 from stable_baselines3.common.type_aliases import GymEnv
 
-from ..checkpoint import read, write
+from ..checkpoint import UnsupportedValue, read, serialize, write, write_pieces
+from ..run_state.missing import InexactCheckpoint, collecting, warn_of_missing
 from ..run_state.model import Model
 from .configuration import argument_names, restore_configuration
 from .from_sb3 import read_stock
@@ -18,11 +19,15 @@ from .paths import existing, with_suffix
 from .policy_state import link_spaces
 from .rebuild import build, enforce, replaced, require_state
 from .registry import names_of, prepare_parts, save_parts
-from .tree import require_resumable, require_tree, run_tree
+from .tree import require_resumable, require_tree, run_tree, without_unstorable
 
 # what an environment that is set changes in the model
 _OF_ENVIRONMENT = ("env", "n_envs", "_vec_normalize_env", "_last_obs")
 M = TypeVar("M", bound="Persistent")
+INEXACT = (
+    "this run is not saved exactly: the file predicts and trains on, from a new episode, and "
+    "save(..., exact=True) would refuse; it lacks"
+)
 
 
 class Persistent(Model):
@@ -33,8 +38,13 @@ class Persistent(Model):
         path: str | Path | BinaryIO,
         exclude: Iterable[str] | None = None,
         include: Iterable[str] | None = None,
+        *,
+        exact: bool = False,
     ) -> None:
         """Writes one checkpoint, atomically; may be called at any environment step.
+
+        What cannot be saved is left out and told, in a warning and in the manifest: such a file
+        predicts, and trains on from a new episode. With `exact=True` it is an error instead.
 
         When it has returned, the checkpoint loads bit for bit after any crash; when it has not, the
         file that was there before is still there.
@@ -44,10 +54,11 @@ class Persistent(Model):
                 made), or a binary stream.
             exclude: names of run parts to leave out, such as "environment"; what is left out cannot
                 be resumed exactly.
+            exact: refuse instead of leaving anything out.
             include: not supported; what must be saved is declared in `checkpoint_attributes`.
 
         Raises:
-            CheckpointError: part of the run cannot be saved; says which and what to write.
+            CheckpointError: with `exact`, part of the run cannot be saved; says what to write.
             ValueError: `exclude` names no run part, or `include` is given.
         """
         if include is not None:
@@ -62,11 +73,23 @@ class Persistent(Model):
                 f"exclude={sorted(excluded - set(of_run))} are no run parts: expected some of "
                 f"{list(of_run)}"
             )
-        tree = run_tree(self, excluded | _torn(self))
+        excluded |= _torn(self)
         target = with_suffix(path) if isinstance(path, (str, Path)) else path
         if isinstance(target, Path):
             target.parent.mkdir(parents=True, exist_ok=True)
-        write(target, tree, kind=type(self).__name__)
+        kind = type(self).__name__
+        if exact:
+            write(target, run_tree(self, excluded), kind=kind)
+            return
+        with collecting() as missing:
+            tree = run_tree(self, excluded)
+            try:
+                pieces = serialize(tree, kind=kind, missing=missing)
+            except UnsupportedValue:
+                tree = without_unstorable(tree)
+                pieces = serialize(tree, kind=kind, missing=missing)
+        warn_of_missing(missing, InexactCheckpoint, INEXACT, stacklevel=2)
+        write_pieces(target, pieces)
 
     @classmethod
     def load(  # type: ignore[override]
@@ -103,7 +126,7 @@ class Persistent(Model):
             from stable_baselines3.common.utils import get_system_info
 
             get_system_info()
-        _, tree = read(existing(path))
+        manifest, tree = read(existing(path))
         require_tree(tree, cls)
         overrides = {**_arguments_among(custom_objects), **kwargs}
         arguments = restore_configuration(tree["configuration"], overrides, argument_names(cls))
@@ -124,6 +147,7 @@ class Persistent(Model):
         if env is None:
             model._suspended = waiting
         enforce(model, overrides)
+        model._missing = manifest.get("missing", [])
         return model
 
     @classmethod

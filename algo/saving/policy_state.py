@@ -18,6 +18,7 @@ from torch import nn
 from ..checkpoint import MismatchedCheckpoint, UnsupportedValue, bits_of, unstorable_reason
 from ..networks.policy import DistributionalActorCriticPolicy
 from ..run_state.claims import require_entries
+from ..run_state.missing import lose
 from ..run_state.model import Model
 from ..run_state.streams import preserved_streams
 
@@ -143,11 +144,14 @@ def _own_attributes(policy: nn.Module, name: str, configured: dict[str, Any]) ->
         if key in _arguments(module) and configured.get(key) == bits_of(value):
             continue  # what the caller builds the module with
         if (reason := unstorable_reason(value)) is not None:
-            raise UnsupportedValue(
-                f"{'.'.join(filter(None, ('policy', name, key)))} cannot be saved ({reason}): keep "
-                "it in a registered buffer, or name it like the argument of "
-                f"{type(module).__name__} that it comes from"
+            place = ".".join(filter(None, ("policy", name, key)))
+            lose(
+                UnsupportedValue(
+                    f"{place} cannot be saved ({reason}): keep it in a registered buffer, or name "
+                    f"it like the argument of {type(module).__name__} that it comes from"
+                )
             )
+            continue
         attributes[key] = value
     return attributes
 

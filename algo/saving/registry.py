@@ -13,8 +13,8 @@ from typing import Any
 
 from ..checkpoint import MismatchedCheckpoint
 from ..run_state.claims import OwnPart, Saved, declared_attributes, require_entries
-from ..run_state.environment import prepare_environment, save_environment
-from ..run_state.loop import Loop
+from ..run_state.environment import is_exact, prepare_environment, save_environment
+from ..run_state.loop import COLLECTING, IDLE, Loop
 from ..run_state.model import Model
 from ..run_state.streams import (
     prepare_space_generators,
@@ -95,7 +95,22 @@ def _save_environment(model: Model) -> dict[str, Any]:
 
 
 def _prepare_environment(model: Model, state: dict[str, Any]) -> Apply:
-    return prepare_environment(model.present_env, state)
+    apply = prepare_environment(model.present_env, state)
+
+    def restore() -> None:
+        apply()
+        if not is_exact(state):
+            _begin_episode(model)
+
+    return restore
+
+
+def _begin_episode(model: Model) -> None:
+    """Lets `learn()` reset the environment; a partial rollout ended in a state that is lost."""
+    model._last_obs = None
+    if model._loop.phase == COLLECTING:
+        model._loop.phase, model._loop.pending = IDLE, None
+        model.rollout_buffer.reset()
 
 
 def _save_streams(_model: Model) -> dict[str, Any]:

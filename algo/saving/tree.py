@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from ..checkpoint import MismatchedCheckpoint
+from ..checkpoint import MismatchedCheckpoint, UnsupportedValue, unstorable_reason
 from ..run_state.claims import require_entries
+from ..run_state.missing import collecting, lose
 from ..run_state.model import Model
-from .configuration import save_configuration
+from .configuration import constructor_arguments, save_configuration
 from .ownership import require_claimed
 from .registry import names_of, save_parts
 
@@ -64,3 +65,30 @@ def require_resumable(cls: type[Model], parts: dict[str, Any]) -> None:
             "start afresh with load(path, env=env, force_reset=True), or load without env to "
             "predict"
         )
+
+
+def missing_of(model: Model) -> list[str]:
+    """Returns what a checkpoint of the model would lack right now, a line each."""
+    if model.env is None:
+        return []
+    with collecting() as missing:
+        require_claimed(model)
+        constructor_arguments(model)
+        states = save_parts(model, names_of(type(model), learned=False))
+        without_unstorable(states)
+    return missing
+
+
+def without_unstorable(value: Any, path: str = "run") -> Any:
+    """Returns the value with None for every leaf that the schema does not hold, each told."""
+    reason = unstorable_reason(value)
+    if reason is None:
+        return value
+    if type(value) is dict:
+        return {key: without_unstorable(v, f"{path}[{key!r}]") for key, v in value.items()}
+    if type(value) in (list, tuple):
+        items = [without_unstorable(v, f"{path}[{i}]") for i, v in enumerate(value)]
+        return type(value)(items)
+    short = reason.partition(", expected one of")[0].removeprefix("state ")
+    lose(UnsupportedValue(f"{path} cannot be saved ({short}): turn it into plain data"))
+    return None

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from resumeproof.algo import InexactCheckpoint
 from resumeproof.algo.checkpoint import UnsupportedValue
 from stable_baselines3.common.callbacks import (
     BaseCallback,
@@ -156,7 +157,7 @@ def test_callback_that_another_one_holds_keeps_its_state(tmp_path: Path) -> None
     assert different(snapshot(whole), snapshot(resumed)) == []
 
 
-def test_object_given_to_a_callback_is_an_error_unless_it_is_claimed(tmp_path: Path) -> None:
+def test_object_given_to_a_callback_is_told_unless_it_is_claimed(tmp_path: Path) -> None:
     """Whether it changes cannot be seen, so the class has to say that it may be lost."""
 
     class Tracker:
@@ -171,5 +172,13 @@ def test_object_given_to_a_callback_is_an_error_unless_it_is_claimed(tmp_path: P
             self.tracker.called += 1
             return self.tracker.called
 
-    with pytest.raises(UnsupportedValue, match=r'Tracker.*\{"tracker": ephemeral\("why"\)\}'):
-        make_model().learn(32, callback=[Tracked(Tracker()), SaveAt(20, tmp_path / "run.zip")])
+    class SaveExactly(SaveAt):
+        def _on_step(self) -> bool:
+            if self.num_timesteps == self.at:
+                self.model.save(self.path, exact=True)  # type: ignore[call-arg]
+            return True
+
+    line = r'Tracker.*\{"tracker": ephemeral\("why"\)\}'
+    passed = [Tracked(Tracker()), SaveExactly(20, tmp_path / "run.zip")]
+    with pytest.warns(InexactCheckpoint, match=line), pytest.raises(UnsupportedValue, match=line):
+        make_model().learn(32, callback=passed)

@@ -249,7 +249,7 @@ def test_code_that_hides_data_is_an_error(
     env = DummyVecEnv([Source])
     spoil(env.envs[0])
     with pytest.raises(UnsavableEnvironment) as caught:
-        make_model(env).save(tmp_path / "run")
+        make_model(env).save(tmp_path / "run", exact=True)
     assert f"env.envs[0].{attribute} cannot be saved" in str(caught.value)
     assert "add two methods to Source: get_state(self)" in str(caught.value)
     assert len(str(caught.value)) < 400

@@ -30,8 +30,9 @@ RAW_TORCH = (
 )  # fmt: skip
 TORCH_DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in (*TORCH_NAMES, *RAW_TORCH)}
 
-# Numpy's one-letter names tell apart types of equal width: `longlong` is not `int64`.
-DTYPE = re.compile(r"[<>|][biufcSUMmV]\d+(\[\d*[a-zA-Z]+\])?|[lLqQgG]")
+# Numpy's one-letter names tell apart types of equal width: `longlong` is not `int64`, and a
+# character (`c`, as in maps of Gymnasium) is not a text of one byte (`S1`).
+DTYPE = re.compile(r"[<>|][biufcSUMmV]\d+(\[\d*[a-zA-Z]+\])?|[clLqQgG]")
 
 
 def dtype_json(dtype: np.dtype[Any], path: str) -> Json:

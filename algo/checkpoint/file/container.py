@@ -12,7 +12,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -45,7 +45,12 @@ class Writable(Protocol):
 
 
 def write(
-    target: Target, tree: object, *, kind: str, names: Mapping[str, object] | None = None
+    target: Target,
+    tree: object,
+    *,
+    kind: str,
+    names: Mapping[str, object] | None = None,
+    missing: Sequence[str] = (),
 ) -> None:
     """Writes `tree` as one checkpoint; the same tree gives the same bytes.
 
@@ -57,18 +62,29 @@ def write(
         tree: what to store; see `encode` for what it may hold.
         kind: what is stored, such as the name of the class; the manifest shows it.
         names: registered code by name.
+        missing: what of the run the tree does not hold, a line each, for the manifest.
 
     Raises:
         UnsupportedValue: the tree holds a value outside the schema; nothing has been written.
     """
-    pieces = serialize(tree, kind=kind, names=names)
+    write_pieces(target, serialize(tree, kind=kind, names=names, missing=missing))
+
+
+def write_pieces(target: Target, pieces: Iterable[Piece]) -> None:
+    """Writes what `serialize` returned: to a path atomically and durably, to a file in order."""
     if isinstance(target, str | os.PathLike):
         atomic_write(target, partial(_write_pieces, pieces))
     else:
         _write_pieces(pieces, target)
 
 
-def serialize(tree: object, *, kind: str, names: Mapping[str, object] | None = None) -> list[Piece]:
+def serialize(
+    tree: object,
+    *,
+    kind: str,
+    names: Mapping[str, object] | None = None,
+    missing: Sequence[str] = (),
+) -> list[Piece]:
     """Returns the checkpoint as buffers; the large ones are the live arrays themselves.
 
     Raises:
@@ -77,7 +93,7 @@ def serialize(tree: object, *, kind: str, names: Mapping[str, object] | None = N
     value, blocks = encode(tree, names=names)
     state: list[Piece] = [_dump(value)]
     payload = pack_blocks(blocks)
-    manifest = _manifest(kind, state, payload)
+    manifest = _manifest(kind, state, payload, missing)
     entries: list[list[Piece]] = [[manifest], state, payload]
     layout = Layout(
         lengths=tuple(_length(entry) for entry in entries),
@@ -104,10 +120,10 @@ def _digest(pieces: Iterable[Piece]) -> str:
     return result.hexdigest()
 
 
-def _manifest(kind: str, state: list[Piece], payload: list[Piece]) -> bytes:
+def _manifest(kind: str, state: list[Piece], payload: list[Piece], missing: Sequence[str]) -> bytes:
     pairs = zip(ENTRIES[1:], (state, payload), strict=True)
     entries = {name: (_length(pieces), _digest(pieces)) for name, pieces in pairs}
-    return json.dumps(manifests.describe(kind, entries), indent=1).encode("ascii")
+    return json.dumps(manifests.describe(kind, entries, missing), indent=1).encode("ascii")
 
 
 def _seal(layout: Layout, manifest: Piece) -> bytes:

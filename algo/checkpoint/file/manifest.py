@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
@@ -21,19 +21,25 @@ from .migrations import FORMAT_VERSION
 
 FORMAT: Final = "resumeproof checkpoint"
 KEYS: Final = {"format", "version", "kind", "libraries", "environment", "entries"}
+KEYS_FROM_2: Final = KEYS | {"exact", "missing"}
 
 
-def describe(kind: str, entries: Mapping[str, tuple[int, str]]) -> dict[str, Any]:
+def describe(
+    kind: str, entries: Mapping[str, tuple[int, str]], missing: Sequence[str] = ()
+) -> dict[str, Any]:
     """Returns the manifest of a checkpoint.
 
     Args:
         kind: what is stored, such as the name of the class.
         entries: length in bytes and SHA-256 of every other entry, by name.
+        missing: what could not be saved, a line each; the checkpoint is exact without any.
     """
     return {
         "format": FORMAT,
         "version": FORMAT_VERSION,
         "kind": kind,
+        "exact": not missing,
+        "missing": list(missing),
         "libraries": dict(_libraries()),
         "environment": _environment(),
         "entries": {
@@ -84,9 +90,11 @@ def check(manifest: Any) -> dict[str, tuple[int, str]]:
     if type(manifest) is not dict or manifest.get("format") != FORMAT:
         raise _damaged(f"the format {FORMAT!r}", manifest)
     _check_version(manifest.get("version"), manifest.get("libraries"))
-    if set(manifest) != KEYS:
-        raise _damaged(f"the keys {sorted(KEYS)}", sorted(manifest))
-    kinds = {"kind": str, "libraries": dict, "environment": dict, "entries": dict}
+    keys = KEYS if manifest["version"] == 1 else KEYS_FROM_2
+    if set(manifest) != keys:
+        raise _damaged(f"the keys {sorted(keys)}", sorted(manifest))
+    kinds: dict[str, type] = {"kind": str, "libraries": dict, "environment": dict, "entries": dict}
+    kinds |= {"exact": bool, "missing": list} if keys is KEYS_FROM_2 else {}
     for key, kind in kinds.items():
         if type(manifest[key]) is not kind:
             raise _damaged(f"{key!r} as {kind.__name__}", manifest[key])

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 """The format that is written; raise it with every change that an older reader would not survive."""
 
-MIGRATIONS: Final[Mapping[int, Callable[[Any], Any]]] = {}
+MIGRATIONS: Final[Mapping[int, Callable[[Any], Any]]] = {
+    1: lambda tree: tree  # the manifest says since then what is missing; nothing was before
+}
 """The step from each older version to the next one, by the version that it starts from."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
@@ -216,8 +217,10 @@ class Sb3Subject:
 
     def save(self, live: Any, target: Any) -> None:
         """`model.save`; beside it `save_replay_buffer` and `VecNormalize.save` if asked for."""
-        model = model_of(live)
-        model.save(target)
+        model: Any = model_of(live)
+        # a class that can leave out what it cannot save is asked not to
+        strictly = "exact" in inspect.signature(type(model).save).parameters
+        model.save(target, **({"exact": True} if strictly else {}))
         if self.save_extras:
             save_beside(model, target)
 

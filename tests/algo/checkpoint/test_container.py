@@ -32,7 +32,7 @@ from resumeproof.algo.checkpoint.file import migrations as migrations_module
 from resumeproof.algo.checkpoint.file.archive import ENTRIES, SEAL_SIZE, Layout, checksum
 from stable_baselines3 import PPO
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "format-1.zip"
+GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("format-*.zip"))
 TREE = {
     "weights": torch.arange(3, dtype=torch.bfloat16),
     "steps": np.arange(4, dtype=np.int16),
@@ -392,10 +392,12 @@ def test_reading_runs_no_code(tmp_path: Path) -> None:
     assert (result.stdout, result.returncode) == (f"{len(files)} refused", 0), result.stderr
 
 
-def test_golden_file_of_format_1_loads() -> None:
-    """The committed file of format 1 loads to the tree that was saved then."""
-    manifest, tree = read(GOLDEN)
-    assert (manifest["version"], manifest["kind"]) == (1, "Golden")
+@pytest.mark.parametrize("golden", GOLDEN, ids=lambda path: path.stem)
+def test_golden_file_of_every_format_loads(golden: Path) -> None:
+    """The committed files of old formats load to the tree that was saved then."""
+    manifest, tree = read(golden)
+    assert f"format-{manifest['version']}" == golden.stem
+    assert manifest["kind"] == "Golden"
     assert tree.pop("nan").hex() == "nan"
     array, tensor, generator = tree.pop("array"), tree.pop("tensor"), tree.pop("generator")
     np.testing.assert_array_equal(array, np.array([[1, 2], [3, 4]], np.int16), strict=True)
@@ -414,7 +416,7 @@ def test_every_old_version_has_a_migration() -> None:
     present = migrations_module.FORMAT_VERSION
     assert set(migrations_module.MIGRATIONS) == set(range(1, present))
     golden = {f"format-{version}.zip" for version in range(1, present + 1)}
-    assert golden <= {path.name for path in GOLDEN.parent.iterdir()}
+    assert golden == {path.name for path in GOLDEN}
 
 
 def test_migrations_run_in_order() -> None:
