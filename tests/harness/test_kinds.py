@@ -49,6 +49,10 @@ def declared():
     yield from ("value", "roots", "excluded", "id")
 
 
+@pytest.mark.filterwarnings(
+    "ignore:unclosed file:ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+)
 @pytest.mark.parametrize("make", BUILDERS)
 def test_every_kind_that_is_read_is_declared(make):
     """No reader of the harness returns a word of which nothing is said."""
