@@ -27,7 +27,8 @@ def component(
     """A part with state under test.
 
     The global random streams belong to the program around it: they are kept for it, so that a
-    step may draw its inputs from them. A stream of its own is its own to save.
+    step may draw its inputs from them. A stream of its own is its own to save. So are what torch's
+    parts borrow: an optimizer its parameters and their gradients, a scheduler its optimizer.
 
     Args:
         factory: makes the part, `factory()` or `factory(seed)`; called once at once.

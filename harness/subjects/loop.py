@@ -10,7 +10,7 @@ from typing import Any, final
 
 from ..core.errors import InvalidSubject, NotApplicable, StepFailed
 from ..core.exclusions import Exclusion, declared, require_exclusions
-from ..core.randomness import Streams, poison, seed_all
+from ..core.randomness import poison, seed_all
 from ..core.scenario import Scenario
 from . import loop_file as container
 from .calls import built, require_arity, required
@@ -155,8 +155,9 @@ class LoopSubject:
         Raises:
             InvalidSubject: `save` made nothing.
         """
-        streams = Streams.save() if self.keeps_streams else None
-        container.write(target, live.target, live.steps, self.save_run, streams)
+        container.write(
+            target, live.target, live.steps, self.save_run, keep_around=self.keeps_streams
+        )
 
     def load(self, source: Any, scenario: Scenario) -> Run:
         """The run read back, into a poisoned target where `load` takes one.
@@ -170,6 +171,8 @@ class LoopSubject:
                 target = self._made(held.source)
             else:
                 target = self._filled(self._poisoned(scenario), held.source)
+        if held.lent is not None:
+            held.lent.restore(target)
         if held.streams is not None:
             held.streams.restore()
         return Run(target=target, steps=held.steps)

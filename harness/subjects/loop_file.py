@@ -6,6 +6,7 @@
 | `object.pkl` | the object that `save(live)` returned |
 | `files/...` | what `save(live, path)` wrote at its path, a file or a folder |
 | `streams.pkl` | the global random streams, for a component only |
+| `lent.pkl` | what it borrows, for a component that is an optimizer or a scheduler of torch |
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any, final
 from ..core.errors import InvalidSubject
 from ..core.randomness import Streams
 from .calls import required
+from .lent import Lent
 
 NAME = "checkpoint.zip"
 _FIXED = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes, whenever it is written
@@ -37,27 +39,37 @@ class Held:
         steps: done when it was saved.
         source: what the user's `load` gets: the object, or the path.
         streams: the global streams then, where the program around the subject keeps them.
+        lent: what the subject borrowed then from the program around it.
     """
 
     steps: int
     source: Any
     streams: Streams | None = None
+    lent: Lent | None = None
 
 
 def write(
-    target: Any, live: Any, steps: int, save: Callable[..., Any], streams: Streams | None
+    target: Any, live: Any, steps: int, save: Callable[..., Any], *, keep_around: bool = False
 ) -> None:
     """Calls the user's `save` and packs what it made.
+
+    Args:
+        target: a path or a binary stream.
+        live: what is saved.
+        steps: done so far.
+        save: the user's.
+        keep_around: whether what belongs to the program around it is kept, too.
 
     Raises:
         InvalidSubject: `save` neither returned an object nor wrote a file.
     """
+    # as they are before a save of the user's, which may draw numbers
+    around = _around(live) if keep_around else {}
     if required(save, 2) == 1:
         entries = {"object.pkl": _pickled(save, save(live))}
     else:
         entries = _files(save, live)
-    if streams is not None:
-        entries["streams.pkl"] = pickle.dumps(streams)
+    entries |= around
     head = {"steps": steps, "entries": sorted(entries)}
     entries["run.json"] = json.dumps(head).encode()
     with zipfile.ZipFile(target, "w") as archive:
@@ -84,11 +96,20 @@ def read(source: Any, folder: Path) -> Held:
             f"expected a checkpoint that this subject's save() wrote, got {source!r}: {error}"
         ) from error
     stored, streams = entries.get("object.pkl"), entries.get("streams.pkl")
+    lent = entries.get("lent.pkl")
     return Held(
         steps=steps,
         source=folder / "files" / NAME if stored is None else pickle.loads(stored),
         streams=pickle.loads(streams) if streams else None,
+        lent=pickle.loads(lent) if lent else None,
     )
+
+
+def _around(live: Any) -> dict[str, bytes]:
+    entries = {"streams.pkl": pickle.dumps(Streams.save())}
+    if (lent := Lent.save(live)) is not None:
+        entries["lent.pkl"] = pickle.dumps(lent)
+    return entries
 
 
 def _pickled(save: Callable[..., Any], state: Any) -> bytes:

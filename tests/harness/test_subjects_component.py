@@ -5,6 +5,7 @@ import pytest
 import torch
 from resumeproof.core.errors import InvalidSubject
 from resumeproof.core.scenario import Scenario
+from resumeproof.state.mismatch import MismatchKind
 from resumeproof.subjects.component import component
 from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Verdict
@@ -72,3 +73,54 @@ def test_wrong_argument_is_refused_at_once(factory, options, message):
     """The message shows what was given, what was expected and what to write."""
     with pytest.raises(InvalidSubject, match=message):
         component(factory, step=lambda part: None, **options)
+
+
+def _descend(optimizer, index):
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = torch.full_like(parameter, 0.1 * (index % 3))
+    optimizer.step()
+
+
+def _descend_and_decay(scheduler, index):
+    _descend(scheduler.optimizer, index)
+    scheduler.step()
+
+
+def _sgd():
+    return torch.optim.SGD(torch.nn.Linear(2, 2).parameters(), lr=0.1, momentum=0.9)
+
+
+def _exponential():
+    return torch.optim.lr_scheduler.ExponentialLR(_sgd(), 0.9)
+
+
+@pytest.mark.parametrize(
+    ("factory", "step"),
+    [(_sgd, _descend), (_exponential, _descend_and_decay)],
+    ids=["parameters", "an optimizer"],
+)
+def test_what_a_part_of_torch_borrows_is_kept_for_it(factory, step):
+    """No state of its own is blamed for the values of what the program around lends it."""
+    record = run(component(factory, step=step), LIFE, ["roundtrip", "idempotence", "resume"])
+    assert record.verdict is Verdict.EXACT
+    assert not record.vacuous
+
+
+class Forgets(torch.optim.SGD):
+    """Loads its settings without what it keeps for each parameter."""
+
+    def load_state_dict(self, state_dict):
+        """As if it had never stepped."""
+        super().load_state_dict({**state_dict, "state": {}})
+
+
+def test_momentum_of_its_own_is_not_kept_for_an_optimizer():
+    """What is lent is put back, what was lost is found."""
+    subject = component(
+        lambda: Forgets(torch.nn.Linear(2, 2).parameters(), lr=0.1, momentum=0.9), step=_descend
+    )
+    record = run(subject, LIFE, ["roundtrip"])
+    assert record.verdict is Verdict.DIFFERS
+    kept = [m for m in record.findings[0].diff.mismatches if ".state[" in str(m.keypath)]
+    assert {mismatch.kind for mismatch in kept} == {MismatchKind.MISSING}
