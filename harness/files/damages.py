@@ -8,6 +8,8 @@
 | truncated | a file, an entry of a zip | |
 | reshaped | | a tensor or an array |
 | flipped | one bit of a file | |
+
+Entries of a zip are those of a zip within it, too.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ STRANGER = "resumeproof_stranger"
 _FLIPS = 6
 _MAX_FILES = 12
 _MAX_ENTRIES = 12
+_MAX_INNER = 3
+_MAX_INNER_ENTRIES = 6
 _MAX_KEYS = 48
 _MAX_PLACES = 12
 
@@ -66,17 +70,28 @@ def _damages_of(content: bytes, whole: bool) -> Iterator[tuple[str, bytes]]:
             yield from _damages_of_zip(content)
 
 
-def _damages_of_zip(content: bytes) -> Iterator[tuple[str, bytes]]:
+def _damages_of_zip(content: bytes, most: int = _MAX_ENTRIES) -> Iterator[tuple[str, bytes]]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = {name: archive.read(name) for name in archive.namelist()}
-    for name in _some(sorted(entries), _MAX_ENTRIES):
+    for name in _some(sorted(entries), most):
         others = {other: entries[other] for other in entries if other != name}
         yield f"without {name}", _zip(others)
-    for name in _some(sorted(entries), _MAX_ENTRIES // 3):
+    for name in _some(sorted(entries), most // 3):
         others = {other: entries[other] for other in entries if other != name}
         yield f"{name} renamed", _zip({**others, f"{name}.renamed": entries[name]})
+    for name in _halved(entries, most // 3):
         yield f"half of {name}", _zip({**entries, name: entries[name][: len(entries[name]) // 2]})
     yield "an extra entry", _zip({**entries, STRANGER: b"0"})
+    inner = [name for name in sorted(entries) if zipfile.is_zipfile(io.BytesIO(entries[name]))]
+    for name in _some(inner, _MAX_INNER):
+        for damage, damaged in _damages_of_zip(entries[name], _MAX_INNER_ENTRIES):
+            yield f"{name}: {damage}", _zip({**entries, name: damaged})
+
+
+def _halved(entries: Mapping[str, bytes], most: int) -> list[str]:
+    """Some entries, and some that are pickles: half of one may be a whole one of another state."""
+    pickles = [name for name in sorted(entries) if entries[name][:1] == b"\x80"]
+    return sorted({*_some(sorted(entries), most), *_some(pickles, most)})
 
 
 def _zip(entries: Mapping[str, bytes]) -> bytes:

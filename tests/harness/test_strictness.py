@@ -11,6 +11,7 @@ from resumeproof.core.errors import InvalidTarget, NotApplicable
 from resumeproof.core.scenario import Scenario
 from resumeproof.files.entries import read_entries
 from resumeproof.subjects.component import component
+from resumeproof.subjects.loop import loop
 from resumeproof.trial.trial import Trial
 from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Verdict
@@ -265,3 +266,45 @@ def test_entries_of_a_zip_are_lost_added_renamed_and_cut(take, damages):
     paths = found("strictness", Zipped(take))
     words = ("without", "renamed", "extra", "half")
     assert {word for word in words for path in paths if word in path} == damages
+
+
+class Archive:
+    """Writes a zip of its own; `forgives` says whether a broken entry counts as none."""
+
+    def __init__(self, forgives=False):
+        self.count, self.table, self.forgives = 0, [0], forgives
+
+    def step(self):
+        """Counts, and notes it."""
+        self.count += 1
+        self.table.append(self.count)
+
+    def save(self, path):
+        """A pickle for each value, under names that sort among others."""
+        with zipfile.ZipFile(path, "w") as archive:
+            for number in range(7):
+                archive.writestr(f"a{number}.txt", "notes")
+            archive.writestr("b.pkl", pickle.dumps(self.count))
+            archive.writestr("c.pkl", pickle.dumps(self.table))
+
+    def load(self, path):
+        """Of a table that cannot be read it makes a new one, if it forgives."""
+        with zipfile.ZipFile(path) as archive:
+            self.count = pickle.loads(archive.read("b.pkl"))
+            try:
+                self.table = pickle.loads(archive.read("c.pkl"))
+            except (pickle.UnpicklingError, EOFError):
+                if not self.forgives:
+                    raise
+                self.table = []
+
+
+@pytest.mark.parametrize("forgives", [True, False])
+def test_entries_of_a_zip_within_a_checkpoint_are_damaged(forgives):
+    """A pickle cut in half, in the zip that a user's `save` wrote, is no empty table."""
+    subject = loop(
+        make=lambda: Archive(forgives), step=Archive.step, save=Archive.save, load=Archive.load
+    )
+    paths = found("strictness", subject)
+    expected = {"checkpoint['files/checkpoint.zip: half of c.pkl']"} if forgives else set()
+    assert set(paths) == expected
