@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
@@ -10,6 +11,7 @@ from ..core.errors import NotApplicable
 from ..core.exclusions import Exclusion
 from ..core.keypath import KeyPath
 from ..core.randomness import preserved_streams
+from ..files.damages import entry_at
 from ..state.capture import capture_roots
 from ..state.compare import Diff
 from ..state.diff import changed
@@ -19,8 +21,10 @@ from ..trial.finding import Finding
 from ..trial.trial import Trial
 from .check import Aspect, Check
 from .states import restore, state_of, trained
+from .stock_torch import takers
 
 _SIDES = ("loaded", "saved")
+_BUILDS = ("built", "rebuilt")
 
 
 def isolation(trial: Trial) -> Finding:
@@ -30,11 +34,16 @@ def isolation(trial: Trial) -> Finding:
     Containers and objects may be, where training puts others in their stead: the loaded run is
     trained on, and what then has changed in the saved run, or in its state, was not its own. A run
     that is saved at its end has no such training left.
+
+    What two fresh builds in one process share already, such as a logger or a table of the program,
+    is not what a load has made common. What torch's own `load_state_dict` shares with a state, an
+    optimizer with the tensors in it, is noted, and fails a subject only that is strict.
     """
     moved = _moved(trial)
-    pairs = (_by_file(trial), _in_memory(trial))
-    shared = tuple(m for pair in pairs if pair for m in _shared(trial, *pair, moved))
-    return Finding(step=trial.scenario.save_at, diff=Diff(mismatches=shared))
+    by_file = tuple(_shared(trial, *_by_file(trial), moved))
+    in_memory, notes = _shared_in_memory(trial, moved)
+    diff = Diff(mismatches=(*by_file, *in_memory))
+    return Finding(step=trial.scenario.save_at, diff=diff, notes=notes)
 
 
 ISOLATION = Check(
@@ -61,8 +70,10 @@ def _by_file(trial: Trial) -> tuple[dict[str, object], Any]:
     return others, loaded[0]
 
 
-def _in_memory(trial: Trial) -> tuple[dict[str, object], Any] | None:
-    """A run and its state, and a run that loaded this very state; None without such states."""
+def _shared_in_memory(
+    trial: Trial, moved: Iterable[KeyPath]
+) -> tuple[list[Mismatch], tuple[str, ...]]:
+    """What a run shares with the state that it loaded, and notes on what torch's loads share."""
     try:
         source = trained(trial, trial.scenario.seed)
         target = trained(trial, trial.session.other_seed)
@@ -70,8 +81,38 @@ def _in_memory(trial: Trial) -> tuple[dict[str, object], Any] | None:
             state = state_of(trial, source)
             restore(trial, target, state)
     except NotApplicable:
-        return None
-    return {"saved": dict(trial.subject.roots(source)), "state": state}, target
+        return [], ()
+    others = {"saved": dict(trial.subject.roots(source)), "state": state}
+    shared = list(_shared(trial, others, target, moved))
+    if not shared or trial.capabilities.strict:
+        return shared, ()
+    of_torch = _shared_by_torch(trial, target, copy.deepcopy(state))
+    names = {of_torch[m.keypath] for m in shared if m.keypath in of_torch}
+    return [m for m in shared if m.keypath not in of_torch], tuple(map(_note, sorted(names)))
+
+
+def _shared_by_torch(trial: Trial, target: Any, state: Any) -> dict[KeyPath, str]:
+    """What the run shares with another such state after torch's own loads of it, and by whom.
+
+    It is told by the objects that load in this way, called alone: what a run takes by itself, or
+    beside them, is its own doing.
+    """
+    found: dict[KeyPath, str] = {}
+    for taker in takers(trial, target, state):
+        taker.part.load_state_dict(entry_at(state, taker.way))
+        cut = [e.below("loaded") for e in trial.subject.exclusions]
+        both = {"state": state, "loaded": dict(trial.subject.roots(target))}
+        members = [m for _, m in _groups(capture_roots(both, cut)) if _crosses(m)]
+        for path in (path for group in members for path, _ in group if _loaded(path)):
+            found.setdefault(path, taker.name)
+    return found
+
+
+def _note(name: str) -> str:
+    return (
+        f"isolation: torch's own load_state_dict of {name} takes tensors of the state as they are, "
+        "so that both move together: not judged; strict=True judges it"
+    )
 
 
 def _moved(trial: Trial) -> set[KeyPath]:
@@ -87,6 +128,9 @@ def _shared(
     both = {**others, "loaded": dict(trial.subject.roots(loaded))}
     snapshot = capture_roots(both, cut)
     crossing = [(what, members) for what, members in _groups(snapshot) if _crosses(members)]
+    if crossing:
+        common = _common(trial, both, cut)
+        crossing = [(what, m) for what, m in crossing if not common & {path for path, _ in m}]
     touched = set(_bulk(snapshot, moved))
     if any(row not in touched for _, members in crossing for _, row in members):
         touched |= _trained_elsewhere(trial, snapshot, others, loaded, cut)
@@ -103,6 +147,18 @@ def _shared(
                     got=f"what {other} holds",
                     other=other,
                 )
+
+
+def _common(trial: Trial, both: dict[str, Any], cut: Sequence[Exclusion]) -> set[KeyPath]:
+    """Every name of what two fresh builds share, too: it belongs to the process."""
+    with preserved_streams():
+        built = [trial.session.build() for _ in _BUILDS]
+    fresh = {s: dict(trial.subject.roots(live)) for s, live in zip(_BUILDS, built, strict=True)}
+    cut = [*cut, *(e.below(side) for side in _BUILDS for e in trial.subject.exclusions)]
+    # beside what is judged, in one walk: an object is the same one, and memory the same memory
+    snapshot = capture_roots({**both, **fresh}, cut)
+    everywhere = [m for _, m in _groups(snapshot) if {*_BUILDS} <= {p.segments[0] for p, _ in m}]
+    return {path for members in everywhere for path, _ in members}
 
 
 def _groups(snapshot: Snapshot) -> Iterator[tuple[str, list[tuple[KeyPath, int]]]]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pickle
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 from ..core.errors import NotApplicable
 from ..core.keypath import KeyPath
@@ -18,23 +19,32 @@ from ..trial.finding import Finding
 from ..trial.trial import Trial
 from .check import Aspect, Check, Cost
 from .states import restore, state_of, trained
+from .stock_torch import takers
 
 _MAX_FOUND = 8
+_SILENT = "a load in silence"
 
 
 def strictness(trial: Trial) -> Finding:
-    """A damaged file is an error or loads as the intact one, a damaged state always an error."""
+    """A damaged file is an error or loads as the intact one, a damaged state always an error.
+
+    What torch's own `load_state_dict` does with a damaged state is noted, and fails a subject only
+    that is strict.
+    """
     step = trial.scenario.save_at
     reasons: list[str] = []
+    notes: tuple[str, ...] = ()
     for unnoticed in (_damaged_files, _damaged_states):
         try:
-            if diff := unnoticed(trial):
-                return Finding(step=step, diff=diff)
+            diff, notes = unnoticed(trial)
         except NotApplicable as reason:
             reasons.append(str(reason))
+            continue
+        if diff:
+            return Finding(step=step, diff=diff, notes=notes)
     if len(reasons) == 2:  # nothing has been looked at
         raise NotApplicable("; ".join(reasons))
-    return Finding(step=step, diff=Diff())
+    return Finding(step=step, diff=Diff(), notes=notes)
 
 
 STRICTNESS = Check(
@@ -46,7 +56,7 @@ STRICTNESS = Check(
 )
 
 
-def _damaged_files(trial: Trial) -> Diff:
+def _damaged_files(trial: Trial) -> tuple[Diff, tuple[str, ...]]:
     """Loads truncated, flipped and incomplete copies of a checkpoint; none may pass unnoticed.
 
     Raises:
@@ -65,7 +75,7 @@ def _damaged_files(trial: Trial) -> Diff:
             continue
         if diff := trial.compare(intact, loaded):
             mismatches.append(_unnoticed(damage, str(diff.mismatches[0])))
-    return Diff(mismatches=tuple(mismatches))
+    return Diff(mismatches=tuple(mismatches)), ()
 
 
 def _loaded(trial: Trial, path: Path, contents: Mapping[str, bytes]) -> Snapshot:
@@ -84,7 +94,7 @@ def _unnoticed(damage: str, difference: str) -> Mismatch:
     )
 
 
-def _damaged_states(trial: Trial) -> Diff:
+def _damaged_states(trial: Trial) -> tuple[Diff, tuple[str, ...]]:
     """A state with an entry missing, added, renamed or reshaped is an error, and changes no target.
 
     Ends with the first few that are not: each costs another target.
@@ -94,34 +104,71 @@ def _damaged_states(trial: Trial) -> Diff:
     """
     state = pickle.loads(pickle.dumps(state_of(trial, trained(trial, trial.scenario.seed))))
     mismatches: list[Mismatch] = []
-    target = before = None
+    of_torch: Counter[str] = Counter()
+    target: _Target | None = None
     for keypath, damage, damaged in damages_of_state(state):
-        if before is None:  # the last one was changed, or there was none
-            target = trained(trial, trial.session.other_seed)
-            before = trial.session.capture(target)
-        if fault := _fault(trial, target, before, damaged):
+        target = target or _Target(trial, state)
+        fault = target.fault(damaged)
+        if not fault:
+            continue
+        if stock := target.stock(fault, keypath, damage, damaged):
+            of_torch[stock] += 1
+        else:
             mismatches.append(_violation(keypath, damage, fault))
-            before = None
+        target = None  # it was changed
         if len(mismatches) == _MAX_FOUND:
             break
-    if target is None:
-        raise NotApplicable(
-            f"the state of {trial.subject.name} in memory has no entry to damage: expected a dict, "
-            f"or dicts in it, got {state!r} ({type(state).__name__})"
-        )
-    return Diff(mismatches=tuple(mismatches))
+    else:
+        if target is None and not mismatches and not of_torch:
+            raise _nothing_to_damage(trial, state)
+    return Diff(mismatches=tuple(mismatches)), tuple(_note(*item) for item in of_torch.items())
 
 
-def _fault(trial: Trial, target: Any, before: Snapshot, damaged: Any) -> str:
-    """What is wrong with how a target takes it; nothing is if it raises and stays as it was."""
-    try:
-        restore(trial, target, damaged)
-    except NotApplicable:
-        raise
-    except Exception:  # an error is what the check asks for
-        diff = trial.compare(before, trial.session.capture(target))
-        return f"an error halfway: {diff.mismatches[0]}" if diff else ""
-    return "a load in silence"
+def _nothing_to_damage(trial: Trial, state: Any) -> NotApplicable:
+    return NotApplicable(
+        f"the state of {trial.subject.name} in memory has no entry to damage: expected a dict, "
+        f"or dicts in it, got {state!r} ({type(state).__name__})"
+    )
+
+
+def _note(name: str, count: int) -> str:
+    return (
+        f"strictness: what torch's own load_state_dict of {name} does with {count} damaged states "
+        "(takes them in silence, or in part before it raises) is not judged; strict=True judges it"
+    )
+
+
+@final
+class _Target:
+    """A run that damaged states are loaded into, until one of them has changed it."""
+
+    def __init__(self, trial: Trial, state: Any) -> None:
+        self.trial = trial
+        self.live = trained(trial, trial.session.other_seed)
+        self.before = trial.session.capture(self.live)
+        # before anything damaged is loaded, which may leave an entry of its own behind
+        self.takers = [] if trial.capabilities.strict else takers(trial, self.live, state)
+
+    def fault(self, damaged: Any) -> str:
+        """What is wrong with how it takes a state; nothing is if it raises and stays as it was."""
+        trial = self.trial
+        try:
+            restore(trial, self.live, damaged)
+        except NotApplicable:
+            raise
+        except Exception:  # an error is what the check asks for
+            diff = trial.compare(self.before, trial.session.capture(self.live))
+            return f"an error halfway: {diff.mismatches[0]}" if diff else ""
+        return _SILENT
+
+    def stock(self, fault: str, keypath: KeyPath, damage: str, damaged: Any) -> str:
+        """The class of torch whose own load, called alone, does what the run's did; "" if none."""
+        way = tuple(segment[0] for segment in keypath.segments[1:])
+        for taker in self.takers:
+            inside = taker.holds(way, inside=damage != "extra")
+            if inside and taker.takes(damaged) is (fault == _SILENT):
+                return taker.name
+        return ""
 
 
 def _violation(keypath: KeyPath, damage: str, got: str) -> Mismatch:

@@ -17,11 +17,13 @@ class Finding:
         step: environment or loop steps done when it was seen.
         diff: what differed.
         check: the name of the check that saw it; `Check` fills it in.
+        notes: what else it has to say, for those of the record; no part of the plain data.
     """
 
     step: int
     diff: Diff
     check: str = ""
+    notes: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.diff)

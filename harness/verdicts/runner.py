@@ -114,8 +114,9 @@ class _Judgement:
             self.judge_error(check, error)
         else:
             self.passed += 1
+            self.notes += finding.notes
             if finding:
-                self.findings.append(finding)
+                self.findings.append(dataclasses.replace(finding, notes=()))
 
     def judge_error(self, check: str, error: Exception) -> None:
         """Tells what is not supported, by the class of the exception, from what went wrong.
