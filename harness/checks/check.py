@@ -81,7 +81,9 @@ class Check:
 
     def __call__(self, trial: Trial) -> Finding:
         """Returns what it has seen, under its name; a finding without differences if it holds."""
-        found = self.run(trial) or Finding(step=trial.scenario.save_at, diff=Diff())
+        found = self.run(trial)
+        if found is None:
+            found = Finding(step=trial.scenario.save_at, diff=Diff())
         return dataclasses.replace(found, check=self.name)
 
     @property

@@ -163,7 +163,7 @@ class _Target:
 
     def stock(self, fault: str, keypath: KeyPath, damage: str, damaged: Any) -> str:
         """The class of torch whose own load, called alone, does what the run's did; "" if none."""
-        way = tuple(segment[0] for segment in keypath.segments[1:])
+        way = tuple(part[0] if isinstance(part, tuple) else part for part in keypath.segments[1:])
         for taker in self.takers:
             inside = taker.holds(way, inside=damage != "extra")
             if inside and taker.takes(damaged) is (fault == _SILENT):

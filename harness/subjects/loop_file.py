@@ -27,6 +27,8 @@ from .calls import required
 from .lent import Lent
 
 NAME = "checkpoint.zip"
+LENT = "lent.pkl"
+"""Entry of what a part borrows from the program around it."""
 _FIXED = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes, whenever it is written
 
 
@@ -96,7 +98,7 @@ def read(source: Any, folder: Path) -> Held:
             f"expected a checkpoint that this subject's save() wrote, got {source!r}: {error}"
         ) from error
     stored, streams = entries.get("object.pkl"), entries.get("streams.pkl")
-    lent = entries.get("lent.pkl")
+    lent = entries.get(LENT)
     return Held(
         steps=steps,
         source=folder / "files" / NAME if stored is None else pickle.loads(stored),
@@ -108,7 +110,7 @@ def read(source: Any, folder: Path) -> Held:
 def _around(live: Any) -> dict[str, bytes]:
     entries = {"streams.pkl": pickle.dumps(Streams.save())}
     if (lent := Lent.save(live)) is not None:
-        entries["lent.pkl"] = pickle.dumps(lent)
+        entries[LENT] = pickle.dumps(lent)
     return entries
 
 

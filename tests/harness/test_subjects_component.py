@@ -102,7 +102,7 @@ def _exponential():
 )
 def test_what_a_part_of_torch_borrows_is_kept_for_it(factory, step):
     """No state of its own is blamed for the values of what the program around lends it."""
-    record = run(component(factory, step=step), LIFE, ["roundtrip", "idempotence", "resume"])
+    record = run(component(factory, step=step), SCENARIO, ["roundtrip", "idempotence", "resume"])
     assert record.verdict is Verdict.EXACT
     assert not record.vacuous
 
@@ -120,7 +120,7 @@ def test_momentum_of_its_own_is_not_kept_for_an_optimizer():
     subject = component(
         lambda: Forgets(torch.nn.Linear(2, 2).parameters(), lr=0.1, momentum=0.9), step=_descend
     )
-    record = run(subject, LIFE, ["roundtrip"])
+    record = run(subject, SCENARIO, ["roundtrip"])
     assert record.verdict is Verdict.DIFFERS
     kept = [m for m in record.findings[0].diff.mismatches if ".state[" in str(m.keypath)]
     assert {mismatch.kind for mismatch in kept} == {MismatchKind.MISSING}
