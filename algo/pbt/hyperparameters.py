@@ -195,3 +195,17 @@ def require_effect(model: Model, names: Mapping[str, Any], who: str) -> None:
                 f"explore[{name!r}] needs {missing}, which {who} has not: build it with that, or "
                 f"explore something else"
             )
+
+
+def require_explored(chosen: Mapping[str, float], explored: Mapping[str, Any]) -> None:
+    """Requires that these are among the hyper-parameters that a population explores.
+
+    Raises:
+        ValueError: lists those that are not, and what is explored.
+    """
+    strange = sorted(set(chosen) - set(explored))
+    if strange:
+        raise ValueError(
+            f"hyperparameters={strange} are not explored by this population, expected some of "
+            f"{sorted(explored)}: change them in make()"
+        )

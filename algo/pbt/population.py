@@ -6,7 +6,6 @@ Source: Jaderberg et al. 2017, https://arxiv.org/abs/1711.09846, algorithm 1.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, final
@@ -24,9 +23,9 @@ from ..saving.persistable import INEXACT
 from ..saving.tree import without_unstorable
 from .explore import explore_all, sample_all
 from .file import prepare_member, read_population, save_member, settings_as_data, settings_from_data
-from .hyperparameters import put_all, require_effect, require_legal
+from .hyperparameters import put_all, require_effect, require_explored, require_legal
 from .member import Make, Member, prepare_exchange, require_apart
-from .selection import SELECTIONS
+from .selection import SELECTIONS, warn_without_scores
 from .settings import make_settings
 
 MakeCallback = Callable[[Member], MaybeCallback]
@@ -217,7 +216,7 @@ class Population:
         ]
         chosen = {name: (hyperparameters or {})[name] for name in hyperparameters or {}}
         require_legal(chosen, "hyperparameters")
-        _require_explored(chosen, explored)
+        require_explored(chosen, explored)
         for member, apply in zip(population.members, prepared, strict=True):
             apply()
             member.model._missing = list(missing)
@@ -276,7 +275,7 @@ class Population:
         """Pairs of loser and donor; none once training is over, for nobody would go on."""
         if self._is_done():
             return []
-        _warn_without_scores(scores)
+        warn_without_scores(scores)
         select = SELECTIONS[self.settings.selection]
         pairs = select(scores, self.settings.fraction, self.generator)
         return [(self.members[pair.loser], self.members[pair.donor]) for pair in pairs]
@@ -295,21 +294,3 @@ class Population:
                     "copied_from": donors.get(member.index),
                 }
             )
-
-
-def _warn_without_scores(scores: list[float]) -> None:
-    if all(map(math.isnan, scores)):
-        warnings.warn(
-            f"the scores of all {len(scores)} members are NaN, so nobody copies anybody: let the "
-            "interval be longer than an episode, wrap environments in Monitor, or pass fitness",
-            stacklevel=2,
-        )
-
-
-def _require_explored(chosen: Mapping[str, float], explored: Mapping[str, Any]) -> None:
-    strange = sorted(set(chosen) - set(explored))
-    if strange:
-        raise ValueError(
-            f"hyperparameters={strange} are not explored by this population, expected some of "
-            f"{sorted(explored)}: change them in make()"
-        )

@@ -10,6 +10,7 @@ Source: Jaderberg et al. 2017, https://arxiv.org/abs/1711.09846, section 4.1.1.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import final
@@ -77,3 +78,13 @@ def _rank(score: float) -> tuple[bool, float]:
 Selection = Callable[[Sequence[float], float, np.random.Generator], list[Exchange]]
 
 SELECTIONS: dict[str, Selection] = {"truncation": truncation, "tournament": tournament}
+
+
+def warn_without_scores(scores: Sequence[float]) -> None:
+    """Warns where no member has a score, so that nobody can be ranked."""
+    if all(map(math.isnan, scores)):
+        warnings.warn(
+            f"the scores of all {len(scores)} members are NaN, so nobody copies anybody: let the "
+            "interval be longer than an episode, wrap environments in Monitor, or pass fitness",
+            stacklevel=3,
+        )
