@@ -118,7 +118,7 @@ def test_tree_comes_back_from_memory_and_from_disk(tmp_path: Path) -> None:
         manifest, tree = read(source)
         assert (manifest["kind"], manifest["version"], manifest["format"]) == (
             "Example",
-            1,
+            migrations_module.FORMAT_VERSION,
             "resumeproof checkpoint",
         )
         assert torch.equal(tree["weights"], TREE["weights"])
@@ -243,8 +243,8 @@ REFUSED: dict[str, tuple[Callable[[], bytes], type[CheckpointError], str]] = {
         lambda: saved()[:-SEAL_SIZE] + b"0" * SEAL_SIZE, DamagedCheckpoint, r"with the seal"
     ),
     "newer": (
-        lambda: with_manifest(version=2, libraries={"resumeproof": "9.1"}), NewerCheckpoint,
-        r"format version 2, expected at most 1; upgrade resumeproof to 9.1",
+        lambda: with_manifest(version=3, libraries={"resumeproof": "9.1"}), NewerCheckpoint,
+        r"format version 3, expected at most 2; upgrade resumeproof to 9.1",
     ),
     "version zero": (lambda: with_manifest(version=0), DamagedCheckpoint, r"from 1 on .* got 0"),
     "version true": (lambda: with_manifest(version=True), DamagedCheckpoint, r"got True"),
