@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
+
+import numpy as np
 
 
 @final
@@ -63,7 +66,7 @@ def as_schedule(value: Any, name: str) -> Schedule:
     """
     if isinstance(value, Schedule):
         return value
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
+    if isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_):
         return Constant(float(value))
     # SB3 2.7 wraps every schedule in an object with this attribute
     if hasattr(value, "value_schedule"):

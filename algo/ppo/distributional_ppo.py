@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import torch
+from stable_baselines3.common.buffers import DictRolloutBuffer, RolloutBuffer
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback
 
@@ -29,6 +30,7 @@ from ..saving.configuration import (
 )
 from ..saving.persistable import Persistent
 from ..saving.policy_state import configured_attributes
+from .arguments import require_arguments, require_counts
 from .learning import advance, start_learning
 from .update import update
 
@@ -97,6 +99,7 @@ class DistributionalPPO(Persistent):
         **ppo_arguments: Any,
     ) -> None:
         require_known(ppo_arguments, self._keywords(), type(self).__name__)
+        require_counts(ppo_arguments)
         setup = ppo_arguments.pop("_init_setup_model", True)
         self.critic, self.twin_critics, self.critic_kwargs = critic, twin_critics, critic_kwargs
         self.optimizer, self.optimizer_kwargs = optimizer, optimizer_kwargs
@@ -109,7 +112,9 @@ class DistributionalPPO(Persistent):
         self._missing: list[str] = []
         self._configured_modules: dict[str, Any] = {}
         super().__init__(policy, env, **ppo_arguments, _init_setup_model=False)  # type: ignore[arg-type]
+        require_arguments(self)
         self._check_policy_kwargs()
+        self._refuse_what_would_not_be_called()
         if setup:
             self._setup_model()
 
@@ -198,6 +203,20 @@ class DistributionalPPO(Persistent):
             "optimizer_class": optimizer,
             "optimizer_kwargs": kwargs,
         }
+
+    def _refuse_what_would_not_be_called(self) -> None:
+        """Refuses extensions of Stable-Baselines3 that this loop goes around, before any step."""
+        if type(self).collect_rollouts is not DistributionalPPO.collect_rollouts:
+            raise TypeError(
+                f"{type(self).__name__} overrides collect_rollouts, which is never called: extend "
+                "train(), the policy or a callback instead"
+            )
+        buffer = self.rollout_buffer_class
+        if buffer is not None and buffer.get not in (RolloutBuffer.get, DictRolloutBuffer.get):
+            raise TypeError(
+                f"rollout_buffer_class={buffer.__name__} overrides get, which is never called: "
+                "override _get_samples, add or compute_returns_and_advantage instead"
+            )
 
     def _check_policy_kwargs(self) -> None:
         for name in _HANDED_ON:

@@ -94,6 +94,7 @@ def advance(
         if log_interval is not None and loop.iteration % log_interval == 0:
             _dump_logs(model)
         model.train()
+        loop.phase = IDLE  # whatever train() is: a user's own need not call ours
     loop.learning = False
     callbacks.root.on_training_end()
     return True

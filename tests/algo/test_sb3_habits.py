@@ -9,9 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from resumeproof.algo import DistributionalPPO, LatestCheckpointCallback, find_latest
+from resumeproof.algo import (
+    DistributionalPPO,
+    InexactCheckpoint,
+    LatestCheckpointCallback,
+    find_latest,
+)
 from resumeproof.algo.maths.schedules import Constant
 from stable_baselines3 import PPO
+from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback, EvalCallback
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.logger import configure
@@ -205,3 +211,85 @@ def test_checkpoint_callback_of_sb3_works_with_its_extra_files(tmp_path: Path) -
     callback = CheckpointCallback(16, str(tmp_path), save_vecnormalize=True)
     make_model(make_env(normalize=True)).learn(16, callback=callback)
     assert {path.suffix for path in tmp_path.iterdir()} == {".zip", ".pkl"}
+
+
+def test_train_that_does_not_call_ours_ends(tmp_path: Path) -> None:
+    """Overridden in a class or replaced on a model: one call for each rollout, then the end."""
+    calls: list[int] = []
+
+    class Own(DistributionalPPO):
+        def train(self) -> None:
+            calls.append(self.num_timesteps)
+
+    small: dict[str, Any] = {"n_steps": 16, "batch_size": 16, "device": "cpu"}
+    model = Own("MlpPolicy", make_env(), **small).learn(48)
+    assert (calls, model.num_timesteps) == ([16, 32, 48], 48)
+    replaced: Any = DistributionalPPO("MlpPolicy", make_env(), **small)
+    replaced.train = lambda: calls.append(-1)
+    with pytest.warns(InexactCheckpoint, match="train is claimed by no part"):
+        replaced.learn(32)
+    assert calls[3:] == [-1, -1]
+
+
+class Filtering(RolloutBuffer):
+    """A buffer whose own `get` would never be called."""
+
+    def get(self, batch_size: int | None = None) -> Any:
+        """Everything."""
+        yield from super().get(batch_size)
+
+
+class Collecting(DistributionalPPO):
+    """An algorithm whose own `collect_rollouts` would never be called."""
+
+    def collect_rollouts(self, *args: Any, **kwargs: Any) -> bool:
+        """Nothing."""
+        return True
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "options", "message"),
+    [
+        (Collecting, {}, "Collecting overrides collect_rollouts, which is never called"),
+        (DistributionalPPO, {"rollout_buffer_class": Filtering}, "=Filtering overrides get"),
+    ],
+)
+def test_extension_that_would_not_be_called_is_refused(
+    algorithm: Any, options: dict[str, Any], message: str
+) -> None:
+    """When the model is built, not never."""
+    with pytest.raises(TypeError, match=message):
+        algorithm("MlpPolicy", make_env(), device="cpu", **options)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "error"),
+    [
+        ("twin_critics", "yes", TypeError),
+        ("normalize_returns", "no", TypeError),
+        ("n_epochs", 0, ValueError),
+        ("n_steps", 16.0, ValueError),
+        ("batch_size", 0, ValueError),
+        ("gamma", 1.5, ValueError),
+        ("gae_lambda", -0.1, ValueError),
+        ("ent_coef", "auto", ValueError),
+        ("vf_coef", float("nan"), ValueError),
+        ("max_grad_norm", None, ValueError),
+        ("target_kl", 0.0, ValueError),
+        ("learning_rate", -1.0, ValueError),
+        ("clip_range", 0.0, ValueError),
+        ("clip_range_vf", -1.0, ValueError),
+    ],
+)
+def test_argument_out_of_its_range_is_refused(argument: str, value: Any, error: Any) -> None:
+    """When the model is built, with name, value and range."""
+    with pytest.raises(error, match=rf"expected {argument} to be .*got {argument}="):
+        make_model(**{argument: value})
+
+
+@pytest.mark.parametrize("rate", [1, np.float32(0.01), np.float64(0.01), np.int64(1)])
+def test_learning_rate_may_be_any_real_number(rate: Any, tmp_path: Path) -> None:
+    """Of numpy too; it comes back as the number that it is."""
+    make_model(learning_rate=rate).save(tmp_path / "run")
+    loaded = DistributionalPPO.load(tmp_path / "run", device="cpu")
+    assert loaded.lr_schedule(1.0) == float(rate)
