@@ -20,7 +20,7 @@ FLOORS = {
     "harness": (
         {"core"},
         {"state"},
-        {"files"},
+        {"files", "transplant"},
         {"subjects"},
         {"trial"},
         {"causes", "checks"},

@@ -16,12 +16,12 @@ from ..core.errors import HarnessError, StepFailed
 from ..core.keypath import KeyPath
 from ..core.randomness import preserved_streams
 from ..state.mismatch import Mismatch
+from ..transplant.patch import Transplant, Unreachable
+from ..transplant.sites import Graph, Site, graph_of, sites
 from ..trial.reference import Outcome, Watch
 from ..trial.session import Stop
 from ..trial.trial import Trial
 from .attribution import Attribution
-from .patch import Transplant, Unreachable
-from .sites import Graph, Site, graph_of, sites
 
 _MAX_ROUNDS = 5
 _MAX_EVALUATIONS = 256

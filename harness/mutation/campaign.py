@@ -11,8 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import final
 
-from ..causes.sites import Graph
-from ..causes.write import Unreachable
 from ..checks import CHECKS, Aspect, aspect_of, require_checks
 from ..core.errors import InvalidScenario, InvalidSubject, InvalidTarget, NotApplicable
 from ..core.keypath import KeyPath
@@ -21,6 +19,8 @@ from ..core.scenario import Scenario
 from ..state.mismatch import Mismatch, MismatchKind
 from ..subjects.capabilities import capabilities_of
 from ..subjects.protocol import Subject
+from ..transplant.sites import Graph
+from ..transplant.write import Unreachable
 from ..trial.runs import Shared
 from ..trial.trial import Trial
 from .enumerate_mutants import mutants_of

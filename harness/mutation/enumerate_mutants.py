@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..causes.sites import Graph
 from ..core.keypath import KeyPath
 from ..state.compare import compare
 from ..state.kind import Members
 from ..state.mismatch import MismatchKind
 from ..state.snapshot import Snapshot
+from ..transplant.sites import Graph
 from .exchange_operators import differing_sites
 from .graph_edits import attributes_of, is_streams
 from .mutant import Mutant

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..causes.patch import Transplant
-from ..causes.sites import Graph, Site, sites
-from ..causes.write import is_tensor
 from ..core.exclusions import Exclusion
 from ..core.keypath import KeyPath
 from ..state.compare import compare
+from ..transplant.patch import Transplant
+from ..transplant.sites import Graph, Site, sites
+from ..transplant.write import is_tensor
 from .numeric_operators import words
 from .operator import Operand, Operator, Place, Scope, require
 

@@ -6,11 +6,11 @@ import copy
 from collections import defaultdict
 from typing import Any, final
 
-from ..causes.sites import Graph
-from ..causes.write import Unreachable, assign, is_tensor, items_of
 from ..core.keypath import KeyPath, Segment
 from ..state.readers.objects import dict_getter, slot_values, slots_of
 from ..state.snapshot import Snapshot
+from ..transplant.sites import Graph
+from ..transplant.write import Unreachable, assign, is_tensor, items_of
 
 _PARTS = ("_parameters", "_buffers", "_modules")
 _BUILTIN = (list, dict, set)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, final
 
-from ..causes.sites import Graph, graph_of
 from ..core.scenario import Scenario
 from ..state.capture import global_streams
 from ..subjects.protocol import Subject
+from ..transplant.sites import Graph, graph_of
 from .graph_edits import Edges
 from .mutant import Mutant
 from .operator import NoMutation, Operand

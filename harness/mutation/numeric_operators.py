@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..causes.write import Unreachable, is_tensor
 from ..core.stream_positions import move_to, position_of
+from ..transplant.write import Unreachable, is_tensor
 from .operator import Apply, Operand, Operator, require, unless
 
 _ROUNDED = {"through f16": np.float16, "through f32": np.float32}

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..causes.write import is_tensor
 from ..core.stream_positions import move_to, position_of
 from ..state.readers.objects import dict_getter
+from ..transplant.write import is_tensor
 from .graph_edits import attributes_of, twin_of
 from .operator import Operand, Operator, Scope, require, unless
 

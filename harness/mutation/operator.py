@@ -8,11 +8,11 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any, TypeAlias, final
 
-from ..causes.sites import Graph
-from ..causes.write import Unreachable
 from ..core.exclusions import Exclusion
 from ..state.kind import Kind
 from ..state.snapshot import Snapshot
+from ..transplant.sites import Graph
+from ..transplant.write import Unreachable
 from .graph_edits import Edges
 from .mutant import Mutant
 
@@ -153,7 +153,7 @@ class Operator:
     Attributes:
         name: what the mutants are called, in the kill matrix and everywhere else.
         apply: breaks the live run in place; raises `NoMutation` where nothing would change, and
-            `causes.write.Unreachable` where the live object does not take it.
+            `transplant.write.Unreachable` where the live object does not take it.
         scope: the places at which it is tried.
         applies: whether it is tried at one of them; each try costs a load.
         donor: the state of the run that it takes values from, "fresh" or "stale"; "" for none.

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from example_kind import TABLE, Forgetful, Run, Table, elements, subject
 from resumeproof import CheckpointMismatch, Scenario, check_resume
-from resumeproof.causes.patch import Transplant
-from resumeproof.causes.sites import graph_of, sites
 from resumeproof.cli import main
 from resumeproof.core.keypath import KeyPath
 from resumeproof.mutation.campaign import mutate
@@ -13,6 +11,8 @@ from resumeproof.mutation.mutant import KILLED
 from resumeproof.state.capture import capture
 from resumeproof.state.compare import compare
 from resumeproof.subjects.poison import floats_of, spoil
+from resumeproof.transplant.patch import Transplant
+from resumeproof.transplant.sites import graph_of, sites
 
 SCENARIO = Scenario(length=8, save_at=4)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from resumeproof.causes.sites import graph_of
 from resumeproof.core.errors import InvalidReader
 from resumeproof.core.keypath import KeyPath
 from resumeproof.state.capture import capture
 from resumeproof.state.kind import KINDS, VALUE, Kind, Members
 from resumeproof.state.readers import _REGISTRY, reader_for, reading, register_leaf
+from resumeproof.transplant.sites import graph_of
 
 from tests.harness.hidden import arrays, code, modules, rl, tensors, values
 

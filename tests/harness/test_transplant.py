@@ -6,9 +6,9 @@ import random
 import numpy as np
 import pytest
 import torch
-from resumeproof.causes.patch import Transplant, Unreachable
-from resumeproof.causes.sites import graph_of, sites
 from resumeproof.state.compare import compare
+from resumeproof.transplant.patch import Transplant, Unreachable
+from resumeproof.transplant.sites import graph_of, sites
 
 
 class Thing:

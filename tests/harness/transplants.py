@@ -1,8 +1,8 @@
 """A transplant of all that differs, as the search for causes does it."""
 
-from resumeproof.causes.patch import Transplant, Unreachable
-from resumeproof.causes.sites import graph_of, sites
 from resumeproof.state.compare import compare
+from resumeproof.transplant.patch import Transplant, Unreachable
+from resumeproof.transplant.sites import graph_of, sites
 
 
 class Thing:
