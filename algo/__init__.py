@@ -7,15 +7,36 @@ Imports every room here, and nothing of the instrument that tests it.
 _EXTRA = ("gymnasium", "safetensors", "stable_baselines3")
 
 try:
-    from .checkpoint import CheckpointError
+    from .checkpoint import (
+        CheckpointError,
+        DamagedCheckpoint,
+        ForeignCheckpoint,
+        MismatchedCheckpoint,
+        NewerCheckpoint,
+        NoCheckpoint,
+        UnsupportedValue,
+    )
     from .checkpoint.file.directory import find_latest
+    from .maths.kl_penalty import KLPenalty
+    from .maths.normalizer import ReturnNormalizer
+    from .networks.critic_heads import CriticHead
+    from .networks.policy import (
+        DistributionalActorCriticCnnPolicy,
+        DistributionalActorCriticPolicy,
+        DistributionalMultiInputActorCriticPolicy,
+    )
     from .optim.upgd import UPGD, AdaptiveUPGD
     from .optim.vgs import VarianceGradientScaler
     from .pbt.explore import Choice, LogUniform, Uniform
+    from .pbt.file import InterruptedMember
+    from .pbt.hyperparameters import explorable
+    from .pbt.member import RefusedExchange
     from .pbt.population import Population
     from .ppo.callbacks import LatestCheckpointCallback
     from .ppo.distributional_ppo import DistributionalPPO
+    from .ppo.update import NonFiniteUpdate
     from .run_state.claims import derived, ephemeral, part, saved
+    from .run_state.levels import UnsavableEnvironment, UnsupportedEnvironment
     from .run_state.missing import InexactCheckpoint, InexactResume
 except ModuleNotFoundError as error:
     package = (error.name or "").partition(".")[0]
@@ -32,16 +53,34 @@ __all__ = [
     "AdaptiveUPGD",
     "CheckpointError",
     "Choice",
+    "CriticHead",
+    "DamagedCheckpoint",
+    "DistributionalActorCriticCnnPolicy",
+    "DistributionalActorCriticPolicy",
+    "DistributionalMultiInputActorCriticPolicy",
     "DistributionalPPO",
+    "ForeignCheckpoint",
     "InexactCheckpoint",
     "InexactResume",
+    "InterruptedMember",
+    "KLPenalty",
     "LatestCheckpointCallback",
     "LogUniform",
+    "MismatchedCheckpoint",
+    "NewerCheckpoint",
+    "NoCheckpoint",
+    "NonFiniteUpdate",
     "Population",
+    "RefusedExchange",
+    "ReturnNormalizer",
     "Uniform",
+    "UnsavableEnvironment",
+    "UnsupportedEnvironment",
+    "UnsupportedValue",
     "VarianceGradientScaler",
     "derived",
     "ephemeral",
+    "explorable",
     "find_latest",
     "part",
     "saved",

@@ -50,7 +50,11 @@ class _Closure(DistributionalPPO):
 
 @final
 class HoldsTheLogFile(_Closure):
-    """The closure over the model, logger and all."""
+    """The closure over the model, logger and all, which a copy of ours would leave behind."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Every attribute, as Stable-Baselines3's models are pickled."""
+        return dict(vars(self))
 
 
 class HoldsTheModel(_Closure):

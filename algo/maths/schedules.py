@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import numbers
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,17 +69,30 @@ def as_schedule(value: Any, name: str) -> Schedule:
         return value
     if isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_):
         return Constant(float(value))
-    # SB3 2.7 wraps every schedule in an object with this attribute
-    if hasattr(value, "value_schedule"):
-        return as_schedule(value.value_schedule, name)
-    kind = type(value)
-    if kind.__module__ == "stable_baselines3.common.utils" and kind.__name__ == "ConstantSchedule":
-        return Constant(float(value.val))
-    if kind.__module__ == "stable_baselines3.common.utils" and kind.__name__ == "LinearSchedule":
-        return Linear(float(value.start), float(value.end), float(value.end_fraction))
+    known = _of_sb3(value)
+    if known is not None:
+        return as_schedule(known, name)
     if callable(value):
         return Custom(value)
     raise TypeError(
         f"{name}={value!r} is {type(value).__name__}: expected a number, or a function of the "
         "progress remaining (from 1 to 0)"
     )
+
+
+def _of_sb3(value: Any) -> Any:
+    """What a schedule of Stable-Baselines3's own is of, in any of its releases; or None.
+
+    They were closures before they were objects with attributes of the same names, and every
+    schedule is wrapped in another one.
+    """
+    if getattr(value, "__module__", None) != "stable_baselines3.common.utils":
+        return None
+    inside = vars(value) or inspect.getclosurevars(value).nonlocals
+    if set(inside) == {"start", "end", "end_fraction"}:
+        numbers_in = (float(inside[name]) for name in ("start", "end", "end_fraction"))
+        return Linear(*numbers_in)
+    if set(inside) == {"val"} or set(inside) == {"value_schedule"}:
+        (wrapped,) = inside.values()
+        return wrapped
+    return None

@@ -132,13 +132,49 @@ CRITICS: dict[str, type[ScalarHead] | type[QuantileHead] | type[CategoricalHead]
 }
 
 
-def make_critic(
-    kind: str, latent_dim: int, n_heads: int, critic_kwargs: Mapping[str, Any] | None
-) -> TwinCritic:
-    """Builds the critic of a policy by name.
+def head_class(critic: str | type[nn.Module]) -> type[Any]:
+    """The class of the heads: one of `CRITICS` by name, or the user's own.
 
     Args:
-        kind: A name of ``CRITICS``.
+        critic: A name of ``CRITICS``, or a ``torch.nn`` module class with the methods of
+            ``CriticHead`` whose first argument is ``latent_dim``.
+
+    Raises:
+        ValueError: If the name is unknown.
+        TypeError: If the class lacks methods of ``CriticHead``; they are listed.
+    """
+    if isinstance(critic, str):
+        if critic in CRITICS:
+            return CRITICS[critic]
+        raise ValueError(
+            f"critic={critic!r} is unknown: expected one of {sorted(CRITICS)}, or a class with "
+            "the methods of resumeproof.algo.CriticHead"
+        )
+    expected = [name for name in vars(CriticHead) if not name.startswith("_")]
+    if not (isinstance(critic, type) and issubclass(critic, nn.Module)):
+        raise TypeError(
+            f"expected critic to be one of {sorted(CRITICS)} or a torch.nn.Module class with "
+            f"{expected}, got critic={critic!r} ({type(critic).__name__})"
+        )
+    missing = [name for name in expected if not callable(getattr(critic, name, None))]
+    if missing:
+        raise TypeError(
+            f"critic={critic.__name__} has no {missing}: add them, as "
+            "resumeproof.algo.CriticHead describes them"
+        )
+    return critic
+
+
+def make_critic(
+    kind: str | type[nn.Module],
+    latent_dim: int,
+    n_heads: int,
+    critic_kwargs: Mapping[str, Any] | None,
+) -> TwinCritic:
+    """Builds the critic of a policy.
+
+    Args:
+        kind: A name of ``CRITICS``, or a head class; see ``head_class``.
         latent_dim: Size of the value network's latent.
         n_heads: 1 for a single critic, 2 for twins.
         critic_kwargs: Keyword arguments of the head beside ``latent_dim``.
@@ -146,9 +182,7 @@ def make_critic(
     Raises:
         ValueError: If the kind or a keyword is unknown; the valid names are in the message.
     """
-    if kind not in CRITICS:
-        raise ValueError(f"unknown critic {kind!r}; expected one of {sorted(CRITICS)}")
-    head, arguments = CRITICS[kind], dict(critic_kwargs or {})
+    head, arguments = head_class(kind), dict(critic_kwargs or {})
     valid = [name for name in inspect.signature(head).parameters if name != "latent_dim"]
     unknown = sorted(set(arguments) - set(valid))
     if unknown:

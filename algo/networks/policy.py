@@ -44,7 +44,8 @@ class DistributionalActorCriticPolicy(ActorCriticPolicy):
         action_space: Space of the actions.
         lr_schedule: Learning rate by remaining progress; its value at 1 is the first.
         features_extractor_class: Extractor; None for the one of this class.
-        critic: A name of ``networks.critics.CRITICS``.
+        critic: "quantile", "categorical", "scalar", or a class with the methods of
+            ``CriticHead``.
         twin_critics: Two heads whose lower value counts, instead of one.
         critic_kwargs: Keyword arguments of the head.
 
@@ -78,7 +79,7 @@ class DistributionalActorCriticPolicy(ActorCriticPolicy):
         optimizer_class: type[torch.optim.Optimizer] = torch.optim.Adam,
         optimizer_kwargs: dict[str, Any] | None = None,
         *,
-        critic: str = "quantile",
+        critic: str | type[nn.Module] = "quantile",
         twin_critics: bool = True,
         critic_kwargs: dict[str, Any] | None = None,
     ) -> None:

@@ -35,6 +35,9 @@ from ._upgd_kernels import (
     split_rows,
 )
 
+# a flag of torch's own, which its copies lack
+_KEPT = ("_warned_capturable_if_run_uncaptured",)
+
 
 class _UtilityGated(Optimizer, ABC):
     """What both optimizers share: utilities, gate, noise and the generator it comes from."""
@@ -176,14 +179,18 @@ class _UtilityGated(Optimizer, ABC):
     def __getstate__(self) -> dict[str, Any]:
         # torch's own list leaves out attributes that it does not know, and not every torch that
         # we support can copy or pickle a generator: the stream state stands for it.
-        return {**super().__getstate__(), "_streams": self._read_streams()}
+        own = {name: vars(self)[name] for name in _KEPT if name in vars(self)}
+        return {**super().__getstate__(), "_streams": self._read_streams(), "_own": own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         # torch's load_state_dict passes through here too, without streams.
-        kept = {key: value for key, value in state.items() if key != "_streams"}
+        kept = {key: value for key, value in state.items() if key not in ("_streams", "_own")}
+        defaults = dict(kept.get("defaults", {}))
         super().__setstate__(kept)
         if "_streams" in state:
             self._generators = make_generators(state["_streams"])
+            self.defaults = defaults  # torch adds an entry to those of a copy
+            vars(self).update(state["_own"])
 
 
 @final

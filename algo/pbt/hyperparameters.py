@@ -133,6 +133,17 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
 }
 
 
+def explorable() -> dict[str, str]:
+    """Returns the hyper-parameters that a population can explore, each with its legal values.
+
+    The names are those of the constructor's arguments, with a dot for what a dict of them holds.
+    """
+    return {
+        name: f"{'whole ' if row.whole else ''}numbers in {row.within}"
+        for name, row in HYPERPARAMETERS.items()
+    }
+
+
 def put_all(model: Model, values: Mapping[str, float]) -> None:
     """Gives every value to the model; its next update uses them."""
     for name, value in values.items():

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import torch
-from stable_baselines3.common.buffers import DictRolloutBuffer, RolloutBuffer
+from stable_baselines3 import PPO
+from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback
+from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
+from torch import nn
 
 from ..maths.kl_penalty import KLPenalty
 from ..maths.normalizer import ReturnNormalizer
-from ..networks.critics import CRITICS
 from ..networks.policy import (
     DistributionalActorCriticCnnPolicy,
     DistributionalActorCriticPolicy,
@@ -25,30 +26,54 @@ from ..saving.configuration import (
     as_schedule,
     component_options,
     keywords_of,
-    optimizer_class,
     require_known,
 )
 from ..saving.persistable import Persistent
 from ..saving.policy_state import configured_attributes
-from .arguments import require_arguments, require_counts
+from .arguments import require_arguments, require_given
+from .construction import policy_options, require_extensions, require_policy
+from .copies import restore_state, state_of
 from .learning import advance, start_learning
 from .update import update
 
-# arguments of the model that it hands on to its policy
-_HANDED_ON = ("critic", "twin_critics", "critic_kwargs", "optimizer_class", "optimizer_kwargs")
+_OF_STOCK = keywords_of(PPO.__init__, "_init_setup_model")
 
 
 class DistributionalPPO(Persistent):
     """Proximal policy optimisation with distributional critics and exact resume.
 
-    Every argument of `stable_baselines3.PPO` works; `save()` may be called at any environment step
-    and the resumed run equals, bit for bit, the run that never stopped.
+    Every argument of `stable_baselines3.PPO` works, by position too; `save()` may be called at any
+    environment step and the resumed run equals, bit for bit, the run that never stopped.
 
     Args:
         policy: "MlpPolicy", "CnnPolicy", "MultiInputPolicy", or a class that extends
             `DistributionalActorCriticPolicy`.
         env: the environment, or its registered name.
-        critic: "quantile", "categorical" or "scalar".
+        learning_rate: step size of the optimizer, per update; a number, or a function of the
+            progress remaining, from 1 to 0.
+        n_steps: length of a rollout, in steps of every environment.
+        batch_size: samples of a minibatch.
+        n_epochs: passes over a rollout in one update.
+        gamma: discount, per environment step.
+        gae_lambda: bias against variance of the advantages, from 0 to 1.
+        clip_range: greatest useful distance of the probability ratio from 1.
+        clip_range_vf: greatest move of a prediction in one update, in units of the returns.
+        normalize_advantage: give the advantages of a minibatch zero mean and unit variance.
+        ent_coef: weight of the entropy, which is in nats.
+        vf_coef: weight of the critic's loss.
+        max_grad_norm: greatest norm of the gradient of all parameters together.
+        use_sde: explore by state-dependent noise.
+        sde_sample_freq: environment steps between two draws of that noise; -1: once a rollout.
+        rollout_buffer_class: a class that extends `RolloutBuffer`; its own methods are called.
+        rollout_buffer_kwargs: its keyword arguments.
+        target_kl: stop an update when a minibatch's KL exceeds 1.5 times this, in nats.
+        stats_window_size: episodes over which returns and lengths are averaged in the log.
+        tensorboard_log: folder of the log, or None.
+        policy_kwargs: keyword arguments of the policy.
+        verbose: 0 silent, 1 information, 2 debugging.
+        seed: of every stream of the run; None leaves them as they are.
+        device: "auto", "cpu", "cuda", or another one that computes.
+        critic: "quantile", "categorical", "scalar", or a class with the methods of `CriticHead`.
         twin_critics: two independent heads; the value is the minimum of their expectations.
         critic_kwargs: keyword arguments of the critic head (`n_quantiles`, `n_atoms`, ...).
         optimizer: "adaptive_upgd", "upgd", "adam", or an optimizer class.
@@ -59,11 +84,10 @@ class DistributionalPPO(Persistent):
         kl_penalty: True or keyword arguments of `KLPenalty` for an adaptive penalty on the KL.
         normalize_returns: let the critics learn in units of the running mean and standard
             deviation of the returns; values in the rollout stay returns.
-        **ppo_arguments: the arguments of `stable_baselines3.PPO`.
 
     Raises:
         TypeError: an unknown keyword, here or in a nested dict; the message lists the valid ones.
-        ValueError: an unknown critic or optimizer.
+        ValueError: an argument is out of its range; the message has its name, value and range.
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
@@ -86,8 +110,32 @@ class DistributionalPPO(Persistent):
         self,
         policy: str | type[DistributionalActorCriticPolicy],
         env: GymEnv | str | None,
+        learning_rate: float | Schedule = 3e-4,
+        n_steps: int = 2048,
+        batch_size: int = 64,
+        n_epochs: int = 10,
+        gamma: float = 0.99,
+        gae_lambda: float = 0.95,
+        clip_range: float | Schedule = 0.2,
+        clip_range_vf: float | Schedule | None = None,
+        normalize_advantage: bool = True,
+        ent_coef: float = 0.0,
+        vf_coef: float = 0.5,
+        max_grad_norm: float = 0.5,
+        use_sde: bool = False,
+        sde_sample_freq: int = -1,
+        rollout_buffer_class: type[RolloutBuffer] | None = None,
+        rollout_buffer_kwargs: dict[str, Any] | None = None,
+        target_kl: float | None = None,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: torch.device | str = "auto",
+        _init_setup_model: bool = True,
         *,
-        critic: str = "quantile",
+        critic: str | type[nn.Module] = "quantile",
         twin_critics: bool = True,
         critic_kwargs: dict[str, Any] | None = None,
         optimizer: str | type[torch.optim.Optimizer] = "adaptive_upgd",
@@ -96,11 +144,11 @@ class DistributionalPPO(Persistent):
         vgs_kwargs: dict[str, Any] | None = None,
         kl_penalty: bool | dict[str, Any] = False,
         normalize_returns: bool = True,
-        **ppo_arguments: Any,
+        **unknown: Any,
     ) -> None:
-        require_known(ppo_arguments, self._keywords(), type(self).__name__)
-        require_counts(ppo_arguments)
-        setup = ppo_arguments.pop("_init_setup_model", True)
+        given = dict(locals())  # a list of 25 names twice would be two lists
+        require_known(unknown, self._keywords(), type(self).__name__)
+        require_given(given)
         self.critic, self.twin_critics, self.critic_kwargs = critic, twin_critics, critic_kwargs
         self.optimizer, self.optimizer_kwargs = optimizer, optimizer_kwargs
         self.vgs_kwargs, self.normalize_returns = vgs_kwargs, normalize_returns
@@ -111,11 +159,11 @@ class DistributionalPPO(Persistent):
         self._suspended: dict[str, Any] = {}
         self._missing: list[str] = []
         self._configured_modules: dict[str, Any] = {}
-        super().__init__(policy, env, **ppo_arguments, _init_setup_model=False)  # type: ignore[arg-type]
+        super().__init__(**{name: given[name] for name in _OF_STOCK}, _init_setup_model=False)
         require_arguments(self)
-        self._check_policy_kwargs()
-        self._refuse_what_would_not_be_called()
-        if setup:
+        require_policy(self)
+        require_extensions(self, DistributionalPPO)
+        if _init_setup_model:
             self._setup_model()
 
     def learn(
@@ -141,7 +189,13 @@ class DistributionalPPO(Persistent):
                 "load(path, env=env), or call set_env(env, force_reset=False) to resume the run"
             )
         total_timesteps, callbacks = start_learning(
-            self, total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar
+            self,
+            total_timesteps,
+            callback,
+            reset_num_timesteps,
+            tb_log_name,
+            progress_bar,
+            log_interval,
         )
         advance(self, total_timesteps, callbacks, log_interval)
         return self
@@ -167,6 +221,14 @@ class DistributionalPPO(Persistent):
             "model, callbacks, n_steps), which is re-entrant: override or call that"
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle and deepcopy copy; see `ppo.copies`."""
+        return state_of(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Makes a new object the copy."""
+        restore_state(self, state)
+
     def _setup_lr_schedule(self) -> None:
         lr = (self.optimizer_kwargs or {}).get("lr")
         self.lr_schedule = as_schedule(self.learning_rate if lr is None else lr, "learning_rate")
@@ -191,57 +253,7 @@ class DistributionalPPO(Persistent):
         self._configured_modules = configured_attributes(self.policy)
 
     def _policy_options(self) -> dict[str, Any]:
-        optimizer = optimizer_class(self.optimizer)
-        kwargs = {k: v for k, v in (self.optimizer_kwargs or {}).items() if k != "lr"}
-        require_known(kwargs, keywords_of(optimizer, "params", "lr"), "optimizer_kwargs")
-        if optimizer is torch.optim.Adam:
-            kwargs.setdefault("eps", 1e-5)  # as SB3's PPO
-        return self.policy_kwargs | {
-            "critic": self.critic,
-            "twin_critics": self.twin_critics,
-            "critic_kwargs": self.critic_kwargs,
-            "optimizer_class": optimizer,
-            "optimizer_kwargs": kwargs,
-        }
-
-    def _refuse_what_would_not_be_called(self) -> None:
-        """Refuses extensions of Stable-Baselines3 that this loop goes around, before any step."""
-        if type(self).collect_rollouts is not DistributionalPPO.collect_rollouts:
-            raise TypeError(
-                f"{type(self).__name__} overrides collect_rollouts, which is never called: extend "
-                "train(), the policy or a callback instead"
-            )
-        buffer = self.rollout_buffer_class
-        if buffer is not None and buffer.get not in (RolloutBuffer.get, DictRolloutBuffer.get):
-            raise TypeError(
-                f"rollout_buffer_class={buffer.__name__} overrides get, which is never called: "
-                "override _get_samples, add or compute_returns_and_advantage instead"
-            )
-
-    def _check_policy_kwargs(self) -> None:
-        for name in _HANDED_ON:
-            if name in self.policy_kwargs:
-                argument = name.removesuffix("_class")
-                raise TypeError(
-                    f"policy_kwargs[{name!r}] is an argument of the model: write "
-                    f"{type(self).__name__}(..., {argument}={self.policy_kwargs[name]!r})"
-                )
-        if self.critic not in CRITICS:
-            raise ValueError(
-                f"critic={self.critic!r} is unknown: expected one of {sorted(CRITICS)}"
-            )
-        if not issubclass(self.policy_class, DistributionalActorCriticPolicy):
-            raise TypeError(
-                f"policy={self.policy_class.__name__} has no distributional critics: extend "
-                "resumeproof.algo.networks.policy.DistributionalActorCriticPolicy, or pass one of "
-                f"{sorted(self.policy_aliases)}"
-            )
-        require_known(
-            self.policy_kwargs,
-            keywords_of(self.policy_class, "observation_space", "action_space", "lr_schedule"),
-            "policy_kwargs",
-        )
-        optimizer_class(self.optimizer)
+        return policy_options(self)
 
     @classmethod
     def _keywords(cls) -> list[str]:

@@ -20,8 +20,11 @@ def start_learning(
     reset_num_timesteps: bool,
     tb_log_name: str,
     progress_bar: bool,
+    log_interval: int | None = None,
 ) -> tuple[int, CallbackRun]:
     """Sets the run up and starts the callbacks; the arguments are those of `learn()`.
+
+    Callbacks find in `self.locals` every name that they find there in Stable-Baselines3.
 
     Returns:
         The timesteps at which to stop, and the callbacks in the state that the run had.
@@ -38,7 +41,17 @@ def start_learning(
         loop.iteration = 0
     loop.learning = True
     loop.callbacks = CallbackRun(root, model)
-    start = {"self": model, "total_timesteps": total_timesteps}, globals()
+    names = {
+        "self": model,
+        "total_timesteps": total_timesteps,
+        "callback": root,
+        "log_interval": log_interval,
+        "tb_log_name": tb_log_name,
+        "reset_num_timesteps": reset_num_timesteps,
+        "progress_bar": progress_bar,
+        "iteration": loop.iteration,
+    }
+    start = names, globals()
     loop.callbacks.on_training_start(*start)
     _take_up(model, loop)
     _tell_what_is_missing(model)

@@ -39,13 +39,26 @@ def collect_rollout(model: Model, callbacks: CallbackRun, n_steps: int) -> bool:
     while loop.phase == COLLECTING and model.rollout_buffer.pos < n_steps:
         with loop.indivisible("an environment step"):
             _step(model)
-        callbacks.root.update_locals({**loop.transition, "self": model})
+        callbacks.root.update_locals(_locals(model, callbacks))
         if not callbacks.on_step():
             return False
     if loop.phase == COLLECTING:
         _complete(model)
+        callbacks.root.update_locals(_locals(model, callbacks))
         callbacks.on_rollout_end()
     return True
+
+
+def _locals(model: Model, callbacks: CallbackRun) -> dict[str, Any]:
+    """What callbacks find in `self.locals`: every name that they find there in SB3."""
+    return {
+        **model._loop.transition,
+        "self": model,
+        "env": model.present_env,
+        "callback": callbacks.root,
+        "rollout_buffer": model.rollout_buffer,
+        "n_rollout_steps": model.n_steps,
+    }
 
 
 def _finish_pending(model: Model, callbacks: CallbackRun) -> bool:
@@ -54,7 +67,7 @@ def _finish_pending(model: Model, callbacks: CallbackRun) -> bool:
     if pending is None:
         return True
     model._loop.transition = pending["transition"]
-    callbacks.root.update_locals({**model._loop.transition, "self": model})
+    callbacks.root.update_locals(_locals(model, callbacks))
     return callbacks.finish(pending)
 
 
@@ -95,7 +108,7 @@ def _step(model: Model) -> None:
         "rewards": rewards,
         "dones": dones,
         "infos": infos,
-        "n_steps": buffer.pos + 1,
+        "n_steps": buffer.pos,  # those before this one
     }
     if isinstance(model.action_space, spaces.Discrete):
         actions = actions.reshape(-1, 1)
@@ -143,4 +156,5 @@ def _complete(model: Model) -> None:
     buffer.gamma, buffer.gae_lambda = model.gamma, model.gae_lambda
     last_values = model.predict_values(obs_as_tensor(model._last_obs, model.device))
     buffer.compute_returns_and_advantage(last_values, dones=model._last_episode_starts)
+    model._loop.transition = {**model._loop.transition, "values": last_values}
     model._loop.phase = COLLECTED

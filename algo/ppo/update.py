@@ -6,7 +6,6 @@ Source: Schulman et al. 2017, https://arxiv.org/abs/1707.06347, with distributio
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -18,6 +17,7 @@ from stable_baselines3.common.utils import explained_variance
 
 from ..maths.losses import approximate_kl, ppo_policy_loss
 from ..run_state.model import Model
+from .minibatches import flatten, minibatches
 
 
 class NonFiniteUpdate(ArithmeticError):
@@ -56,6 +56,11 @@ class Statistics:
     """What one update logs: one value a minibatch, read only at the end."""
 
     values: dict[str, list[torch.Tensor]] = field(default_factory=dict)
+    epoch: int = 0
+
+    def begin_epoch(self) -> None:
+        """Notes that what follows belongs to another epoch."""
+        self.epoch = len(next(iter(self.values.values()), ()))
 
     def add(self, **values: torch.Tensor) -> None:
         """Notes one minibatch."""
@@ -65,6 +70,12 @@ class Statistics:
     def mean(self, name: str) -> float:
         """The mean over all minibatches so far."""
         return float(torch.stack(self.values[name]).mean())
+
+    def summary(self, name: str) -> float:
+        """What is logged: SB3 takes the KL of the last epoch, the loss of the last minibatch."""
+        values = self.values[name]
+        first = {"approx_kl": self.epoch, "loss": len(values) - 1}.get(name, 0)
+        return float(torch.stack(values[first:]).mean())
 
 
 def update(model: Model) -> None:
@@ -79,11 +90,12 @@ def update(model: Model) -> None:
     statistics, parameters = Statistics(), list(model.policy.parameters())
     for epoch in range(model.n_epochs):
         go_on = True
+        statistics.begin_epoch()
         for number, (indices, samples) in enumerate(minibatches(model)):
             old = None if old_outputs is None else tuple(o[indices] for o in old_outputs)
             minibatch = Minibatch(
                 samples=samples,
-                targets=targets[indices],
+                targets=_targets_of(model, samples) if indices is None else targets[indices],
                 old_outputs=old,
                 clip_range=clip_range,
                 clip_range_vf=clip_range_vf,
@@ -104,34 +116,9 @@ def update(model: Model) -> None:
     _log(model, statistics, clip_range, clip_range_vf)
 
 
-def minibatches(model: Model) -> Iterator[tuple[Any, Any]]:
-    """One epoch: random index arrays into the flattened buffer, with their samples."""
-    buffer = model.rollout_buffer
-    size = buffer.buffer_size * buffer.n_envs
-    indices = np.random.permutation(size)
-    _flatten(buffer)
-    for start in range(0, size, model.batch_size):
-        chosen = indices[start : start + model.batch_size]
-        yield chosen, buffer._get_samples(chosen)
-
-
-def _flatten(buffer: Any) -> None:
-    """(n_steps, n_envs, ...) to (n_steps * n_envs, ...), as RolloutBuffer.get does, once."""
-    if buffer.generator_ready:
-        return
-    if isinstance(buffer.observations, dict):
-        for key, values in buffer.observations.items():
-            buffer.observations[key] = buffer.swap_and_flatten(values)
-    else:
-        buffer.observations = buffer.swap_and_flatten(buffer.observations)
-    for name in ("actions", "values", "log_probs", "advantages", "returns"):
-        setattr(buffer, name, buffer.swap_and_flatten(getattr(buffer, name)))
-    buffer.generator_ready = True
-
-
 def _targets(model: Model) -> torch.Tensor:
     """The returns of the whole buffer in the critic's units, shape (n_steps * n_envs,)."""
-    _flatten(model.rollout_buffer)
+    flatten(model.rollout_buffer)
     returns = model.rollout_buffer.returns.flatten()
     if model.return_normalizer is not None:
         model.return_normalizer.update(returns)
@@ -142,10 +129,18 @@ def _targets(model: Model) -> torch.Tensor:
     return targets
 
 
+def _targets_of(model: Model, samples: Any) -> torch.Tensor:
+    """The same of the samples that a buffer of the user's own gave, shape (batch,)."""
+    returns: torch.Tensor = samples.returns.flatten()
+    if model.return_normalizer is None:
+        return returns
+    return model.return_normalizer.normalize(returns)
+
+
 def _old_outputs(model: Model) -> tuple[torch.Tensor, ...]:
     """What the critics predict for the whole buffer before the update, for value clipping."""
     buffer = model.rollout_buffer
-    _flatten(buffer)
+    flatten(buffer)
     with torch.no_grad():
         samples = buffer._get_samples(np.arange(buffer.buffer_size * buffer.n_envs))
         outputs: tuple[torch.Tensor, ...] = model.policy.critic_outputs(samples.observations)
@@ -225,7 +220,7 @@ def _log(
 ) -> None:
     record, buffer = model.logger.record, model.rollout_buffer
     for name in statistics.values:
-        record(f"train/{name}", statistics.mean(name))
+        record(f"train/{name}", statistics.summary(name))
     explained = explained_variance(buffer.values.flatten(), buffer.returns.flatten())
     record("train/explained_variance", explained)
     if hasattr(model.policy, "log_std"):

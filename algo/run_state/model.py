@@ -30,6 +30,9 @@ class Model(PPO):
     return_normalizer: ReturnNormalizer | None
     clip_range: Schedule
     clip_range_vf: Schedule | None
+    critic: str | type[torch.nn.Module]
+    twin_critics: bool
+    critic_kwargs: dict[str, Any] | None
     optimizer: str | type[torch.optim.Optimizer]
     optimizer_kwargs: dict[str, Any] | None
     vgs_kwargs: dict[str, Any] | None

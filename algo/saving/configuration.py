@@ -41,6 +41,7 @@ _ATTRIBUTES = {
     "kl_penalty": "kl_penalty_kwargs",
 }
 SCHEDULES = ("learning_rate", "clip_range", "clip_range_vf")
+_OPEN = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def named_code() -> dict[str, Any]:
@@ -77,8 +78,9 @@ def require_known(given: Iterable[str], valid: Iterable[str], where: str) -> Non
 
 def keywords_of(function: Callable[..., Any], *without: str) -> list[str]:
     """The names of the keyword arguments of a function or class, without the ones given."""
-    parameters = inspect.signature(function).parameters
-    return [name for name in parameters if name not in (*without, "self")]
+    parameters = inspect.signature(function).parameters.items()
+    named = [name for name, parameter in parameters if parameter.kind not in _OPEN]
+    return [name for name in named if name not in (*without, "self")]
 
 
 def optimizer_class(optimizer: Any) -> type[torch.optim.Optimizer]:
@@ -128,7 +130,7 @@ def argument_names(cls: type[Model]) -> list[str]:
         if issubclass(part, PPO) and "__init__" in vars(part)
         for name in keywords_of(part.__init__, "env", "device", "_init_setup_model")
     }
-    return sorted(names - {"ppo_arguments", "args", "kwargs"})
+    return sorted(names)
 
 
 def configuration_attributes(cls: type[Model]) -> set[str]:

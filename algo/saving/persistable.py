@@ -23,6 +23,8 @@ from .tree import require_resumable, require_tree, run_tree, without_unstorable
 
 # what an environment that is set changes in the model
 _OF_ENVIRONMENT = ("env", "n_envs", "_vec_normalize_env", "_last_obs")
+_SPACES = ("observation_space", "action_space")
+_ARGUMENTS = {"lr_schedule": "learning_rate", "policy_class": "policy"}
 M = TypeVar("M", bound="Persistent")
 INEXACT = (
     "this run is not saved exactly: the file predicts and trains on, from a new episode, and "
@@ -111,7 +113,8 @@ class Persistent(Model):
             path: the checkpoint, or a binary stream.
             env: an environment built like the run's; raw environments are wrapped as usual.
             device: where the networks go.
-            custom_objects: more arguments, as in Stable-Baselines3; the same as `kwargs`.
+            custom_objects: more arguments, as in Stable-Baselines3; the same as `kwargs`, and also
+                "observation_space", "action_space", "lr_schedule" and "policy_class".
             print_system_info: print the libraries of this machine, as in Stable-Baselines3.
             force_reset: start afresh in `env` (any number of environments): everything learned is
                 restored, the partial rollout and the environment's state are dropped.
@@ -128,7 +131,9 @@ class Persistent(Model):
             get_system_info()
         manifest, tree = read(existing(path))
         require_tree(tree, cls)
-        overrides = {**_arguments_among(custom_objects), **kwargs}
+        objects = dict(custom_objects or {})
+        tree["spaces"] |= {name: objects.pop(name) for name in _SPACES if name in objects}
+        overrides = {**_arguments_among(objects), **kwargs}
         arguments = restore_configuration(tree["configuration"], overrides, argument_names(cls))
         model = build(cls, tree, arguments, env, device, force_reset)
         parts = dict(tree["parts"])
@@ -201,12 +206,21 @@ class Persistent(Model):
             )
         prepare_parts(self, copy.deepcopy(states))()
 
-    def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
-        """Gives the model an environment; after `load` without one, `force_reset=False` resumes.
+    def set_env(self, env: GymEnv, force_reset: bool | None = None) -> None:
+        """Gives the model an environment.
+
+        Args:
+            env: an environment with the spaces of the model.
+            force_reset: whether the next `learn()` begins a new episode. Left out, the run that
+                `load` read without an environment goes on in this one as `load(path, env=env)`
+                would go on; otherwise the environment is reset, as in Stable-Baselines3.
 
         Raises:
-            CheckpointError: the environment does not fit the run that was loaded.
+            CheckpointError: the environment does not fit the run that was loaded, which goes on
+                waiting for one; or start afresh with `force_reset=True`.
         """
+        if force_reset is None:
+            force_reset = not self._suspended
         before = {name: getattr(self, name) for name in _OF_ENVIRONMENT}
         super().set_env(env, force_reset=force_reset)
         own = {
@@ -248,10 +262,7 @@ def _torn(model: Model) -> set[str]:
     return set(names_of(type(model), situated=True))
 
 
-def _arguments_among(custom_objects: dict[str, Any] | None) -> dict[str, Any]:
-    """SB3's habit is to pass `lr_schedule` beside, or in place of, the learning rate it is of."""
-    given = dict(custom_objects or {})
-    if "lr_schedule" in given:
-        given.setdefault("learning_rate", given["lr_schedule"])
-        del given["lr_schedule"]
-    return given
+def _arguments_among(given: dict[str, Any]) -> dict[str, Any]:
+    """SB3 has names of attributes here; one says less than the argument, where both are given."""
+    renamed = {_ARGUMENTS.get(name, name): value for name, value in given.items()}
+    return renamed | {n: value for n, value in given.items() if n not in _ARGUMENTS}

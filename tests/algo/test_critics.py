@@ -179,7 +179,7 @@ def test_make_critic_hands_the_keywords_to_every_head() -> None:
 
 def test_make_critic_refuses_an_unknown_kind() -> None:
     """The message lists the valid names."""
-    message = "unknown critic 'quantil'; expected one of ['categorical', 'quantile', 'scalar']"
+    message = "critic='quantil' is unknown: expected one of ['categorical', 'quantile', 'scalar']"
     with pytest.raises(ValueError, match=re.escape(message)):
         make_critic("quantil", 3, 2, None)
 

@@ -282,7 +282,7 @@ def test_evaluate_refuses_a_column_of_discrete_actions() -> None:
 
 def test_constructor_refuses_unknown_critics_and_keywords() -> None:
     """The kind, a nested keyword and a keyword of the policy are each rejected by name."""
-    with pytest.raises(ValueError, match=re.escape("unknown critic 'c51'; expected one of")):
+    with pytest.raises(ValueError, match=re.escape("critic='c51' is unknown: expected one of")):
         make_policy(critic="c51")
     with pytest.raises(ValueError, match=re.escape("unknown critic_kwargs ['n_atoms']")):
         make_policy(critic_kwargs={"n_atoms": 3})

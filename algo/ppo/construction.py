@@ -1,0 +1,79 @@
+"""What a model is built of: its policy with its options, and extensions that would be called."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..networks.critics import head_class
+from ..networks.policy import DistributionalActorCriticPolicy
+from ..run_state.model import Model
+from ..saving.configuration import keywords_of, optimizer_class, require_known
+from .minibatches import has_own_get
+
+# arguments of the model that it hands on to its policy
+_HANDED_ON = ("critic", "twin_critics", "critic_kwargs", "optimizer_class", "optimizer_kwargs")
+
+
+def policy_options(model: Model) -> dict[str, Any]:
+    """The keyword arguments of the policy: the user's, and what the model hands on.
+
+    Raises:
+        TypeError: a keyword of the optimizer is unknown.
+    """
+    optimizer = optimizer_class(model.optimizer)
+    kwargs = {k: v for k, v in (model.optimizer_kwargs or {}).items() if k != "lr"}
+    require_known(kwargs, keywords_of(optimizer, "params", "lr"), "optimizer_kwargs")
+    if optimizer is torch.optim.Adam:
+        kwargs.setdefault("eps", 1e-5)  # as SB3's PPO
+    own = {name: getattr(model, name) for name in ("critic", "twin_critics", "critic_kwargs")}
+    options: dict[str, Any] = model.policy_kwargs
+    return options | own | {"optimizer_class": optimizer, "optimizer_kwargs": kwargs}
+
+
+def require_policy(model: Model) -> None:
+    """Checks the policy, its critic, its optimizer and their keywords before they are built.
+
+    Raises:
+        TypeError: the policy has no distributional critics, or a keyword is unknown.
+        ValueError: the critic or the optimizer is unknown.
+    """
+    kind = type(model).__name__
+    for name in _HANDED_ON:
+        if name in model.policy_kwargs:
+            raise TypeError(
+                f"policy_kwargs[{name!r}] is an argument of the model: write "
+                f"{kind}(..., {name.removesuffix('_class')}={model.policy_kwargs[name]!r})"
+            )
+    head_class(model.critic)
+    if not issubclass(model.policy_class, DistributionalActorCriticPolicy):
+        raise TypeError(
+            f"policy={model.policy_class.__name__} has no distributional critics: extend "
+            "resumeproof.algo.DistributionalActorCriticPolicy, or pass one of "
+            f"{sorted(model.policy_aliases)}"
+        )
+    known = keywords_of(model.policy_class, "observation_space", "action_space", "lr_schedule")
+    require_known(model.policy_kwargs, known, "policy_kwargs")
+    optimizer_class(model.optimizer)
+
+
+def require_extensions(model: Model, own: type[Model]) -> None:
+    """Refuses the extensions of Stable-Baselines3 that the loop goes around, before any step.
+
+    Raises:
+        TypeError: the class overrides `collect_rollouts`, or values are to be clipped and the
+            rollout buffer draws minibatches by a `get` of its own.
+    """
+    kind, buffer = type(model), model.rollout_buffer_class
+    if kind.collect_rollouts is not own.collect_rollouts:
+        raise TypeError(
+            f"{kind.__name__} overrides collect_rollouts, which is never called: extend "
+            "train(), the policy, the rollout buffer or a callback instead"
+        )
+    if buffer is not None and has_own_get(buffer) and model.clip_range_vf is not None:
+        raise TypeError(
+            f"rollout_buffer_class={buffer.__name__} overrides get, whose samples do not say which "
+            "old prediction clip_range_vf may not leave: leave out clip_range_vf, or override "
+            "_get_samples instead"
+        )
