@@ -11,6 +11,7 @@ from typing import TypeAlias, final
 from ..state.mismatch import Diff
 from ..trial.finding import Finding
 from ..trial.trial import Trial
+from .library import without_library
 
 Run: TypeAlias = Callable[[Trial], Finding | None]
 """What looks: returns where it first saw a difference; None, or nothing in it, if it holds."""
@@ -69,6 +70,8 @@ class Check:
         silence: what it means where it sees nothing although something was broken on purpose.
         per_scenario: whether its answer depends on when a run is saved, how often and to what.
         cost: what it costs.
+        spares_library: whether what the class of a library does by itself, such as stock PPO, is
+            noted and fails nobody who is not strict.
     """
 
     name: str
@@ -78,12 +81,15 @@ class Check:
     silence: str = "no difference shown"
     per_scenario: bool = False
     cost: Cost = Cost.LOW
+    spares_library: bool = False
 
     def __call__(self, trial: Trial) -> Finding:
         """Returns what it has seen, under its name; a finding without differences if it holds."""
         found = self.run(trial)
         if found is None:
             found = Finding(step=trial.scenario.save_at, diff=Diff())
+        if self.spares_library:
+            found = without_library(trial, self.name, self.run, found)
         return dataclasses.replace(found, check=self.name)
 
     @property

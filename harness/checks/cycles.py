@@ -32,7 +32,9 @@ def roundtrip(trial: Trial) -> Finding | None:
     return None
 
 
-ROUNDTRIP = Check(name="roundtrip", run=roundtrip, looks_at=Aspect.LOADED, per_scenario=True)
+ROUNDTRIP = Check(
+    name="roundtrip", run=roundtrip, looks_at=Aspect.LOADED, per_scenario=True, spares_library=True
+)
 
 
 def idempotence(trial: Trial) -> Finding:
@@ -51,7 +53,9 @@ def idempotence(trial: Trial) -> Finding:
     return Finding(step=save.step, diff=_same_content(first, again))
 
 
-IDEMPOTENCE = Check(name="idempotence", run=idempotence, looks_at=Aspect.RESAVED)
+IDEMPOTENCE = Check(
+    name="idempotence", run=idempotence, looks_at=Aspect.RESAVED, spares_library=True
+)
 
 
 def _same_content(first: Path, second: Path) -> Diff:

@@ -70,6 +70,7 @@ FRESH_PROCESS = Check(
     next_step="save what another interpreter does not have: values on classes, in modules and "
     "caches and in environment variables, and orders that come from hashes",
     cost=Cost.HIGH,
+    spares_library=True,
 )
 
 

@@ -51,6 +51,7 @@ ISOLATION = Check(
     run=isolation,
     looks_at=Aspect.SHARED,
     next_step="copy what save() and load() hand over: two runs must not share what changes",
+    spares_library=True,
 )
 
 

@@ -43,6 +43,7 @@ OVERRIDE = Check(
     run=override,
     looks_at=Aspect.OPTIONS,
     next_step="after reading the file, set what the caller passed to load() wherever it is held",
+    spares_library=True,
 )
 
 
@@ -125,6 +126,7 @@ IN_FORCE = Check(
     looks_at=Aspect.OPTIONS,
     next_step="let training read the option that was given, not what it was built from",
     cost=Cost.HIGH,
+    spares_library=True,
 )
 
 

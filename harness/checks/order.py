@@ -66,6 +66,7 @@ ORDER = Check(
     looks_at=Aspect.STATE,
     next_step="match saved state to parameters by name, never by position; or refuse to load it",
     cost=Cost.HIGH,
+    spares_library=True,
 )
 
 

@@ -37,4 +37,5 @@ COMPLETENESS = Check(
     looks_at=Aspect.LOADED,
     silence="not as in a fresh build, or as it was saved",
     per_scenario=True,
+    spares_library=True,
 )

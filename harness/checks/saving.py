@@ -27,6 +27,7 @@ PURITY = Check(
     looks_at=Aspect.SAVING | Aspect.FUTURE,
     next_step="let save() only read: it must not change the run, nor draw a random number",
     per_scenario=True,
+    spares_library=True,
 )
 
 
@@ -66,6 +67,7 @@ SETTLED = Check(
     run=settled,
     looks_at=Aspect.SAVING,
     next_step="let save() return only when everything is written, from copies of what trains on",
+    spares_library=True,
 )
 
 

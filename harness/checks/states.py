@@ -26,6 +26,7 @@ COMPONENT = Check(
     looks_at=Aspect.STATE,
     next_step="save plain data that survives pickle, and load all of it",
     cost=Cost.HIGH,
+    spares_library=True,
 )
 
 

@@ -42,6 +42,8 @@ class Capabilities:
         strict: whether every difference fails, not only those that change the future.
         keeps_streams: whether the global streams belong to the program around it, so that the
             harness keeps them for it.
+        library: `library(scenario)`, the library's own class that it is built on, as a subject run
+            alike: itself where it is that class, None where there is none.
         own_exclusions: those that someone wrote for this subject: each must cover something.
     """
 
@@ -59,6 +61,7 @@ class Capabilities:
     fitted: Callable[[Scenario], Mapping[str, Any]] = _nothing
     strict: bool = False
     keeps_streams: bool = False
+    library: Callable[[Scenario], Any] | None = None
     own_exclusions: Sequence[Exclusion] = ()
 
 

@@ -14,6 +14,7 @@ they lack is not checked, and said so (`NotApplicable`).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, final
@@ -28,6 +29,7 @@ from ..state.snapshot import Snapshot
 from ..subjects.capabilities import capabilities_of
 from ..subjects.protocol import Subject
 from .control import Control
+from .defaults import media
 from .finding import Finding
 from .movement import Movement
 from .runs import Course, Load, Resumed, Save, Shared, build_key, save_key
@@ -65,6 +67,7 @@ class Trial:
         self.error: Exception | None = None
         self._reference: Course | None = None
         self._saving: tuple[Save, Mapping[int, Snapshot]] | None = None
+        self._of_library: dict[int, Trial] = {}
         self._require_save_points()
 
     def _require_save_points(self) -> None:
@@ -217,6 +220,29 @@ class Trial:
     def movement(self) -> Movement:
         """Which leaves the run moves, and whether the save points have met them."""
         return Movement(self)
+
+    def of_library(self, number: int) -> Trial | None:
+        """Returns a trial of the library's own class that the subject is built on, if there is one.
+
+        Args:
+            number: added to the seed; with 0 it is this trial, where the subject is of that class.
+        """
+        stock = self._library
+        if stock is None or (stock is self.subject and number == 0):
+            return None if stock is None else self
+        if number not in self._of_library:
+            offered = media(stock)
+            medium = self.scenario.medium if self.scenario.medium in offered else offered[0]
+            scenario = dataclasses.replace(
+                self.scenario, seed=self.scenario.seed + number, medium=medium, options={}
+            )
+            self._of_library[number] = Trial(stock, scenario)
+        return self._of_library[number]
+
+    @cached_property
+    def _library(self) -> Any:
+        find = self.capabilities.library
+        return None if find is None else find(self.scenario)
 
     @property
     def has_shown_movement(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -90,7 +90,18 @@ def save_points_of(algorithm: type[BaseAlgorithm], given: str | None) -> str:
     return str(stated)
 
 
-def offered(algorithm: type, fixed: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+def choices_of(
+    algorithm: type[BaseAlgorithm],
+    fixed: Mapping[str, Any],
+    choices: Mapping[str, Sequence[Any]],
+    variants: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Sequence[Any]]:
+    """What scenarios are drawn from: what is offered, and over it what the user has named."""
+    named = {axis: tuple(values) for axis, values in variants.items()}
+    return {**_offered(algorithm, fixed), **choices, **named}
+
+
+def _offered(algorithm: type, fixed: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
     """Small values of what the algorithm takes and nobody fixed; batches divide rollouts."""
     values: dict[str, tuple[Any, ...]] = {"batch_size": (16, 8), "n_epochs": (1, 2)}
     if issubclass(algorithm, OnPolicyAlgorithm):  # elsewhere it is the length of returns

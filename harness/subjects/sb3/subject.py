@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,8 +31,9 @@ from .environment import IMPLIED, make_environment, use, with_statistics
 from .exclusions import OF_CALLBACKS, OF_WRAPPERS, OUTPUT, WALL_CLOCK
 from .files import load_replay_buffer, save_beside
 from .logs import no_folder_left
-from .options import BETWEEN_CALLS, is_stock, offered, require_known, save_points_of
+from .options import BETWEEN_CALLS, choices_of, is_stock, require_known, save_points_of
 from .setting import STARTS, Setting, setting_of, stops_with_episodes
+from .stock import stock_like
 
 _OF_EPISODES = 256  # steps of a run that tries several episodes for every update
 
@@ -93,7 +95,7 @@ def sb3(
     return Sb3Subject(
         algorithm=algorithm,
         options={"env": env, **options},
-        choices=_choices(algorithm, {"env": env, **options}, choices or {}, variants or {}),
+        choices=choices_of(algorithm, {"env": env, **options}, choices or {}, variants or {}),
         variants=variants or {},
         exclusions=(*WALL_CLOCK, *OF_WRAPPERS, OUTPUT, *(OF_CALLBACKS if callback else ()), *own),
         own_exclusions=own,
@@ -103,16 +105,6 @@ def sb3(
         callback=require_factory(callback),
         copies=tuple(copies),
     )
-
-
-def _choices(
-    algorithm: type[BaseAlgorithm],
-    fixed: Mapping[str, Any],
-    choices: Mapping[str, Sequence[Any]],
-    variants: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Sequence[Any]]:
-    named = {axis: tuple(values) for axis, values in variants.items()}
-    return {**offered(algorithm, fixed), **choices, **named}
 
 
 @final
@@ -159,6 +151,21 @@ class Sb3Subject:
             fitted=self.fitted,
             strict=self.strict,
             own_exclusions=self.own_exclusions,
+            library=self.library,
+        )
+
+    def library(self, scenario: Scenario) -> Sb3Subject | None:
+        """The stock class with the same options, saved as SB3 documents it; itself if it is one."""
+        found = stock_like(self.algorithm, self._laid(scenario), scenario.seed)
+        if found is None or (found.is_all_stock and self.callback is None):
+            return self if found else None
+        return dataclasses.replace(
+            self,
+            algorithm=found.algorithm,
+            options=found.options,
+            save_extras=self.save_extras or not is_stock(self.algorithm),
+            variants={},
+            callback=None,
         )
 
     def _media(self) -> tuple[str, ...]:
