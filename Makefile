@@ -13,7 +13,7 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help gate fuzz mutants test lint bench test-oldest
+.PHONY: help gate fuzz mutants test lint bench field test-oldest
 
 help:
 	@echo "make gate   generated scenarios of DistributionalPPO, saved, resumed and compared bit for bit"
@@ -22,6 +22,7 @@ help:
 	@echo "make test   all tests, on all cores"
 	@echo "make lint   ruff, and mypy in strict mode"
 	@echo "make test-oldest  the tests on the oldest libraries we promise, in a set-up of their own"
+	@echo "make field  other people's libraries under test, each beside an experiment; writes docs/field.md; half an hour"
 	@echo "make bench  every benchmark but the learning curves, each a ratio measured side by side in one run"
 
 gate: $(STAMP)
@@ -51,6 +52,16 @@ bench: $(STAMP)
 	@set -e; for name in $(notdir $(basename $(BENCHMARKS))); do \
 		echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done
 	@echo "not run here, for they train for minutes: $(SLOW_BENCHMARKS)"
+
+field: .venv-field/.ready
+	@echo "field: what is not in reports/field.jsonl yet; ARGS='--only GROUP', ARGS=--again"
+	nice -n 10 .venv-field/bin/python -m field $(ARGS)
+
+.venv-field/.ready: pyproject.toml field/packages.txt field/constraints.txt
+	@echo "set-up: .venv-field from field/constraints.txt (once; some minutes)"
+	$(PYTHON) -m venv .venv-field
+	.venv-field/bin/pip install --quiet --constraint field/constraints.txt --requirement field/packages.txt --editable .
+	@touch $@
 
 test-oldest: .venv-oldest/.ready
 	@echo "test-oldest: pytest with Stable-Baselines3 2.3 and Gymnasium 0.29"

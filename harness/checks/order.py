@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..core.errors import NotApplicable
@@ -20,6 +20,7 @@ from ..trial.finding import Finding
 from ..trial.trial import Trial
 from .check import Aspect, Check, Cost
 from .states import restore, state_of, trained
+from .stock_torch import takers
 
 PREFIXES = ("module.", "_orig_mod.")
 """What wrappers for parallel and for compiled modules put before every name."""
@@ -38,6 +39,8 @@ def order(trial: Trial) -> Finding:
     In the first two what is looked at is what stands under a parameter as its key, as in
     `optimizer.state`; in the last, the whole run. What an optimizer keeps beside that in lists of
     its own, in the order of its parameters, is not judged: nothing says which order is meant.
+    Where torch's own `load_state_dict` of an optimizer goes by position, this is noted, and fails
+    a subject only that is strict.
 
     Raises:
         NotApplicable: there is no state in memory, no such optimizer and no such module.
@@ -54,10 +57,14 @@ def order(trial: Trial) -> Finding:
             f"{trial.subject.name} has no optimizer with parameters to reorder, and no module "
             "whose state is an entry of its own"
         )
-    rearranged = (_rearranged(trial, how, state, wanted, loaded) for how in _LAYOUTS)
-    found = next(filter(None, rearranged), [])  # by position is by position in both
+    found: list[Mismatch] = []
+    notes: tuple[str, ...] = ()
+    for how in _LAYOUTS:
+        found, notes = _rearranged(trial, how, state, wanted, loaded)
+        if found or notes:  # by position is by position in both
+            break
     wrong = (*found, *_renamed(trial, prefixed, loaded))
-    return Finding(step=trial.scenario.save_at, diff=Diff(mismatches=wrong))
+    return Finding(step=trial.scenario.save_at, diff=Diff(mismatches=wrong), notes=notes)
 
 
 ORDER = Check(
@@ -72,19 +79,57 @@ ORDER = Check(
 
 def _rearranged(
     trial: Trial, how: str, state: Any, wanted: Snapshot, loaded: Snapshot
-) -> list[Mismatch]:
+) -> tuple[list[Mismatch], tuple[str, ...]]:
+    """What stands wrong after a load into such a run, and notes on what torch's loads do to it."""
     target = trained(trial, trial.session.other_seed)
-    for param_groups in _groups(trial, target):
-        param_groups[:] = [made for group in param_groups for made in _LAYOUTS[how](group)]
+    _rearrange(trial, target, how)
     got = _after(trial, target, state)
     if got is None:
-        return []
+        return [], ()
     known = {m.keypath for m in trial.compare(wanted, loaded).mismatches}
-    return [
+    found = [
         dataclasses.replace(m, got=f"{m.got}, where the optimizer's parameters are {how}")
         for m in trial.compare(wanted, got).mismatches
         if _of_a_name(m) and m.keypath not in known
     ]
+    if not found or trial.capabilities.strict:
+        return found, ()
+    return _without_torchs_own(trial, how, state, got, found)
+
+
+def _without_torchs_own(
+    trial: Trial, how: str, state: Any, got: Snapshot, found: list[Mismatch]
+) -> tuple[list[Mismatch], tuple[str, ...]]:
+    """What does not come so by torch's own loads, called alone; and a note for each of these."""
+    target = trained(trial, trial.session.other_seed)
+    parts = takers(trial, target, state)
+    _rearrange(trial, target, how)
+    before = trial.session.capture(target)
+    for taker in parts:
+        taker.takes(state)
+    alone = trial.session.capture(target)
+    otherwise, moved = (
+        [m.keypath for m in trial.compare(one, alone).mismatches] for one in (got, before)
+    )
+    own = [m for m in found if _below(m, otherwise) or not _below(m, moved)]
+    names = {taker.name for taker in parts if "param_groups" in entry_at(state, taker.way)}
+    return own, tuple(map(_note, sorted(names))) if len(own) < len(found) else ()
+
+
+def _below(mismatch: Mismatch, paths: Iterable[KeyPath]) -> bool:
+    return any(mismatch.keypath.startswith(path) for path in paths)
+
+
+def _note(name: str) -> str:
+    return (
+        f"order: torch's own load_state_dict of {name} matches parameters by position: not judged; "
+        "strict=True judges it"
+    )
+
+
+def _rearrange(trial: Trial, live: Any, how: str) -> None:
+    for param_groups in _groups(trial, live):
+        param_groups[:] = [made for group in param_groups for made in _LAYOUTS[how](group)]
 
 
 def _reverse(group: dict[str, Any]) -> list[dict[str, Any]]:

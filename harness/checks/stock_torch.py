@@ -3,7 +3,7 @@
 | of | takes in silence | otherwise |
 |---|---|---|
 | a module | nothing | loads what fits, and then raises |
-| an optimizer | entries too few, too many, of any shape | shares tensors with the state |
+| an optimizer | entries too few, too many, of any shape | goes by position; shares tensors |
 | a scheduler, a scaler | entries too few or too many | some raise halfway |
 
 No user can mend that, so it fails nobody who has not declared to be strict. It is known by the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import warnings
 from collections import Counter
@@ -158,7 +159,8 @@ class _Target:
         """What is wrong with how it takes a state; nothing is if it raises and stays as it was."""
         trial = self.trial
         try:
-            restore(trial, self.live, damaged)
+            # a copy: some loads take entries out of the state they are given
+            restore(trial, self.live, copy.deepcopy(damaged))
         except NotApplicable:
             raise
         except Exception:  # an error is what the check asks for

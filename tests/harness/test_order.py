@@ -8,6 +8,8 @@ from resumeproof.core.scenario import Scenario
 from resumeproof.subjects.component import component
 from resumeproof.trial.trial import Trial
 
+LIFE = Scenario(length=8, save_at=5)
+
 
 class Part:
     """A module with its optimizer; moments go by name, whatever the groups."""
@@ -126,9 +128,53 @@ class Bare:
         self.net.load_state_dict(state, strict=False)
 
 
+class Torch(Part):
+    """As most people write it."""
+
+    def state_dict(self):
+        """Each as torch gives it."""
+        return {"net": self.net.state_dict(), "opt": self.opt.state_dict()}
+
+    def load_state_dict(self, state):
+        """Each as torch takes it."""
+        self.net.load_state_dict(state["net"])
+        self.opt.load_state_dict(state["opt"])
+
+
+class Rotates(Torch):
+    """Puts the moments at other parameters itself, once torch has loaded them by position."""
+
+    def load_state_dict(self, state):
+        """Right where there is one group, the bias first."""
+        super().load_state_dict(state)
+        if self.names(self.opt.param_groups[0])[0] == "bias":
+            self.opt.state[self.net.bias]["exp_avg"].zero_()
+
+
+def test_what_torchs_own_load_matches_by_position_is_said_and_fails_nobody():
+    """Until one is strict."""
+    loose, strict = (
+        CHECKS["order"](Trial(component(Torch, step=Torch.step, strict=strict), LIFE))
+        for strict in (False, True)
+    )
+    assert loose.diff.mismatches == ()
+    assert [note.partition(" matches")[0] for note in loose.notes] == [
+        "order: torch's own load_state_dict of Adam"
+    ]
+    assert strict.notes == ()
+    assert "component.opt.state['weight'].exp_avg" in map(
+        str, (m.keypath for m in strict.diff.mismatches)
+    )
+
+
+def test_what_a_load_does_beside_torchs_own_is_found():
+    """Though torch's own is acquitted of the rest."""
+    assert list(found(Rotates)) == ["component.opt.state['bias'].exp_avg"]
+
+
 def found(kind):
     """What `order` says, by KeyPath."""
-    trial = Trial(component(kind, step=kind.step), Scenario(length=8, save_at=5))
+    trial = Trial(component(kind, step=kind.step), LIFE)
     return {
         str(mismatch.keypath): mismatch.got for mismatch in CHECKS["order"](trial).diff.mismatches
     }
@@ -152,7 +198,7 @@ def test_moments_that_end_at_another_parameter_are_found(kind, variant):
 @pytest.mark.parametrize(("kind", "place"), [(Lenient, "state['net']"), (Bare, "state")])
 def test_module_state_under_a_prefix_is_not_left_out_in_silence(kind, place):
     """Of every wrapper that is known, also where there is no optimizer."""
-    trial = Trial(component(kind, step=kind.step), Scenario(length=8, save_at=5))
+    trial = Trial(component(kind, step=kind.step), LIFE)
     mismatches = CHECKS["order"](trial).diff.mismatches
     assert [str(mismatch.keypath) for mismatch in mismatches] == [place, place]
     for prefix, mismatch in zip(("module.", "_orig_mod."), mismatches, strict=True):

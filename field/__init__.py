@@ -1,0 +1,1 @@
+"""Real code under test: other people's libraries, as their users write them; `make field`."""
