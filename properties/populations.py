@@ -10,7 +10,7 @@ from resumeproof.algo.saving.registry import PARTS
 from resumeproof.core.exclusions import Exclusion
 from resumeproof.state.capture import capture, capture_roots
 from resumeproof.state.snapshot import Snapshot
-from resumeproof.subjects.sb3 import OUTPUT, WALL_CLOCK
+from resumeproof.subjects.sb3 import WALL_CLOCK
 
 from properties.combinations import EXCLUSIONS
 from tests.algo.small import make_env, make_model
@@ -20,7 +20,7 @@ OF_MEMBERS = [
     Exclusion(pattern=f"population.members[*].{item.pattern}", reason=item.reason)
     if item.pattern.startswith("model")
     else item
-    for item in (*WALL_CLOCK, OUTPUT, *EXCLUSIONS)
+    for item in (*WALL_CLOCK, *EXCLUSIONS)
 ]
 
 
@@ -63,7 +63,7 @@ def common(loser: object, donor: object) -> set[str]:
     exclusions = [
         Exclusion(pattern=f"{name}{item.pattern.removeprefix('model')}", reason=item.reason)
         for name in ("loser", "donor")
-        for item in (OUTPUT, *EXCLUSIONS)
+        for item in EXCLUSIONS
     ]
     both = capture_roots({"loser": loser, "donor": donor}, exclusions)
     groups = [*both.shared_memory]

@@ -56,6 +56,8 @@ class Kind:
         writable: whether `write` and `elements` can write to one object; None where to all.
         take: what is set aside where a run is looked at, of a kind that moves on by itself; None
             for an object that has nothing to set aside. Without it the object is its content.
+        output: whether it is where a run writes to, and no state of it: one is as good as another,
+            and as none.
         as_key: how an object that is a key is spelled, before its name.
     """
 
@@ -75,6 +77,7 @@ class Kind:
     write: Callable[[Any, Any], None] | None = None
     writable: Callable[[Any], bool] | None = None
     take: Callable[[Any], Any] | None = None
+    output: bool = False
     as_key: str = "object"
 
     @property

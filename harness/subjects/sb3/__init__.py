@@ -8,7 +8,6 @@ from importlib import import_module
 from typing import Any
 
 _HOME = {
-    "OUTPUT": ".exclusions",
     "Sb3Subject": ".subject",
     "WALL_CLOCK": ".exclusions",
     "sb3": ".subject",

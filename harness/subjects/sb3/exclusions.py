@@ -4,9 +4,6 @@ from ...core.exclusions import Exclusion
 
 _CLOCK = "wall clock: seconds since a start that differs from run to run"
 
-OUTPUT = Exclusion(
-    pattern="model._logger", reason="output: learn() makes another one for every call"
-)
 WALL_CLOCK = (
     Exclusion(pattern="model.start_time", reason=_CLOCK),
     Exclusion(

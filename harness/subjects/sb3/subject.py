@@ -28,7 +28,7 @@ from .callbacks import (
     visitor_between_updates,
 )
 from .environment import IMPLIED, make_environment, use, with_statistics
-from .exclusions import OF_CALLBACKS, OF_WRAPPERS, OUTPUT, WALL_CLOCK
+from .exclusions import OF_CALLBACKS, OF_WRAPPERS, WALL_CLOCK
 from .files import load_replay_buffer, save_beside
 from .logs import no_folder_left
 from .options import BETWEEN_CALLS, choices_of, is_stock, require_known, save_points_of
@@ -97,7 +97,7 @@ def sb3(
         options={"env": env, **options},
         choices=choices_of(algorithm, {"env": env, **options}, choices or {}, variants or {}),
         variants=variants or {},
-        exclusions=(*WALL_CLOCK, *OF_WRAPPERS, OUTPUT, *(OF_CALLBACKS if callback else ()), *own),
+        exclusions=(*WALL_CLOCK, *OF_WRAPPERS, *(OF_CALLBACKS if callback else ()), *own),
         own_exclusions=own,
         save_extras=is_stock(algorithm) if save_extras is None else save_extras,
         between_calls=save_points_of(algorithm, save_points) == BETWEEN_CALLS,
