@@ -17,7 +17,7 @@ from ..core.keypath import KeyPath
 from ..core.randomness import preserved_streams
 from ..state.mismatch import Mismatch
 from ..transplant.patch import Transplant, Unreachable
-from ..transplant.sites import Graph, Site, graph_of, sites
+from ..transplant.sites import Graph, Site, sites
 from ..trial.reference import Outcome, Watch
 from ..trial.session import Stop
 from ..trial.trial import Trial
@@ -146,20 +146,13 @@ class _Search:
 
     @cached_property
     def donor(self) -> Graph:
-        """The saved run itself, built and trained to the save point once more."""
-        graphs: list[Graph] = []
-        live, done = self.trial.session.build(), 0
-        for step in self.trial.scenario.save_points[: self.cycle]:
-            if self.trial.session.between_calls:
-                self.trial.session.advance(live, done, step)
-                done = step
-        self.trial.session.visit(live, done, self.step, lambda at: graphs.append(self.graph(at)))
-        return graphs[0]
+        """The run as it was saved."""
+        return self.trial.expected.donor(self.cycle)
 
     @cached_property
     def candidates(self) -> list[Site]:
         """What differs right after a load, and where it can be put back; by owner."""
-        target = self.graph(self.load())
+        target = self.trial.session.graph(self.load())
         lost = self.reference.lost(target.snapshot)
         known = {mismatch.keypath for mismatch in lost}
         worded = self.trial.compare(self.donor.snapshot, target.snapshot).mismatches
@@ -173,9 +166,6 @@ class _Search:
 
     def load(self) -> Any:
         return next(islice(self.trial.loading(), self.cycle, None))[0]
-
-    def graph(self, live: Any) -> Graph:
-        return graph_of(self.trial.session.roots(live), tuple(self.trial.subject.exclusions))
 
     def agrees(self, put: Sequence[Site]) -> bool:
         """Returns whether nothing spreads once these are put back into a run resumed anew."""
@@ -204,10 +194,10 @@ class _Search:
         Returns:
             What is still wrong, as right after a load that had lost only these.
         """
-        target = self.graph(live)
+        target = self.trial.session.graph(live)
         self.put(Transplant(self.donor, target), put)
         for _ in range(_MAX_ROUNDS):
-            target = self.graph(live)
+            target = self.trial.session.graph(live)
             differs = self.trial.compare(self.donor.snapshot, target.snapshot).mismatches
             uncovered = [m for m in differs if m.keypath not in self.known]
             if not uncovered:

@@ -49,7 +49,7 @@ def idempotence(trial: Trial) -> Finding:
     again = trial.session.folder / "again" / first.name  # the same name: files may say their own
     lay_out(again.parent, {})
     with preserved_streams():
-        trial.subject.save(trial.session.load(first), again)
+        trial.subject.save(trial.expected.load(first), again)
     return Finding(step=save.step, diff=_same_content(first, again))
 
 

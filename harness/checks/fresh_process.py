@@ -18,6 +18,7 @@ from ..state.mismatch import Diff
 from ..state.snapshot import Snapshot
 from ..subjects.adapters import adapters
 from ..subjects.protocol import Subject
+from ..trial.expected import Expected
 from ..trial.finding import Finding
 from ..trial.runs import Save
 from ..trial.session import Session
@@ -168,7 +169,7 @@ def _resumed(task: bytes) -> tuple[Snapshot, Mapping[int, Snapshot]]:
         torch.set_num_threads(settings[0])
         torch.use_deterministic_algorithms(settings[1])
     session = Session(subject, scenario)
-    live = session.load(path)
+    live = Expected(session).load(path)
     return session.capture(live), session.finish(live, scenario.save_at)
 
 

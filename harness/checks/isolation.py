@@ -64,7 +64,7 @@ def _by_file(trial: Trial) -> tuple[dict[str, object], Any]:
         path = trial.session.folder / "isolation.zip"
         trial.session.write(live, path)
         others["saved"] = dict(trial.subject.roots(live))
-        loaded.append(trial.session.load(path))
+        loaded.append(trial.expected.load(path))
 
     with preserved_streams():
         trial.session.visit(trial.session.build(), 0, trial.scenario.save_at, load_beside)

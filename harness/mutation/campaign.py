@@ -13,7 +13,9 @@ from typing import final
 
 from ..checks import CHECKS, Aspect, aspect_of, require_checks
 from ..core.errors import InvalidScenario, InvalidSubject, InvalidTarget, NotApplicable
-from ..core.keypath import KeyPath
+from ..core.exclusions import Exclusion
+from ..core.expected import ExpectedLoss
+from ..core.keypath import KeyPath, covers
 from ..core.randomness import preserved_streams
 from ..core.scenario import Scenario
 from ..state.mismatch import Mismatch, MismatchKind
@@ -87,6 +89,7 @@ class Campaign:
         self.donors: dict[str, Graph] = {}
         self.lost: tuple[Mismatch, ...] = ()
         self.known: dict[str, set[str]] = {}
+        self.expected: tuple[ExpectedLoss, ...] = ()
 
     def trial(self, mutant: Mutant | None) -> Trial:
         """Returns a trial whose loads break this one thing."""
@@ -105,7 +108,8 @@ class Campaign:
         with preserved_streams():
             self.donors = self._donors(trial)
             mutated: Mutated = trial.subject  # type: ignore[assignment]
-            loaded = trial.session.load(trial.saving[0].path)
+            loaded = trial.expected.load(trial.saving[0].path)
+            self.expected = (*trial.expected.declared, *trial.expected.of_stock)
             return list(mutants_of(mutated.graph(loaded), self.donors))
 
     def _donors(self, trial: Trial) -> dict[str, Graph]:
@@ -141,7 +145,8 @@ class Campaign:
         """Returns why there is nothing to lose: it is lost anyway, or left out with a reason."""
         if any(_lost(place, lost) for place in mutant.places for lost in self.lost):
             return Outcome(mutant=mutant, check="", result=LOST_ANYWAY, reason="lost unmutated")
-        cover = next((e for e in self.subject.exclusions if e.covers(str(mutant.keypath))), None)
+        left_out: list[Exclusion | ExpectedLoss] = [*self.subject.exclusions, *self.expected]
+        cover = next((e for e in left_out if covers(e.pattern, str(mutant.keypath))), None)
         if cover is None:
             return None
         return Outcome(mutant=mutant, check="", result=EXCLUDED, reason=cover.reason)

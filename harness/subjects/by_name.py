@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, Self, final
 
 from ..core.errors import HarnessError, InvalidTarget
+from ..core.expected import STOCK, expected_losses
 from ..core.former_names import current_target
 from ..core.randomness import preserved_streams
 from ..core.scenario import Scenario
 from .adapters import absent_methods, adapter_for, adapters
+from .capabilities import expecting
 from .importing import load_object
 from .protocol import Subject
 
@@ -29,19 +31,26 @@ class Case:
         target: `module:name` of a subject, an SB3 algorithm, or a class with step, save, load.
         options: for the subject: `env` and the algorithm's keywords; those of a loop's `make`.
         scenario: how it is run.
+        expected: KeyPath pattern -> reason, of what is expected to be lost; "sb3" for what the
+            stock class loses.
     """
 
     target: str
     options: Mapping[str, Any] = field(default_factory=dict)
     scenario: Scenario
+    expected: Mapping[str, str] = field(default_factory=dict)
 
     def subject(self) -> Subject:
         """The subject itself.
 
         Raises:
             InvalidTarget: it cannot be imported or is nothing that can be tested.
+            InvalidExpectedLoss: what is expected to be lost has no pattern or no reason.
         """
-        return resolve(self.target, self.options)
+        named = {pattern: why for pattern, why in self.expected.items() if pattern != STOCK}
+        made = resolve(self.target, self.options)
+        subject: Subject = expecting(made, expected_losses(named), of_stock=STOCK in self.expected)
+        return subject
 
     @property
     def subject_key(self) -> str:
@@ -52,7 +61,8 @@ class Case:
         """Plain data; `from_json` of its text gives an equal case."""
         scenario = json.loads(self.scenario.to_json())
         options = dict(self.options)
-        return {"format": FORMAT, "target": self.target, "options": options, "scenario": scenario}
+        plain = {"format": FORMAT, "target": self.target, "options": options, "scenario": scenario}
+        return plain | ({"expected_losses": dict(self.expected)} if self.expected else {})
 
     @classmethod
     def from_json(
@@ -75,7 +85,12 @@ class Case:
         found = target or current_target(content["target"])
         scenario = Scenario.from_json(json.dumps(content.get("scenario", content)))
         stored = content.get("options", {}) if "target" in content else {}
-        return cls(target=found, options={**stored, **(options or {})}, scenario=scenario)
+        return cls(
+            target=found,
+            options={**stored, **(options or {})},
+            scenario=scenario,
+            expected=content.get("expected_losses", {}),
+        )
 
 
 def _content(text: str) -> dict[str, Any]:

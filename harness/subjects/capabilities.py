@@ -9,6 +9,7 @@ from typing import Any, final
 
 from ..core.errors import InvalidSubject
 from ..core.exclusions import Exclusion
+from ..core.expected import STOCK, ExpectedLoss, InvalidExpectedLoss
 from ..core.scenario import Scenario
 
 
@@ -45,6 +46,8 @@ class Capabilities:
         library: `library(scenario)`, the library's own class that it is built on, as a subject run
             alike: itself where it is that class, None where there is none.
         own_exclusions: those that someone wrote for this subject: each must cover something.
+        expected_losses: what a load is known to lose: put back before anything is compared.
+        beside_stock: whether what the class of `library` loses in the same scenario is expected.
     """
 
     between_calls: bool = False
@@ -63,6 +66,49 @@ class Capabilities:
     keeps_streams: bool = False
     library: Callable[[Scenario], Any] | None = None
     own_exclusions: Sequence[Exclusion] = ()
+    expected_losses: Sequence[ExpectedLoss] = ()
+    beside_stock: bool = False
+
+
+@final
+class _Expecting:
+    """A subject of which more losses are expected; all else is delegated."""
+
+    def __init__(self, subject: Any, capabilities: Capabilities) -> None:
+        self.subject = subject
+        self.capabilities = capabilities
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "subject":  # not yet set, where another process unpickles this
+            raise AttributeError(name)
+        return getattr(self.subject, name)
+
+
+def expecting(subject: Any, losses: Sequence[ExpectedLoss], *, of_stock: bool = False) -> Any:
+    """Returns a subject of which these losses are expected, besides those that it names itself.
+
+    Args:
+        subject: what is under test.
+        losses: what a load is known to lose.
+        of_stock: whether what the class of its `library` loses is expected, too.
+
+    Raises:
+        InvalidExpectedLoss: it has no stock class.
+    """
+    offered = capabilities_of(subject)
+    if of_stock and offered.library is None:
+        raise InvalidExpectedLoss(
+            f"expected an algorithm built on one of SB3's for {STOCK!r}, got {subject.name}: "
+            "name what is lost as PATTERN=reason"
+        )
+    if not losses and not of_stock:
+        return subject
+    widened = dataclasses.replace(
+        offered,
+        expected_losses=(*offered.expected_losses, *losses),
+        beside_stock=offered.beside_stock or of_stock,
+    )
+    return _Expecting(subject, widened)
 
 
 _NAMES = tuple(item.name for item in dataclasses.fields(Capabilities))

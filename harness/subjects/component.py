@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from ..core.errors import InvalidSubject
 from ..core.exclusions import Exclusion, declared, require_exclusions
+from ..core.expected import expected_losses as expected
 from ..core.randomness import preserved_streams
 from .calls import built, require_arity
 from .loop import LoopSubject
@@ -21,6 +23,7 @@ def component(
     observe: Callable[[Any], Mapping[str, Any]] | None = None,
     name: str | None = None,
     exclusions: Sequence[Exclusion] = (),
+    expected_losses: Mapping[str, str] = MappingProxyType({}),
     strict: bool = False,
     copies: Sequence[str] = (),
 ) -> LoopSubject:
@@ -39,6 +42,7 @@ def component(
         name: how reports call it; otherwise its class.
         exclusions: what is not compared, each with its reason, on top of what its class declares
             as `checkpoint_exclusions`, a mapping of pattern -> reason.
+        expected_losses: as for `loop`.
         strict: whether every difference fails, not only those that change the future.
         copies: "pickle" and "deepcopy", where a copy of the part is to be as good as a checkpoint.
 
@@ -59,6 +63,7 @@ def component(
         name=name or f"component:{kind.__name__}",
         root="component",
         exclusions=(*declared(kind), *require_exclusions(exclusions)),
+        expected_losses=expected(expected_losses),
         strict=strict,
         copies=tuple(copies),
         keeps_streams=True,

@@ -6,10 +6,13 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, final
 
 from ..core.errors import InvalidSubject, NotApplicable, StepFailed
 from ..core.exclusions import Exclusion, declared, require_exclusions
+from ..core.expected import ExpectedLoss
+from ..core.expected import expected_losses as expected
 from ..core.randomness import poison, seed_all
 from ..core.scenario import Scenario
 from . import loop_file as container
@@ -31,6 +34,7 @@ def loop(
     observe: Callable[[Any], Mapping[str, Any]] | None = None,
     name: str | None = None,
     exclusions: Sequence[Exclusion] = (),
+    expected_losses: Mapping[str, str] = MappingProxyType({}),
     strict: bool = False,
 ) -> LoopSubject:
     """A training loop under test.
@@ -48,11 +52,15 @@ def loop(
         name: how reports call it; otherwise the name of what `make` or `step` belongs to.
         exclusions: what is not compared, each with its reason, on top of what a class given as
             `make` declares as `checkpoint_exclusions`, a mapping of pattern -> reason.
+        expected_losses: KeyPath pattern -> reason, of state that `load` is known to lose: it is
+            put back before anything is compared, so that all else is judged. One that is lost no
+            longer fails.
         strict: whether every difference fails, not only those that change the future.
 
     Raises:
         InvalidSubject: a function is missing, not callable, or needs other arguments.
         InvalidExclusion: what is to be left out is no `Exclusion`.
+        InvalidExpectedLoss: what is expected is no mapping of patterns to reasons.
     """
     own = require_exclusions(exclusions)
     require_arity("make", make, (0, 1), "write make=Trainer, or make=lambda seed: Trainer(seed)")
@@ -66,6 +74,7 @@ def loop(
         observe=observe,
         name=name or f"loop:{_called(make, step)}",
         exclusions=(*(declared(make) if isinstance(make, type) else ()), *own),
+        expected_losses=expected(expected_losses),
         strict=strict,
     )
 
@@ -107,6 +116,7 @@ class LoopSubject:
     name: str
     root: str = "run"
     exclusions: Sequence[Exclusion] = ()
+    expected_losses: Sequence[ExpectedLoss] = ()
     strict: bool = False
     keeps_streams: bool = False
     copies: Sequence[str] = ()
@@ -123,6 +133,7 @@ class LoopSubject:
             strict=self.strict,
             keeps_streams=self.keeps_streams,
             own_exclusions=self.exclusions,
+            expected_losses=self.expected_losses,
         )
 
     def build(self, scenario: Scenario) -> Run:

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any, final
 
 from ..core.errors import HarnessError, InvalidSubject
+from ..core.keypath import compiled
 from ..core.randomness import poison, preserved_streams, seed_all
 from ..core.scenario import Scenario
 from ..state.capture import capture_roots, global_streams
+from ..state.diff import differences
+from ..state.mismatch import Mismatch
 from ..state.snapshot import Snapshot
 from ..subjects.capabilities import capabilities_of
 from ..subjects.protocol import Subject, Visits
+from ..transplant.sites import Graph, graph_of
 from .media import Again, take
 from .runs import Save, temporary_folder
 from .unwritable import unwritable
@@ -195,6 +199,26 @@ class Session:
         snapshot = capture_roots(self.roots(live), tuple(self.subject.exclusions))
         self.used |= {pattern for _, pattern in snapshot.excluded}
         return snapshot
+
+    def differences(self, expected: Snapshot, got: Snapshot, *, worded: bool) -> list[Mismatch]:
+        """Returns the differences between two states, without what is excluded.
+
+        Args:
+            expected: what must hold.
+            got: what was found.
+            worded: whether their texts are needed, which cost most of a comparison.
+        """
+        # an edge that is cut where it was met may still show where only one of the two has it
+        listed = differences(expected, got, worded=worded)
+        return [mismatch for mismatch in listed if not self._excluded(str(mismatch.keypath))]
+
+    @cached_property
+    def _excluded(self) -> Callable[[str], Any]:
+        return compiled(*(item.pattern for item in self.subject.exclusions)).match
+
+    def graph(self, live: Any) -> Graph:
+        """Returns a run with its live objects, global streams included."""
+        return graph_of(self.roots(live), tuple(self.subject.exclusions))
 
     def not_visited(self, step: int) -> InvalidSubject:
         """Returns what is raised when a subject does not keep the promise of `train`."""

@@ -20,16 +20,15 @@ from functools import cached_property
 from typing import Any, final
 
 from ..core.errors import HarnessError, InvalidScenario
-from ..core.keypath import compiled
 from ..core.randomness import preserved_streams
 from ..core.scenario import Scenario
-from ..state.diff import differences
 from ..state.mismatch import Diff
 from ..state.snapshot import Snapshot
 from ..subjects.capabilities import capabilities_of
 from ..subjects.protocol import Subject
 from .control import Control
 from .defaults import media
+from .expected import Expected
 from .finding import Finding
 from .movement import Movement
 from .runs import Course, Load, Resumed, Save, Shared, build_key, save_key
@@ -47,6 +46,7 @@ class Trial:
 
     Attributes:
         session: builds, trains, saves, loads and captures; the arms are made with it.
+        expected: loads, and puts back what is expected to be lost.
         compared: how many rows of snapshots have been compared so far.
         loads: every load of the resumed arm so far; none before that arm is asked for.
         error: what training on raised after one of these loads, if anything.
@@ -60,8 +60,8 @@ class Trial:
         self.scenario = scenario
         self.shared = shared or Shared([scenario])
         self.session = Session(subject, scenario, self.shared.taken)
+        self.expected = Expected(self.session)
         self.capabilities = capabilities_of(subject)
-        self.excluded = compiled(*(item.pattern for item in subject.exclusions)).match
         self.compared = 0
         self.loads: tuple[Load, ...] = ()
         self.error: Exception | None = None
@@ -191,7 +191,7 @@ class Trial:
         """Yields the run after each load, saved and loaded again for every cycle."""
         session, (save, _) = self.session, self.saving
         for cycle, later in enumerate((*self.scenario.save_points[1:], None), start=1):
-            live = session.load(save.path)
+            live = self.expected.load(save.path, cycle - 1)
             yield live, Load(step=save.step, saved=save.after, loaded=session.capture(live))
             if later is not None:
                 save = session.save_later(live, save.step, later, cycle)
@@ -212,9 +212,7 @@ class Trial:
         self.compared += len(expected.rows)
         if expected.same_bytes(got):
             return Diff()
-        # an edge that is cut where it was met may still show where only one of the two has it
-        listed = differences(expected, got, worded=worded)
-        return Diff(mismatches=tuple(m for m in listed if not self.excluded(str(m.keypath))))
+        return Diff(mismatches=tuple(self.session.differences(expected, got, worded=worded)))
 
     @cached_property
     def movement(self) -> Movement:

@@ -118,6 +118,7 @@ def _paths(mismatches: Sequence[Mismatch]) -> list[str]:
 def notes(record: Record, verbose: bool) -> list[str]:
     """Returns what else is to be said; what does not apply in one line, with reasons if verbose."""
     told = [*record.notes, *_noise(record, verbose), *_coverage(record, verbose)]
+    told += _expected(record, verbose)
     if verbose:
         return [*map(str, record.skipped), *told]
     names = ", ".join(skipped.check for skipped in record.skipped)
@@ -135,6 +136,22 @@ def _coverage(record: Record, verbose: bool) -> list[str]:
         f"state coverage {coverage[0]} of {coverage[1]}: moved, but at the fresh value at every "
         f"save: {listed}{where}"
     ]
+
+
+def _expected(record: Record, verbose: bool) -> list[str]:
+    back = [item for item in record.expected if item.leaves]
+    unexplained = record.attribution is not None and not record.attribution.complete
+    why_not = [item.why_not for item in back if item.why_not and (verbose or unexplained)]
+    failed = [f"expected to be lost, and could not be put back: {reason}" for reason in why_not]
+    by_reason: dict[str, list[str]] = {}
+    for item in back:
+        by_reason.setdefault(item.reason, []).append(item.pattern)
+    told = []
+    for reason, patterns in by_reason.items():
+        losses = "1 expected loss" if len(patterns) == 1 else f"{len(patterns)} expected losses"
+        listed = ", ".join(patterns) if verbose else _listed(patterns)
+        told.append(f"{losses} put back ({reason}): {listed}")
+    return [*told, *failed]
 
 
 def _noise(record: Record, verbose: bool) -> list[str]:

@@ -249,6 +249,7 @@ class _Judgement:
             moved_later=moved_later,
             seconds=round(seconds, 3),
             used=frozenset(trial.session.used),
+            expected=trial.expected.outcome,
         )
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Self, final
 
 from ..causes.attribution import Attribution
+from ..core.expected import PutBack
 from ..core.scenario import Scenario
 from ..trial.finding import Finding
 
@@ -84,6 +85,7 @@ class Record:
         moved_later: leaves that differ between the save point and the end, or None.
         seconds: what the whole scenario took.
         used: patterns of the exclusions that covered something.
+        expected: what became of the losses that are expected, in the loads of the scenario.
     """
 
     subject: str
@@ -103,6 +105,7 @@ class Record:
     moved_later: int | None = None
     seconds: float = 0.0
     used: frozenset[str] = field(default=frozenset())
+    expected: tuple[PutBack, ...] = ()
 
     @property
     def state_coverage(self) -> tuple[int, int] | None:
@@ -144,6 +147,7 @@ class Record:
             "better_save_at": list(self.better_save_at),
             "attribution": None if self.attribution is None else self.attribution.to_plain(),
             "used": sorted(self.used),
+            "expected": [dataclasses.asdict(put_back) for put_back in self.expected],
             "vacuous": self.vacuous,  # for whoever reads the lines; no fact of its own
         }
 
@@ -165,6 +169,7 @@ class Record:
             "better_save_at": tuple(plain.get("better_save_at", ())),
             "attribution": None if attribution is None else Attribution.from_plain(attribution),
             "used": frozenset(plain["used"]),
+            "expected": tuple(map(PutBack.from_plain, plain.get("expected", ()))),
         }
         return cls(**{**known, **made})
 

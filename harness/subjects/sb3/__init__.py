@@ -10,7 +10,7 @@ from typing import Any
 _HOME = {
     "Sb3Subject": ".subject",
     "WALL_CLOCK": ".exclusions",
-    "sb3": ".subject",
+    "sb3": ".declaring",
 }
 
 

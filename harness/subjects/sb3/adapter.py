@@ -28,7 +28,7 @@ def from_target(target: Any, options: Mapping[str, Any]) -> Subject:
         raise InvalidTarget(
             f"expected an environment for {target.__name__}, got none: write --env ID"
         )
-    made: Subject = import_module(".subject", __package__).sb3(target, **options)
+    made: Subject = import_module(".declaring", __package__).sb3(target, **options)
     return made
 
 

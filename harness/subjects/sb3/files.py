@@ -1,8 +1,11 @@
-"""What SB3 saves to files of their own, beside the checkpoint."""
+"""What SB3 writes beside the checkpoint: files of their own, and a folder for its logs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from ...core.errors import Unsupported
 
 REPLAY, STATISTICS = "replay", "vecnormalize"
+_LOGS = "SB3_LOGDIR"
 
 
 def save_beside(live: BaseAlgorithm, target: Any) -> None:
@@ -54,3 +58,20 @@ def beside(target: Any, suffix: str) -> Path:
             f"{type(target).__name__}; choose medium='file'"
         )
     return Path(target).with_suffix(f".{suffix}.pkl")
+
+
+@contextmanager
+def no_folder_left() -> Iterator[None]:
+    """Every call of `learn()` makes a folder, also where nothing is logged; here it is removed.
+
+    A folder of the user's own, in `SB3_LOGDIR`, stays as it is.
+    """
+    if os.environ.get(_LOGS) is not None:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="resumeproof-", ignore_cleanup_errors=True) as folder:
+        os.environ[_LOGS] = folder
+        try:
+            yield
+        finally:
+            os.environ.pop(_LOGS, None)

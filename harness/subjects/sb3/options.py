@@ -15,6 +15,7 @@ from ...core.errors import InvalidSubject
 from .environment import OPTIONS as OF_ENVIRONMENT
 
 BETWEEN_CALLS, ANY_STEP = "between calls", "any step"
+_STOCK = ("stable_baselines3", "sb3_contrib")
 _OPEN = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
 
@@ -71,7 +72,7 @@ def default_of(algorithm: type, name: str) -> Any:
 
 def is_stock(algorithm: type[BaseAlgorithm]) -> bool:
     """Whether what it saves is what SB3 saves."""
-    return algorithm.save.__module__.partition(".")[0] in ("stable_baselines3", "sb3_contrib")
+    return algorithm.save.__module__.partition(".")[0] in _STOCK
 
 
 def save_points_of(algorithm: type[BaseAlgorithm], given: str | None) -> str:

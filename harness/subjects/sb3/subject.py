@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
-from stable_baselines3.common.vec_env import VecEnv
 
-from ...core.errors import InvalidSubject
-from ...core.exclusions import Exclusion, declared, require_exclusions
+from ...core.exclusions import Exclusion
+from ...core.expected import ExpectedLoss
 from ...core.scenario import Scenario
 from ..capabilities import Capabilities
 from ..protocol import Visits
@@ -22,89 +21,18 @@ from .callbacks import (
     Driven,
     Factory,
     model_of,
-    require_factory,
     riding,
     visitor_at_steps,
     visitor_between_updates,
 )
 from .environment import IMPLIED, make_environment, use, with_statistics
-from .exclusions import OF_CALLBACKS, OF_WRAPPERS, WALL_CLOCK
-from .files import load_replay_buffer, save_beside
-from .logs import no_folder_left
-from .options import BETWEEN_CALLS, choices_of, is_stock, require_known, save_points_of
+from .exclusions import WALL_CLOCK
+from .files import load_replay_buffer, no_folder_left, save_beside
+from .options import is_stock
 from .setting import STARTS, Setting, setting_of, stops_with_episodes
 from .stock import stock_like
 
 _OF_EPISODES = 256  # steps of a run that tries several episodes for every update
-
-
-def sb3(
-    algorithm: type[BaseAlgorithm],
-    *,
-    env: str | Callable[[], VecEnv],
-    exclusions: Sequence[Exclusion] = (),
-    callback: Callable[[], Any] | None = None,
-    save_extras: bool | None = None,
-    save_points: str | None = None,
-    strict: bool = False,
-    choices: Mapping[str, Sequence[Any]] | None = None,
-    variants: Mapping[str, Mapping[str, Mapping[str, Any]]] | None = None,
-    copies: Sequence[str] = (),
-    **options: Any,
-) -> Sb3Subject:
-    """A Stable-Baselines3 algorithm under test.
-
-    It is saved as SB3's documentation says: between two calls of `learn()`, the replay buffer and
-    `VecNormalize` to files of their own. A class with a `save` of its own is saved by that alone.
-
-    Args:
-        algorithm: the class.
-        env: a registered environment's name, or a function that makes a vectorised environment.
-        exclusions: what is not compared, on top of the wall-clock fields and of what the class
-            declares as `checkpoint_exclusions`, a mapping of KeyPath pattern -> reason.
-        callback: a function, or `module:name` of one: `callback()` makes the callback, or the
-            list of them, that `learn()` gets: anew for every run, and again after a load; its
-            state counts as the run's.
-        save_extras: whether to save replay buffer and `VecNormalize` to files of their own;
-            otherwise decided by the class.
-        save_points: "between calls" of `learn()`, or "any step", the author's claim that a save
-            inside of `learn()` is exact too; otherwise what the class declares as
-            `checkpoint_save_points`, and between calls where it declares nothing.
-        strict: whether every difference fails, not only those that change the future.
-        choices: values of options that scenarios are drawn from, the plainest first; small ones
-            are offered for what is neither fixed nor named here.
-        variants: further choices, of several options at once: what a scenario calls it -> name of
-            each value -> options. Without a word the first is in force.
-        copies: "pickle" and "deepcopy", where a copy of the model is to be as good as a checkpoint,
-            "set_env", where it is to be loaded without an environment that is set later.
-        **options: `n_envs`, `max_episode_steps` and `normalize` (VecNormalize) for a named
-            environment; all others are the algorithm's own, a `policy` as `module:Class` too. Where
-            nobody says, the policy fits the observations, and rollouts, batches, `buffer_size` and
-            `learning_starts` are as short as the run: a million steps would show no more.
-
-    Raises:
-        InvalidSubject: the algorithm is no class of SB3's or built on one, or an option is none.
-    """
-    if not (isinstance(algorithm, type) and issubclass(algorithm, BaseAlgorithm)):
-        raise InvalidSubject(
-            f"expected the class of an SB3 algorithm, got {algorithm!r} "
-            f"({type(algorithm).__name__}): write sb3(PPO, env='CartPole-v1')"
-        )
-    require_known(algorithm, options)
-    own = tuple(dict.fromkeys((*declared(algorithm), *require_exclusions(exclusions))))
-    return Sb3Subject(
-        algorithm=algorithm,
-        options={"env": env, **options},
-        choices=choices_of(algorithm, {"env": env, **options}, choices or {}, variants or {}),
-        variants=variants or {},
-        exclusions=(*WALL_CLOCK, *OF_WRAPPERS, *(OF_CALLBACKS if callback else ()), *own),
-        own_exclusions=own,
-        save_extras=is_stock(algorithm) if save_extras is None else save_extras,
-        between_calls=save_points_of(algorithm, save_points) == BETWEEN_CALLS,
-        strict=strict,
-        callback=require_factory(callback),
-        copies=tuple(copies),
-    )
 
 
 @final
@@ -116,6 +44,8 @@ class Sb3Subject:
     options: Mapping[str, Any]
     exclusions: Sequence[Exclusion] = field(default=WALL_CLOCK)
     own_exclusions: Sequence[Exclusion] = ()
+    expected_losses: Sequence[ExpectedLoss] = ()
+    beside_stock: bool = False
     save_extras: bool = False
     between_calls: bool = False
     strict: bool = False
@@ -151,6 +81,8 @@ class Sb3Subject:
             fitted=self.fitted,
             strict=self.strict,
             own_exclusions=self.own_exclusions,
+            expected_losses=self.expected_losses,
+            beside_stock=self.beside_stock,
             library=self.library,
         )
 
