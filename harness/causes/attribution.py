@@ -10,6 +10,7 @@ from ..core.keypath import KeyPath
 from ..state.mismatch import Mismatch
 
 _OF_MISMATCHES = ("causes", "contained", "healed", "inert", "candidates", "remaining")
+_OF_PAIRS = ("unreachable", "stored")
 
 
 @final
@@ -27,6 +28,8 @@ class Attribution:
         inert: the others that stay as they were lost, and that nothing moves.
         candidates: all of these, all that differs right after the load.
         unreachable: KeyPath and reason, of what could not be put back.
+        stored: KeyPath of what was lost, and the place in the checkpoint that holds it all the
+            same, so that the load does not apply it, or something after it overwrites it.
         complete: whether putting all of it back makes the future agree; if not, nothing is
             known about causes, and something the capture cannot see or reach was lost.
         remaining: if not complete, what still differs at the first boundary that does.
@@ -43,6 +46,7 @@ class Attribution:
     inert: tuple[Mismatch, ...] = ()
     candidates: tuple[Mismatch, ...] = ()
     unreachable: tuple[tuple[str, str], ...] = ()
+    stored: tuple[tuple[str, str], ...] = ()
     complete: bool = True
     remaining: tuple[Mismatch, ...] = ()
     minimal: bool = True
@@ -64,7 +68,9 @@ class Attribution:
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
         for name in _OF_MISMATCHES:
             plain[name] = [mismatch.to_plain() for mismatch in plain[name]]
-        return {**plain, "unreachable": [list(pair) for pair in self.unreachable]}
+        for name in _OF_PAIRS:
+            plain[name] = [list(pair) for pair in plain[name]]
+        return plain
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
@@ -72,7 +78,8 @@ class Attribution:
         known = dict(plain)
         for name in _OF_MISMATCHES:
             known[name] = tuple(map(Mismatch.from_plain, known[name]))
-        known["unreachable"] = tuple((path, why) for path, why in known["unreachable"])
+        for name in _OF_PAIRS:
+            known[name] = tuple((path, what) for path, what in known.get(name, ()))
         return cls(**known)
 
     def __str__(self) -> str:

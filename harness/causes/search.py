@@ -6,6 +6,7 @@ by owner, then leaf by leaf. The smallest set without which something spreads is
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
@@ -22,6 +23,7 @@ from ..trial.reference import Outcome, Watch
 from ..trial.session import Stop
 from ..trial.trial import Trial
 from .attribution import Attribution
+from .stored import stored
 
 _MAX_ROUNDS = 5
 _MAX_EVALUATIONS = 256
@@ -40,7 +42,7 @@ def attribute(trial: Trial, cycle: int = 0) -> Attribution:
     Raises:
         HarnessError: the live state could not be captured.
     """
-    return _Search(trial, cycle).run(time.perf_counter())
+    return _located(trial, cycle, _Search(trial, cycle).run(time.perf_counter()))
 
 
 def outcome_of(trial: Trial, cycle: int, outcome: Outcome) -> Attribution:
@@ -56,13 +58,19 @@ def outcome_of(trial: Trial, cycle: int, outcome: Outcome) -> Attribution:
     known = {mismatch.keypath for mismatch in reference.lost(loaded)}
     worded = trial.compare(reference.saved, loaded).mismatches
     lost = tuple(mismatch for mismatch in worded if mismatch.keypath in known)
-    return Attribution(
+    found = Attribution(
         load=cycle + 1,
         contained=tuple(m for m in lost if m.keypath in outcome.contained),
         healed=tuple(m for m in lost if m.keypath in outcome.healed),
         inert=tuple(m for m in lost if m.keypath not in outcome.contained | outcome.healed),
         candidates=lost,
     )
+    return _located(trial, cycle, found)
+
+
+def _located(trial: Trial, cycle: int, found: Attribution) -> Attribution:
+    """Returns the same, with the places in the file that hold what was lost all the same."""
+    return dataclasses.replace(found, stored=stored(trial, cycle, found.lost))
 
 
 @final

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import pickle
 from pathlib import Path
-from typing import Any
 
 from ..core.keypath import KeyPath
 from ..core.randomness import preserved_streams
-from ..files.entries import read_entries
+from ..files.contents import content_of
 from ..files.paths import files_of, lay_out, required_files
-from ..state.capture import capture
 from ..state.compare import Diff, compare
 from ..state.mismatch import Mismatch, MismatchKind
-from ..state.snapshot import Snapshot
 from ..subjects.loop_file import LENT
 from ..trial.finding import Finding
 from ..trial.trial import Trial
@@ -66,7 +61,9 @@ def _same_content(first: Path, second: Path) -> Diff:
             mismatches.append(_of_one_side(name, name in here))
             continue
         above = () if name == first.name else ((name,),)
-        for mismatch in compare(_content(here[name]), _content(there[name])).mismatches:
+        # what the harness keeps for the program around a part is not the part's
+        once, again = (content_of(side[name], (LENT,)) for side in (here, there))
+        for mismatch in compare(once, again).mismatches:
             keypath = KeyPath(*above, *mismatch.keypath.segments)
             mismatches.append(dataclasses.replace(mismatch, keypath=keypath))
     return Diff(mismatches=tuple(mismatches))
@@ -80,23 +77,3 @@ def _of_one_side(name: str, expected: bool) -> Mismatch:
         expected="a file, as the first save wrote" if expected else "no such file",
         got="no such file" if expected else "a file that only the second save wrote",
     )
-
-
-def _content(path: Path) -> Snapshot:
-    entries = dict(read_entries(path))
-    entries.pop(LENT, None)  # the harness keeps that for the program around a part
-    return capture(_opened(entries.get(path.name, entries)))  # a file that is no archive
-
-
-def _opened(content: Any) -> Any:
-    """Pickles as what they hold: equal objects do not have equal pickles. Keys in order."""
-    if isinstance(content, dict):
-        if ":serialized:" in content:  # as SB3 writes objects into JSON
-            return pickle.loads(base64.b64decode(content[":serialized:"]))
-        return {key: _opened(content[key]) for key in sorted(content, key=str)}
-    if isinstance(content, bytes):
-        try:
-            return pickle.loads(content)
-        except Exception:  # no pickle
-            return content
-    return content

@@ -29,6 +29,8 @@ from .lent import Lent
 NAME = "checkpoint.zip"
 LENT = "lent.pkl"
 """Entry of what a part borrows from the program around it."""
+PACKING = ((("object.pkl",),), ((f"files/{NAME}",),))
+"""Beginnings of KeyPaths in the file that are the harness's own packing, not the user's."""
 _FIXED = (1980, 1, 1, 0, 0, 0)  # the same content gives the same bytes, whenever it is written
 
 

@@ -6,7 +6,7 @@ differences; how many others are inert; what to do; how to run it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..causes.attribution import Attribution, owner_of
 from ..checks import CHECKS, RESUMED, Aspect, aspect_of
@@ -90,11 +90,18 @@ def next_step(record: Record, finding: Finding | None) -> str:
     known = CHECKS.get(finding.check) if finding else None
     if known and known.next_step and not lost:
         return known.next_step
-    return advice(lost or _at_load(record, finding))
+    return advice(lost or _at_load(record, finding), dict(found.stored) if found else {})
 
 
-def advice(lost: Sequence[Mismatch]) -> str:
-    """Returns what to do about lost leaves, by what is wrong with them."""
+def advice(lost: Sequence[Mismatch], stored: Mapping[str, str]) -> str:
+    """Returns what to do about lost leaves, by what is wrong with them.
+
+    Args:
+        lost: the leaves.
+        stored: KeyPath of a leaf that the file holds all the same -> its place there.
+    """
+    there = [mismatch for mismatch in lost if str(mismatch.keypath) in stored]
+    lost = [mismatch for mismatch in lost if mismatch not in there]
     cut = [mismatch for mismatch in lost if mismatch.kind is MismatchKind.ALIASING]
     others = [mismatch for mismatch in lost if mismatch.kind is not MismatchKind.ALIASING]
     parts = []
@@ -107,6 +114,11 @@ def advice(lost: Sequence[Mismatch]) -> str:
         parts.append(
             f"relink {_listed(_paths(cut))} after the load: to the object that the run holds, not "
             "to a copy of it"
+        )
+    if there:
+        parts.append(
+            f"apply {_listed(_paths(there))} from the file last in the load, after what overwrites "
+            "it: it is saved"
         )
     return "; ".join(parts)
 
@@ -178,7 +190,8 @@ def _differences(record: Record, finding: Finding | None, flag: str) -> list[str
     others = [other for other in record.findings if other is not finding]
     lines = [_when(record, finding)]
     if found is not None and found.lost:
-        lines += [*_lost(found.causes, flag), *_contained(found, flag), *_inert(found, flag)]
+        lines += [*_lost(found.causes, found, flag), *_contained(found, flag)]
+        lines += _inert(found, flag)
     elif finding is not None:
         lines += _cut(list(map(str, _suspects(record, finding))), flag)
     if found is not None and not found.complete:
@@ -213,7 +226,7 @@ def _explanation(found: Attribution) -> str:
 def _contained(found: Attribution, flag: str) -> list[str]:
     if not found.contained:
         return []
-    lines = _lost(found.contained, flag)
+    lines = _lost(found.contained, found, flag)
     return ["contained (wrong up to the end, and reaching nothing else):", *_indented(lines)]
 
 
@@ -221,13 +234,14 @@ def _indented(lines: Iterable[str]) -> list[str]:
     return [f"  {line}" for line in lines]
 
 
-def _lost(lost: Sequence[Mismatch], flag: str) -> list[str]:
+def _lost(lost: Sequence[Mismatch], found: Attribution, flag: str) -> list[str]:
+    stored = dict(found.stored)
     if len(lost) <= _SHOWN_LOST:
-        return list(map(str, lost))
+        return [_with_place(mismatch, stored) for mismatch in lost]
     most = _SHOWN if len(lost) <= _SHOWN else _SHOWN_OF_OWNER
     by_owner: dict[str, list[str]] = {}
     for mismatch in lost:
-        by_owner.setdefault(owner_of(mismatch), []).append(str(mismatch))
+        by_owner.setdefault(owner_of(mismatch), []).append(_with_place(mismatch, stored))
     lines = []
     for owner, owned in by_owner.items():
         if len(owned) == 1:
@@ -236,6 +250,12 @@ def _lost(lost: Sequence[Mismatch], flag: str) -> list[str]:
         lines.append(f"{owner}: {len(owned)} leaves")
         lines += [f"  {line}" for line in _cut(owned, flag, most)]
     return lines
+
+
+def _with_place(mismatch: Mismatch, stored: Mapping[str, str]) -> str:
+    place = stored.get(str(mismatch.keypath))
+    there = f"; the file holds it, at {place}: the load does not apply it, or overwrites it later"
+    return f"{mismatch}{there if place else ''}"
 
 
 def _suspects(record: Record, finding: Finding) -> Sequence[Mismatch]:
