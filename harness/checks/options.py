@@ -27,8 +27,9 @@ def override(trial: Trial) -> Finding:
     options, load_with = trial.capabilities.overrides, trial.capabilities.load_with
     if not options or load_with is None:
         raise NotApplicable(
-            f"{trial.subject.name} has no `overrides` (options to pass) and "
-            "`load_with(source, scenario, overrides)` in its capabilities"
+            f"{trial.subject.name} claims no options that win over the file: write overrides="
+            "{'lr': 0.01}, or give it `overrides` and `load_with(source, scenario, overrides)` in "
+            "its capabilities"
         )
     fresh, changed = _built(trial, {}), _built(trial, options)
     if silent := _silent(trial, fresh, options):
@@ -85,8 +86,10 @@ def _built(trial: Trial, options: Any) -> Snapshot:
 def _loaded(trial: Trial, load_with: Callable[..., Any], options: Any) -> Snapshot:
     with preserved_streams():
         poison(trial.session.other_seed)
+        # into a fresh run: what a used one has done to an option is not asked about
+        scenario = dataclasses.replace(trial.scenario, into="fresh")
         path = trial.saving[0].path
-        return trial.session.capture(load_with(path, trial.scenario, options))
+        return trial.session.capture(load_with(path, scenario, options))
 
 
 def in_force(trial: Trial) -> Finding:
@@ -100,7 +103,10 @@ def in_force(trial: Trial) -> Finding:
     """
     options = trial.capabilities.overrides
     if not options:
-        raise NotApplicable(f"{trial.subject.name} has no `overrides` in its capabilities")
+        raise NotApplicable(
+            f"{trial.subject.name} claims no options that stay in force: write overrides="
+            "{'lr': 0.01}, or give it `overrides` in its capabilities"
+        )
     plain = trial.uninterrupted
     end = plain.at[max(plain.at)]
     faults: list[Mismatch] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..core.errors import InvalidSubject
@@ -43,6 +43,37 @@ def require_arity(
             f"got {function!r}, which needs {count}: {write}"
         )
     return function
+
+
+def require_keywords(
+    names: Iterable[str], make: Callable[..., Any], load: Callable[..., Any]
+) -> None:
+    """A value that is passed at a load can be built with, and reaches the load.
+
+    Raises:
+        InvalidSubject: `make` has no such keyword, or `load(source)`, which builds, has none.
+    """
+    for name in names:
+        lacking = [("make", make)] if not takes_keyword(make, name) else []
+        if required(load, 2) == 1 and not takes_keyword(load, name):
+            lacking.append(("load", load))
+        for argument, function in lacking:
+            raise InvalidSubject(
+                f"expected {argument}= to take the keyword {name!r} of overrides=, got "
+                f"{function!r}, which has none: add it, or leave {name!r} out of overrides="
+            )
+
+
+def takes_keyword(function: Callable[..., Any], name: str) -> bool:
+    """Whether a function can be called with such a keyword."""
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return False
+    named = parameters.get(name)
+    if named is not None and named.kind is not inspect.Parameter.POSITIONAL_ONLY:
+        return True
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
 
 
 def takes_seed(make: Callable[..., Any]) -> bool:

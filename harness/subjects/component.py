@@ -10,7 +10,7 @@ from ..core.errors import InvalidSubject
 from ..core.exclusions import Exclusion, declared, require_exclusions
 from ..core.expected import expected_losses as expected
 from ..core.randomness import preserved_streams
-from .calls import built, require_arity
+from .calls import built, require_arity, require_keywords
 from .loop import LoopSubject
 
 
@@ -24,6 +24,7 @@ def component(
     name: str | None = None,
     exclusions: Sequence[Exclusion] = (),
     expected_losses: Mapping[str, str] = MappingProxyType({}),
+    overrides: Mapping[str, Any] = MappingProxyType({}),
     strict: bool = False,
     copies: Sequence[str] = (),
 ) -> LoopSubject:
@@ -43,6 +44,7 @@ def component(
         exclusions: what is not compared, each with its reason, on top of what its class declares
             as `checkpoint_exclusions`, a mapping of pattern -> reason.
         expected_losses: as for `loop`.
+        overrides: as for `loop`; what `load` does not take goes to `factory`.
         strict: whether every difference fails, not only those that change the future.
         copies: "pickle" and "deepcopy", where a copy of the part is to be as good as a checkpoint.
 
@@ -54,16 +56,19 @@ def component(
     with preserved_streams():
         kind = type(built(factory, 0, {}))
     save, load = _contract(kind, save, load)
+    load = require_arity("load", load, (1, 2), "write load(part, state) or load(state)")
+    require_keywords(overrides, factory, load)
     return LoopSubject(
         make=factory,
         step=require_arity("step", step, (1, 2), "write step(part) or step(part, i)"),
         save_run=require_arity("save", save, (1, 2), "write save(part) or save(part, path)"),
-        load_run=require_arity("load", load, (1, 2), "write load(part, state) or load(state)"),
+        load_run=load,
         observe=observe,
         name=name or f"component:{kind.__name__}",
         root="component",
         exclusions=(*declared(kind), *require_exclusions(exclusions)),
         expected_losses=expected(expected_losses),
+        overrides=dict(overrides),
         strict=strict,
         copies=tuple(copies),
         keeps_streams=True,

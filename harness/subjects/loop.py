@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, final
@@ -16,7 +16,7 @@ from ..core.expected import expected_losses as expected
 from ..core.randomness import poison, seed_all
 from ..core.scenario import Scenario
 from . import loop_file as container
-from .calls import built, require_arity, required
+from .calls import built, require_arity, require_keywords, required, takes_keyword
 from .capabilities import Capabilities
 from .poison import floats_of, spoil
 from .protocol import Visits
@@ -35,6 +35,7 @@ def loop(
     name: str | None = None,
     exclusions: Sequence[Exclusion] = (),
     expected_losses: Mapping[str, str] = MappingProxyType({}),
+    overrides: Mapping[str, Any] = MappingProxyType({}),
     strict: bool = False,
 ) -> LoopSubject:
     """A training loop under test.
@@ -55,6 +56,9 @@ def loop(
         expected_losses: KeyPath pattern -> reason, of state that `load` is known to lose: it is
             put back before anything is compared, so that all else is judged. One that is lost no
             longer fails.
+        overrides: keyword -> value that a caller passes at a load, to `load` where that has such a
+            keyword and otherwise to `make` of the run that is loaded into: the claim that it wins
+            over the file, and stays in force. Without it nothing is claimed or checked.
         strict: whether every difference fails, not only those that change the future.
 
     Raises:
@@ -66,15 +70,18 @@ def loop(
     require_arity("make", make, (0, 1), "write make=Trainer, or make=lambda seed: Trainer(seed)")
     _require(save, "save", "save=Trainer.save, a function of (live, path) or of (live)")
     _require(load, "load", "load=Trainer.load, a function of (live, source) or of (source)")
+    load = require_arity("load", load, (1, 2), "write load(live, source) or load(source)")
+    require_keywords(overrides, make, load)
     return LoopSubject(
         make=make,
         step=require_arity("step", step, (1, 2), "write step(live) or step(live, i)"),
         save_run=require_arity("save", save, (1, 2), "write save(live, path) or save(live)"),
-        load_run=require_arity("load", load, (1, 2), "write load(live, source) or load(source)"),
+        load_run=load,
         observe=observe,
         name=name or f"loop:{_called(make, step)}",
         exclusions=(*(declared(make) if isinstance(make, type) else ()), *own),
         expected_losses=expected(expected_losses),
+        overrides=dict(overrides),
         strict=strict,
     )
 
@@ -120,6 +127,7 @@ class LoopSubject:
     strict: bool = False
     keeps_streams: bool = False
     copies: Sequence[str] = ()
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -134,6 +142,8 @@ class LoopSubject:
             keeps_streams=self.keeps_streams,
             own_exclusions=self.exclusions,
             expected_losses=self.expected_losses,
+            overrides=self.overrides,
+            load_with=self.load_with,
         )
 
     def build(self, scenario: Scenario) -> Run:
@@ -176,12 +186,18 @@ class LoopSubject:
         Raises:
             InvalidSubject: the file is no checkpoint, or `load(source)` returned None.
         """
+        return self.load_with(source, scenario, {})
+
+    def load_with(self, source: Any, scenario: Scenario, explicit: Mapping[str, Any]) -> Run:
+        """As `load`, with values that the caller passes explicitly."""
+        of_load = {k: v for k, v in explicit.items() if takes_keyword(self.load_run, k)}
+        of_make = {k: v for k, v in explicit.items() if k not in of_load}
         with tempfile.TemporaryDirectory() as folder:
             held = container.read(source, Path(folder))
             if required(self.load_run, 2) == 1:
-                target = self._made(held.source)
+                target = self._made(held.source, of_load)
             else:
-                target = self._filled(self._poisoned(scenario), held.source)
+                target = self._filled(self._poisoned(scenario, of_make), held.source, of_load)
         if held.lent is not None:
             held.lent.restore(target)
         if held.streams is not None:
@@ -206,7 +222,7 @@ class LoopSubject:
         """
         if required(self.load_run, 2) != 2:
             raise NotApplicable(f"load of {self.name} makes a new run: it loads nothing in place")
-        live.target = self._filled(live.target, state)
+        live.target = self._filled(live.target, state, {})
 
     def roots(self, live: Run) -> Mapping[str, Any]:
         """What `observe` names, or the whole run."""
@@ -217,8 +233,8 @@ class LoopSubject:
         every = 1 if scenario.length <= 32 else scenario.length // 8
         return range(every, scenario.length + 1, every)
 
-    def _made(self, source: Any) -> Any:
-        target = self.load_run(source)
+    def _made(self, source: Any, explicit: Mapping[str, Any]) -> Any:
+        target = self.load_run(source, **explicit)
         if target is None:
             raise InvalidSubject(
                 f"expected a run from load={self.load_run!r}, got None: end it with `return`, or "
@@ -226,16 +242,16 @@ class LoopSubject:
             )
         return target
 
-    def _filled(self, target: Any, source: Any) -> Any:
-        returned = self.load_run(target, source)
+    def _filled(self, target: Any, source: Any, explicit: Mapping[str, Any]) -> Any:
+        returned = self.load_run(target, source, **explicit)
         # load_state_dict returns a list of keys: what is no run was loaded in place
         return returned if isinstance(returned, type(target)) else target
 
-    def _poisoned(self, scenario: Scenario) -> Any:
+    def _poisoned(self, scenario: Scenario, explicit: Mapping[str, Any]) -> Any:
         """Another run of another seed, used or fresh, the global streams moved."""
         seed = (scenario.seed + _ANOTHER_SEED) % 2**32
         seed_all(seed)
-        live = Run(target=built(self.make, seed, dict(scenario.options)))
+        live = Run(target=built(self.make, seed, {**scenario.options, **explicit}))
         if scenario.into == "used":
             fresh = floats_of(self.roots(live), self.exclusions)
             self.train(live, until=_further(scenario), visits={})
