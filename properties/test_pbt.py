@@ -25,7 +25,7 @@ EXPLORE = {
     "learning_rate": LogUniform(1e-4, 1e-2),
     "ent_coef": Uniform(0.0, 0.02),
     "n_epochs": Choice((1, 2, 3)),
-    "vgs_kwargs.alpha": Uniform(0.01, 1.0),
+    "vgs_kwargs.floor": Uniform(0.01, 1.0),
 }
 TOTAL, INTERVAL = 80, 32  # three rounds of 32, 32 and 16 steps, in rollouts of 16
 # of the first member and of the second: at hooks without a step, in mid-rollout and at its end,
@@ -148,7 +148,7 @@ def test_explored_hyperparameters_outlast_three_cycles_and_are_used(tmp_path: Pa
             chosen["n_epochs"],
         )
         assert member.model.vgs is not None
-        assert member.model.vgs.alpha == chosen["vgs_kwargs.alpha"]
+        assert member.model.vgs.floor == chosen["vgs_kwargs.floor"]
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

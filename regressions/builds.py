@@ -187,7 +187,7 @@ def _unseen(model: Any) -> Iterable[Found]:
     before = model.vgs.state_dict()["parameters"]
     for parameter in model.policy.parameters():
         parameter.grad = torch.ones_like(parameter)
-    model.vgs.scale()
+    model.vgs.observe()
     after = model.vgs.state_dict()["parameters"]
     model.policy.optimizer.zero_grad(set_to_none=True)
     for name, _ in model.policy.named_parameters():

@@ -6,8 +6,13 @@ decides how samples are weighted, clipped against each other and averaged.
 Legend of shape suffixes: ``b`` batch, ``k`` atoms.
 """
 
+import math
+
 import torch
 from torch import Tensor
+
+EMPTY = 9.0
+"""How far below its neighbour the logit of an atom begins where nothing was predicted."""
 
 
 def check_batch(vectors: dict[str, Tensor], matrices: dict[str, Tensor] | None = None) -> None:
@@ -105,6 +110,35 @@ def translate_two_hot(probabilities: Tensor, shift: Tensor, atoms: Tensor) -> Te
     moved_bk = torch.zeros_like(probabilities)
     moved_bk = moved_bk.scatter_add(1, lower_bk, probabilities * (1.0 - share_bk))
     return moved_bk.scatter_add(1, lower_bk + 1, probabilities * share_bk)
+
+
+def resample(old: Tensor, new: Tensor) -> tuple[Tensor, Tensor]:
+    """How logits on one support give logits on another, linearly, so that a layer can be changed.
+
+    A new atom takes the mean logit of the old ones around it, weighted by a hat as wide as the
+    coarser spacing, and mass in proportion to how many they are. Beyond the old support it takes
+    the logit of the nearest end less ``EMPTY``: nothing was predicted there, but can be learned.
+    The mean of a smooth distribution stays to a fraction of a spacing.
+
+    Args:
+        old: Evenly spaced, increasing support, ``(n_atoms,)``.
+        new: Another one, of the same number of atoms.
+
+    Returns:
+        A matrix ``(n_atoms, n_atoms)`` and offsets ``(n_atoms,)``: ``new logits = matrix @ old
+        logits + offsets``.
+    """
+    width = torch.maximum(old[1] - old[0], new[1] - new[0])
+    hats_kj = (1.0 - (new.unsqueeze(1) - old).abs() / width).clamp_min(0.0)
+    cover_k = hats_kj.sum(dim=1)
+    nearest_kj = torch.zeros_like(hats_kj)
+    nearest_kj.scatter_(1, (new.unsqueeze(1) - old).abs().argmin(dim=1, keepdim=True), 1.0)
+    is_covered = cover_k > math.exp(-EMPTY)
+    matrix_kj = torch.where(
+        is_covered.unsqueeze(1), hats_kj / cover_k.clamp_min(1e-300).unsqueeze(1), nearest_kj
+    )
+    offsets_k = torch.where(is_covered, cover_k.clamp_min(1e-300).log(), -EMPTY)
+    return matrix_kj, offsets_k
 
 
 def categorical_loss(logits: Tensor, targets: Tensor, atoms: Tensor) -> Tensor:

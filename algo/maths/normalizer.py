@@ -1,4 +1,7 @@
-"""Running normalisation of returns, so that a critic learns in units of order one."""
+"""Running normalisation of returns, so that a critic learns in units of order one.
+
+When the units move, whoever predicts in them is corrected, so that what a prediction means stays.
+"""
 
 import math
 from collections.abc import Mapping
@@ -19,32 +22,49 @@ from .validation import (
     require_number,
 )
 
-_KEYS = ("mean", "var", "count")
+_KEYS = ("mean", "var", "count", "weight")
 
 Values = TypeVar("Values", Tensor, npt.NDArray[np.floating[Any]])
 
 
+Units = tuple[float, float]
+"""Mean and deviation, in units of the return: what 0 and 1 of the critic's units are worth."""
+
+
+def conversion(before: Units, after: Units) -> tuple[float, float]:
+    """Scale and shift that keep what an output means: ``new = old * scale + shift``.
+
+    Source: van Hasselt et al., "Learning values across many orders of magnitude", 2016
+        (https://arxiv.org/abs/1602.07714), eq. 5.
+    """
+    return before[1] / after[1], (before[0] - after[0]) / after[1]
+
+
 @final
 class ReturnNormalizer:
-    """Mean and population variance of every return seen, merged batch by batch in float64.
+    """Mean and population variance of the returns, merged batch by batch in float64.
 
+    Old returns fade: after ``half_life`` further ones a return weighs half as much as at first.
     Before the first update, and so at count 0, both directions are the identity.
 
     Args:
         epsilon: Added to the variance under the square root, in squared units of the return.
+        half_life: Returns, one an environment step, after which an old one weighs half.
 
     Raises:
-        ValueError: If ``epsilon`` is not a positive finite number.
+        ValueError: If an argument is not a positive finite number.
 
     Source: T. Chan, G. Golub, R. LeVeque, Updating formulae and a pairwise algorithm for
-        computing sample variances, 1979, eq. 2.1.
+        computing sample variances, 1979, eq. 2.1, with fading weights in place of counts.
     """
 
-    def __init__(self, epsilon: float = 1e-8) -> None:
+    def __init__(self, epsilon: float = 1e-8, *, half_life: float = 100_000) -> None:
         self.epsilon = require_number("epsilon", epsilon, POSITIVE)
+        self.half_life = require_number("half_life", half_life, POSITIVE)
         self._mean = 0.0
         self._var = 1.0
         self._count = 0
+        self._weight = 0.0
 
     @property
     def mean(self) -> float:
@@ -53,7 +73,7 @@ class ReturnNormalizer:
 
     @property
     def var(self) -> float:
-        """Population variance of all returns, 1 before the first update."""
+        """Population variance of the returns, 1 before the first update."""
         return self._var
 
     @property
@@ -65,6 +85,11 @@ class ReturnNormalizer:
     def std(self) -> float:
         """Divisor of ``normalize``: the root of var + epsilon, exactly 1 before any update."""
         return math.sqrt(self._var + self.epsilon) if self._count else 1.0
+
+    @property
+    def units(self) -> Units:
+        """Mean and deviation: what 0 and 1 of the critic's units are worth."""
+        return self._mean, self.std
 
     def update(self, returns: npt.ArrayLike) -> None:
         """Merges a batch of returns into the running statistics.
@@ -85,13 +110,15 @@ class ReturnNormalizer:
                 f"expected finite returns, got {n_bad} of {batch.size} that are not; "
                 "look for NaN or infinite rewards and values"
             )
-        total = self._count + batch.size
+        old = self._weight * 0.5 ** (batch.size / self.half_life)
+        total = old + batch.size
         delta = float(batch.mean()) - self._mean
-        squares = self._var * self._count + float(batch.var()) * batch.size
-        squares += delta * delta * self._count * batch.size / total
+        squares = self._var * old + float(batch.var()) * batch.size
+        squares += delta * delta * old * batch.size / total
         self._mean += delta * batch.size / total
         self._var = squares / total
-        self._count = total
+        self._count += batch.size
+        self._weight = total
 
     def normalize(self, values: Values) -> Values:
         """Maps values from the environment's units to the critic's; shape and dtype are kept."""
@@ -103,7 +130,12 @@ class ReturnNormalizer:
 
     def state_dict(self) -> dict[str, float | int]:
         """Returns the whole state as plain numbers."""
-        return {"mean": self._mean, "var": self._var, "count": self._count}
+        return {
+            "mean": self._mean,
+            "var": self._var,
+            "count": self._count,
+            "weight": self._weight,
+        }
 
     def check_state_dict(self, state: Mapping[str, Any]) -> None:
         """Accepts only a state that ``load_state_dict`` can apply; nothing is changed.
@@ -113,7 +145,7 @@ class ReturnNormalizer:
                 the type and range that ``state_dict`` gives it.
         """
         require_keys("a ReturnNormalizer state", state, _KEYS)
-        for key, within in (("mean", FINITE), ("var", NOT_NEGATIVE)):
+        for key, within in (("mean", FINITE), ("var", NOT_NEGATIVE), ("weight", NOT_NEGATIVE)):
             fits = isinstance(state[key], float) and is_number(state[key], within)
             require(fits, f"{key} of a ReturnNormalizer state", state[key], f"a float in {within}")
         count = state["count"]
@@ -127,4 +159,5 @@ class ReturnNormalizer:
             ValueError: As ``check_state_dict``; the state is then unchanged.
         """
         self.check_state_dict(state)
-        self._mean, self._var, self._count = state["mean"], state["var"], state["count"]
+        self._mean, self._var = state["mean"], state["var"]
+        self._count, self._weight = state["count"], state["weight"]

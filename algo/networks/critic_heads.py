@@ -11,7 +11,7 @@ from typing import Protocol, final
 import torch
 from torch import Tensor, nn
 
-from ..maths.losses import categorical_loss, check_batch, scalar_loss, translate_two_hot
+from ..maths.losses import categorical_loss, check_batch, resample, scalar_loss, translate_two_hot
 from ..maths.quantiles import quantile_huber_loss
 from ..maths.validation import POSITIVE, Interval, require_number, require_whole
 
@@ -33,6 +33,16 @@ class CriticHead(Protocol):
 
     def adapt_support(self, targets: Tensor) -> None:
         """Makes room for targets ``(batch,)``; nothing to do for an unbounded critic."""
+
+    def rescale(self, scale: float, shift: float) -> None:
+        """Corrects the weights so that every value ``v`` becomes ``v * scale + shift``."""
+
+
+@torch.no_grad()
+def _rescale_outputs(head: nn.Linear, scale: float, shift: float) -> None:
+    """Every output of the layer becomes ``output * scale + shift``."""
+    head.weight.mul_(scale)
+    head.bias.mul_(scale).add_(shift)
 
 
 def _clip_outputs(outputs: Tensor, old_outputs: Tensor, clip_range: float) -> Tensor:
@@ -65,6 +75,10 @@ class ScalarHead(nn.Linear):
 
     def adapt_support(self, targets: Tensor) -> None:
         """Does nothing: a scalar is unbounded."""
+
+    def rescale(self, scale: float, shift: float) -> None:
+        """Every output becomes ``output * scale + shift``; van Hasselt et al. 2016, eq. 5."""
+        _rescale_outputs(self, scale, shift)
 
 
 @final
@@ -109,6 +123,10 @@ class QuantileHead(nn.Linear):
     def adapt_support(self, targets: Tensor) -> None:
         """Does nothing: quantiles are unbounded."""
 
+    def rescale(self, scale: float, shift: float) -> None:
+        """Every output becomes ``output * scale + shift``; van Hasselt et al. 2016, eq. 5."""
+        _rescale_outputs(self, scale, shift)
+
 
 @final
 class CategoricalHead(nn.Linear):
@@ -120,8 +138,8 @@ class CategoricalHead(nn.Linear):
     Args:
         latent_dim: Size of the value network's latent.
         n_atoms: Number of atoms.
-        v_min: First atom at the start, in units of the target.
-        v_max: Last atom at the start, in units of the target.
+        v_min: First atom at the start, in units of the return.
+        v_max: Last atom at the start, in units of the return.
 
     Raises:
         ValueError: If an argument is outside its range.
@@ -173,13 +191,18 @@ class CategoricalHead(nn.Linear):
         return moved_bk.clamp_min(torch.finfo(outputs.dtype).tiny).log()
 
     @torch.no_grad()
+    def rescale(self, scale: float, shift: float) -> None:
+        """The support moves with the units, and every probability stays."""
+        self.v_min.mul_(scale).add_(shift)
+        self.v_max.mul_(scale).add_(shift)
+
+    @torch.no_grad()
     def adapt_support(self, targets: Tensor) -> None:
-        """Widen the support where targets fall outside; it never shrinks.
+        """Widens the support where targets fall outside; predictions stay what they mean.
 
         An end that is exceeded moves to the extreme target and beyond it by ``MARGIN`` times the
         widened range, so that a slow drift does not move it at every update; an end that is not
-        exceeded stays. Only the range changes: the weights, and so the probabilities, are kept,
-        and what was predicted before is stretched with the support.
+        exceeded stays. The logits of the new atoms are those of the old ones around them.
 
         Args:
             targets: Scalar targets, ``(batch,)``.
@@ -198,7 +221,15 @@ class CategoricalHead(nn.Linear):
         low = min(old_low, targets.min().item())
         high = max(old_high, targets.max().item())
         margin = self.MARGIN * (high - low)
-        if low < old_low:
-            self.v_min.fill_(low - margin)
-        if high > old_high:
-            self.v_max.fill_(high + margin)
+        new_low = low - margin if low < old_low else old_low
+        new_high = high + margin if high > old_high else old_high
+        if (new_low, new_high) != (old_low, old_high):
+            self._move_support(new_low, new_high)
+
+    def _move_support(self, low: float, high: float) -> None:
+        old = self.atoms.double()
+        self.v_min.fill_(low)
+        self.v_max.fill_(high)
+        mixing, offsets = resample(old, self.atoms.double())
+        self.weight.copy_((mixing @ self.weight.double()).to(self.weight.dtype))
+        self.bias.copy_((mixing @ self.bias.double() + offsets).to(self.bias.dtype))

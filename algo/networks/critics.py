@@ -10,6 +10,7 @@ from typing import Any, cast, final
 import torch
 from torch import Tensor, nn
 
+from ..maths.validation import require_among
 from .critic_heads import CategoricalHead, CriticHead, QuantileHead, ScalarHead
 from .layers import run_layer
 
@@ -24,6 +25,9 @@ __all__ = [
 ]
 
 
+TWINS = ("min", "mean")
+
+
 @final
 class TwinCritic(nn.Module):
     """One or two independent heads on one target; the value is the lower of their expectations.
@@ -31,15 +35,20 @@ class TwinCritic(nn.Module):
     Args:
         make_head: Builds one head; called once per head.
         n_heads: 1 for a single critic, 2 for twins.
+        twin: "min" for the lower of two expectations, "mean" for their mean.
 
     Raises:
-        ValueError: If ``n_heads`` is neither 1 nor 2.
+        ValueError: If ``n_heads`` is neither 1 nor 2, or ``twin`` is unknown.
 
     Source: Fujimoto et al. 2018 (https://arxiv.org/abs/1802.09477), section 4.2.
     """
 
-    def __init__(self, make_head: Callable[[], CriticHead], n_heads: int = 2) -> None:
+    def __init__(
+        self, make_head: Callable[[], CriticHead], n_heads: int = 2, twin: str = "min"
+    ) -> None:
         super().__init__()
+        require_among("twin", twin, TWINS)
+        self.twin = twin
         if n_heads not in (1, 2):
             raise ValueError(f"expected n_heads of 1 or 2, got n_heads={n_heads!r}")
         self.heads = nn.ModuleList(cast(nn.Module, make_head()) for _ in range(n_heads))
@@ -53,9 +62,13 @@ class TwinCritic(nn.Module):
         return tuple([run_layer(head, latent) for head in self.heads])
 
     def value(self, outputs: tuple[Tensor, ...]) -> Tensor:
-        """Minimum over the heads of the expected value, state by state, ``(batch,)``."""
+        """Minimum or mean over the heads of the expected value, state by state, ``(batch,)``."""
         values = [head.value(o) for head, o in zip(self.critic_heads(), outputs, strict=True)]
-        return values[0] if len(values) == 1 else torch.minimum(values[0], values[1])
+        if len(values) == 1:
+            return values[0]
+        if self.twin == "mean":
+            return (values[0] + values[1]) / 2
+        return torch.minimum(values[0], values[1])
 
     def loss(
         self,
@@ -119,6 +132,11 @@ class TwinCritic(nn.Module):
                     f"got old outputs {tuple(old.shape)}; apply the same mask to both"
                 )
 
+    def rescale(self, scale: float, shift: float) -> None:
+        """Corrects every head so that its value ``v`` becomes ``v * scale + shift``."""
+        for head in self.critic_heads():
+            head.rescale(scale, shift)
+
     def adapt_support(self, targets: Tensor) -> None:
         """Makes room for targets ``(batch,)`` in every head that has a support."""
         for head in self.critic_heads():
@@ -170,6 +188,7 @@ def make_critic(
     latent_dim: int,
     n_heads: int,
     critic_kwargs: Mapping[str, Any] | None,
+    twin: str = "min",
 ) -> TwinCritic:
     """Builds the critic of a policy.
 
@@ -178,6 +197,7 @@ def make_critic(
         latent_dim: Size of the value network's latent.
         n_heads: 1 for a single critic, 2 for twins.
         critic_kwargs: Keyword arguments of the head beside ``latent_dim``.
+        twin: "min" or "mean"; see ``TwinCritic``.
 
     Raises:
         ValueError: If the kind or a keyword is unknown; the valid names are in the message.
@@ -189,4 +209,4 @@ def make_critic(
         raise ValueError(
             f"unknown critic_kwargs {unknown} of critic {kind!r}; expected some of {valid}"
         )
-    return TwinCritic(lambda: head(latent_dim, **arguments), n_heads)
+    return TwinCritic(lambda: head(latent_dim, **arguments), n_heads, twin)

@@ -46,8 +46,9 @@ class DistributionalActorCriticPolicy(ActorCriticPolicy):
         features_extractor_class: Extractor; None for the one of this class.
         critic: "quantile", "categorical", "scalar", or a class with the methods of
             ``CriticHead``.
-        twin_critics: Two heads whose lower value counts, instead of one.
+        twin_critics: Two heads instead of one.
         critic_kwargs: Keyword arguments of the head.
+        twin: "min" or "mean" of the values of two heads.
 
     Raises:
         ValueError: If the critic or one of its keywords is unknown.
@@ -82,10 +83,11 @@ class DistributionalActorCriticPolicy(ActorCriticPolicy):
         critic: str | type[nn.Module] = "quantile",
         twin_critics: bool = True,
         critic_kwargs: dict[str, Any] | None = None,
+        twin: str = "min",
     ) -> None:
         # SB3's constructor calls _build, which needs these
-        self.critic, self.twin_critics = critic, twin_critics
-        self.critic_kwargs = dict(critic_kwargs or {})
+        self.critic, self.critic_kwargs = critic, dict(critic_kwargs or {})
+        self.twin_critics, self.twin = twin_critics, twin
         self._sde_options = {"full_std": full_std, "use_expln": use_expln}
         super().__init__(
             observation_space,
@@ -116,14 +118,12 @@ class DistributionalActorCriticPolicy(ActorCriticPolicy):
             self.mlp_extractor.latent_dim_vf,
             2 if self.twin_critics else 1,
             self.critic_kwargs,
+            self.twin,
         )
         if self.ortho_init:
             self._init_orthogonal()
-        self.optimizer = self.optimizer_class(
-            self.parameters(),
-            lr=lr_schedule(1),  # type: ignore[call-arg]
-            **self.optimizer_kwargs,
-        )
+        options = {"lr": lr_schedule(1), **self.optimizer_kwargs}
+        self.optimizer = self.optimizer_class(self.parameters(), **options)
 
     def _build_action_net(self) -> None:
         arguments: dict[str, Any] = {"latent_dim": self.mlp_extractor.latent_dim_pi}
@@ -151,8 +151,8 @@ class DistributionalActorCriticPolicy(ActorCriticPolicy):
         data["share_features_extractor"] = self.share_features_extractor
         data["squash_output"] = self.squash_output
         data |= self._sde_options
-        data |= {name: getattr(self, name) for name in ("critic", "twin_critics", "critic_kwargs")}
-        return data
+        own = ("critic", "twin_critics", "critic_kwargs", "twin")
+        return data | {name: getattr(self, name) for name in own}
 
     def reset_noise(self, n_envs: int = 1) -> None:
         """Draws new gSDE exploration matrices, which keep no graph of the draw alive."""

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from ..maths.validation import NOT_NEGATIVE, Interval, is_whole, require_keys
+from ..maths.validation import NOT_NEGATIVE, POSITIVE, Interval, is_whole, require_keys
 
 # By module and name, because not every torch that we support has them all. Left out, so that
 # "auto" refuses them: Rprop and Adafactor, whose step follows neither the gradient's scale nor
@@ -28,10 +28,10 @@ _INVARIANT = frozenset(
         "stable_baselines3.common.sb2_compat.rmsprop_tf_like.RMSpropTFLike",
     }
 )
-FACTORS = Interval(low=0.0, high=1.0, open_low=True)
-"""What a factor may be."""
+FLOORS = Interval(low=0.0, high=1.0, open_low=True)
+CEILINGS = Interval(low=1.0)
 
-_STATE_KEYS = {"n_updates", "factor", "parameters"}
+_STATE_KEYS = {"n_updates", "factor", "reference", "n_references", "parameters"}
 _LEAVES = {"n_updates", "exp_avg", "exp_avg_sq_norm"}
 
 
@@ -103,10 +103,12 @@ def _find_problems(state: Mapping[str, Any], tracked: Mapping[str, Tensor]) -> I
         yield f"missing={missing}"
     if extra := sorted(saved.keys() - tracked.keys()):
         yield f"extra={extra}"
-    if not is_whole(state["n_updates"]):
-        yield f"n_updates={state['n_updates']!r} instead of a count"
-    if not (isinstance(state["factor"], float) and state["factor"] in FACTORS):
-        yield f"factor={state['factor']!r} instead of a float in {FACTORS}"
+    for count in ("n_updates", "n_references"):
+        if not is_whole(state[count]):
+            yield f"{count}={state[count]!r} instead of a count"
+    for number, within in (("factor", POSITIVE), ("reference", NOT_NEGATIVE)):
+        if not (isinstance(state[number], float) and state[number] in within):
+            yield f"{number}={state[number]!r} instead of a float in {within}"
     for name, parameter in tracked.items():
         if name in saved:
             yield from (f"{name}: {text}" for text in _find_leaf_problems(saved[name], parameter))

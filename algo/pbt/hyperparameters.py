@@ -70,10 +70,10 @@ def _put_in_groups(optimizer: torch.optim.Optimizer, name: str, value: float) ->
         group[name] = value
 
 
-def _put_vgs_alpha(model: Model, value: float) -> None:
+def _put_vgs_floor(model: Model, value: float) -> None:
     assert model.vgs is not None  # require_effect has asked
-    model.vgs.alpha = value
-    model.vgs_kwargs = {**(model.vgs_kwargs or {}), "alpha": value}
+    model.vgs.floor = value
+    model.vgs_kwargs = {**(model.vgs_kwargs or {}), "floor": value}
 
 
 def _put_kl_target(model: Model, value: float) -> None:
@@ -122,8 +122,10 @@ HYPERPARAMETERS: dict[str, Hyperparameter] = {
     "optimizer_kwargs.weight_decay": Hyperparameter(
         put=_put_weight_decay, missing=_no_weight_decay
     ),
-    "vgs_kwargs.alpha": Hyperparameter(
-        put=_put_vgs_alpha, missing=lambda model: None if model.vgs else "a gradient scaler"
+    "vgs_kwargs.floor": Hyperparameter(
+        put=_put_vgs_floor,
+        within=Interval(low=0.0, high=1.0, open_low=True),
+        missing=lambda model: None if model.vgs else "a gradient scaler",
     ),
     "kl_penalty.target": Hyperparameter(
         put=_put_kl_target,

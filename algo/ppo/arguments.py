@@ -22,7 +22,7 @@ from ..maths.validation import (
 from ..run_state.model import Model
 from ..saving.configuration import SCHEDULES, as_schedule
 
-SWITCHES = ("twin_critics", "normalize_returns", "normalize_advantage", "use_sde")
+SWITCHES = ("twin_critics", "normalize_advantage", "use_sde")
 LEAST = {
     "n_steps": 1,
     "batch_size": 1,

@@ -6,14 +6,16 @@ from typing import Any
 
 import torch
 
-from ..networks.critics import head_class
+from ..maths.validation import require_among
+from ..networks.critics import TWINS, head_class
 from ..networks.policy import DistributionalActorCriticPolicy
 from ..run_state.model import Model
 from ..saving.configuration import keywords_of, optimizer_class, require_known
 from .minibatches import has_own_get
 
 # arguments of the model that it hands on to its policy
-_HANDED_ON = ("critic", "twin_critics", "critic_kwargs", "optimizer_class", "optimizer_kwargs")
+_OF_CRITIC = ("critic", "twin_critics", "critic_kwargs", "twin")
+_HANDED_ON = (*_OF_CRITIC, "optimizer_class", "optimizer_kwargs")
 
 
 def policy_options(model: Model) -> dict[str, Any]:
@@ -27,7 +29,7 @@ def policy_options(model: Model) -> dict[str, Any]:
     require_known(kwargs, keywords_of(optimizer, "params", "lr"), "optimizer_kwargs")
     if optimizer is torch.optim.Adam:
         kwargs.setdefault("eps", 1e-5)  # as SB3's PPO
-    own = {name: getattr(model, name) for name in ("critic", "twin_critics", "critic_kwargs")}
+    own = {name: getattr(model, name) for name in _OF_CRITIC}
     options: dict[str, Any] = model.policy_kwargs
     return options | own | {"optimizer_class": optimizer, "optimizer_kwargs": kwargs}
 
@@ -47,6 +49,7 @@ def require_policy(model: Model) -> None:
                 f"{kind}(..., {name.removesuffix('_class')}={model.policy_kwargs[name]!r})"
             )
     head_class(model.critic)
+    require_among("twin", model.twin, TWINS)
     if not issubclass(model.policy_class, DistributionalActorCriticPolicy):
         raise TypeError(
             f"policy={model.policy_class.__name__} has no distributional critics: extend "

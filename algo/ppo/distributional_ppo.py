@@ -13,6 +13,7 @@ from torch import nn
 
 from ..maths.kl_penalty import KLPenalty
 from ..maths.normalizer import ReturnNormalizer
+from ..maths.validation import require_among
 from ..networks.policy import (
     DistributionalActorCriticCnnPolicy,
     DistributionalActorCriticPolicy,
@@ -74,7 +75,7 @@ class DistributionalPPO(Persistent):
         seed: of every stream of the run; None leaves them as they are.
         device: "auto", "cpu", "cuda", or another one that computes.
         critic: "quantile", "categorical", "scalar", or a class with the methods of `CriticHead`.
-        twin_critics: two independent heads; the value is the minimum of their expectations.
+        twin_critics: two independent heads on one target.
         critic_kwargs: keyword arguments of the critic head (`n_quantiles`, `n_atoms`, ...).
         optimizer: "adaptive_upgd", "upgd", "adam", or an optimizer class.
         optimizer_kwargs: keyword arguments of the optimizer; an "lr" here beats `learning_rate`
@@ -83,7 +84,10 @@ class DistributionalPPO(Persistent):
         vgs_kwargs: keyword arguments of the scaler.
         kl_penalty: True or keyword arguments of `KLPenalty` for an adaptive penalty on the KL.
         normalize_returns: let the critics learn in units of the running mean and standard
-            deviation of the returns; values in the rollout stay returns.
+            deviation of the returns, True or keyword arguments of `ReturnNormalizer`; values in the
+            rollout stay returns, and when the units move no prediction does.
+        twin: "min" of the expectations of two heads is the value, or their "mean".
+        components: "all" switches on every part that is off: twins, VGS, KL penalty, normaliser.
 
     Raises:
         TypeError: an unknown keyword, here or in a nested dict; the message lists the valid ones.
@@ -143,17 +147,26 @@ class DistributionalPPO(Persistent):
         vgs: bool = True,
         vgs_kwargs: dict[str, Any] | None = None,
         kl_penalty: bool | dict[str, Any] = False,
-        normalize_returns: bool = True,
+        normalize_returns: bool | dict[str, Any] = True,
+        twin: str = "min",
+        components: str | None = None,
         **unknown: Any,
     ) -> None:
         given = dict(locals())  # a list of 25 names twice would be two lists
         require_known(unknown, self._keywords(), type(self).__name__)
         require_given(given)
+        if components is not None:
+            require_among("components", components, ("all",))
+            twin_critics, vgs = True, True
+            kl_penalty, normalize_returns = kl_penalty or True, normalize_returns or True
+        self.components = None  # said by the parts from here on, which `load` may switch off again
         self.critic, self.twin_critics, self.critic_kwargs = critic, twin_critics, critic_kwargs
+        self.twin = twin
         self.optimizer, self.optimizer_kwargs = optimizer, optimizer_kwargs
         self.vgs_kwargs, self.normalize_returns = vgs_kwargs, normalize_returns
         self.kl_penalty_kwargs = component_options(kl_penalty, None, KLPenalty, "kl_penalty")
         component_options(vgs, vgs_kwargs, VarianceGradientScaler, "vgs")
+        component_options(normalize_returns, None, ReturnNormalizer, "normalize_returns")
         self.use_vgs = vgs
         self._loop = Loop()
         self._suspended: dict[str, Any] = {}
@@ -249,7 +262,8 @@ class DistributionalPPO(Persistent):
         )
         penalty = self.kl_penalty_kwargs
         self.kl_penalty = None if penalty is None else KLPenalty(**penalty)
-        self.return_normalizer = ReturnNormalizer() if self.normalize_returns else None
+        units = component_options(self.normalize_returns, None, ReturnNormalizer, "")
+        self.return_normalizer = None if units is None else ReturnNormalizer(**units)
         self._configured_modules = configured_attributes(self.policy)
 
     def _policy_options(self) -> dict[str, Any]:

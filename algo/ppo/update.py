@@ -16,6 +16,7 @@ from stable_baselines3.common.type_aliases import RolloutBufferSamples
 from stable_baselines3.common.utils import explained_variance
 
 from ..maths.losses import approximate_kl, ppo_policy_loss
+from ..maths.normalizer import conversion
 from ..run_state.model import Model
 from .minibatches import flatten, minibatches
 
@@ -38,7 +39,7 @@ class Minibatch:
         targets: returns in the critic's units, shape (batch,).
         old_outputs: of each critic head before the update, where values are clipped.
         clip_range: greatest useful distance of the ratio from one.
-        clip_range_vf: greatest move of a prediction, or None.
+        clip_range_vf: greatest move of a prediction, in the critic's units, or None.
         where: which one it is, for a message.
     """
 
@@ -67,10 +68,6 @@ class Statistics:
         for name, value in values.items():
             self.values.setdefault(name, []).append(value.detach())
 
-    def mean(self, name: str) -> float:
-        """The mean over all minibatches so far."""
-        return float(torch.stack(self.values[name]).mean())
-
     def summary(self, name: str) -> float:
         """What is logged: SB3 takes the KL of the last epoch, the loss of the last minibatch."""
         values = self.values[name]
@@ -85,8 +82,10 @@ def update(model: Model) -> None:
     model._update_learning_rate(model.policy.optimizer)
     clip_range = model.clip_range(progress)
     clip_range_vf = None if model.clip_range_vf is None else model.clip_range_vf(progress)
-    old_outputs = None if clip_range_vf is None else _old_outputs(model)
     targets = _targets(model)
+    # in the units that the critics have from now on
+    old_outputs = None if clip_range_vf is None else _old_outputs(model)
+    unit = 1.0 if model.return_normalizer is None else model.return_normalizer.std
     statistics, parameters = Statistics(), list(model.policy.parameters())
     for epoch in range(model.n_epochs):
         go_on = True
@@ -98,7 +97,7 @@ def update(model: Model) -> None:
                 targets=_targets_of(model, samples) if indices is None else targets[indices],
                 old_outputs=old,
                 clip_range=clip_range,
-                clip_range_vf=clip_range_vf,
+                clip_range_vf=None if clip_range_vf is None else clip_range_vf / unit,
                 where=f"minibatch {number} of epoch {epoch}",
             )
             loss = _loss(model, minibatch, statistics)
@@ -112,19 +111,23 @@ def update(model: Model) -> None:
     # gradients are no state between updates: the next backward starts from none
     model.policy.optimizer.zero_grad(set_to_none=True)
     if model.kl_penalty is not None:
-        model.kl_penalty.update(statistics.mean("approx_kl"))
+        model.kl_penalty.update(_whole_kl(model))
     _log(model, statistics, clip_range, clip_range_vf)
 
 
 def _targets(model: Model) -> torch.Tensor:
-    """The returns of the whole buffer in the critic's units, shape (n_steps * n_envs,)."""
+    """The returns of the whole buffer in the critic's units, shape (n_steps * n_envs,).
+
+    The units move with the returns, and the critics with the units, so that no prediction moves.
+    """
     flatten(model.rollout_buffer)
-    returns = model.rollout_buffer.returns.flatten()
-    if model.return_normalizer is not None:
-        model.return_normalizer.update(returns)
+    returns, normalizer = model.rollout_buffer.returns.flatten(), model.return_normalizer
     targets = torch.as_tensor(returns, device=model.device)
-    if model.return_normalizer is not None:
-        targets = model.return_normalizer.normalize(targets)
+    if normalizer is not None:
+        before = normalizer.units
+        normalizer.update(returns)
+        model.policy.value_net.rescale(*conversion(before, normalizer.units))
+        targets = normalizer.normalize(targets)
     model.policy.value_net.adapt_support(targets)
     return targets
 
@@ -148,9 +151,7 @@ def _old_outputs(model: Model) -> tuple[torch.Tensor, ...]:
 
 
 def _loss(model: Model, batch: Minibatch, statistics: Statistics) -> torch.Tensor:
-    samples, actions = batch.samples, batch.samples.actions
-    if isinstance(model.action_space, spaces.Discrete):
-        actions = actions.long().flatten()
+    samples, actions = batch.samples, _actions(model, batch.samples)
     outputs, log_prob, entropy = model.policy.evaluate(samples.observations, actions)
     log_ratio = log_prob - samples.old_log_prob
     ratio = log_ratio.exp()
@@ -174,6 +175,27 @@ def _loss(model: Model, batch: Minibatch, statistics: Statistics) -> torch.Tenso
         loss=loss,
     )
     return loss
+
+
+@torch.no_grad()
+def _whole_kl(model: Model) -> float:
+    """The KL of the whole update in nats: from the policy that collected to the one there is now.
+
+    A mean over the minibatches would be of policies on the way, the first of them the old one.
+    """
+    buffer, total = model.rollout_buffer, 0.0
+    flatten(buffer)
+    size = buffer.buffer_size * buffer.n_envs
+    for start in range(0, size, model.batch_size):
+        samples = buffer._get_samples(np.arange(start, min(start + model.batch_size, size)))
+        _, log_prob, _ = model.policy.evaluate(samples.observations, _actions(model, samples))
+        total += float(approximate_kl(log_prob - samples.old_log_prob)) * len(log_prob)
+    return total / size
+
+
+def _actions(model: Model, samples: Any) -> torch.Tensor:
+    actions: torch.Tensor = samples.actions
+    return actions.long().flatten() if isinstance(model.action_space, spaces.Discrete) else actions
 
 
 def _advantages(model: Model, samples: Any) -> torch.Tensor:
@@ -205,14 +227,11 @@ def _descend(model: Model, loss: torch.Tensor, parameters: list[torch.nn.Paramet
     optimizer = model.policy.optimizer
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
-    if model.vgs is None:
-        torch.nn.utils.clip_grad_norm_(parameters, model.max_grad_norm)
-        optimizer.step()
+    if model.vgs is not None:
+        model.vgs.step(model.max_grad_norm)
         return
-    model.vgs.scale()
     torch.nn.utils.clip_grad_norm_(parameters, model.max_grad_norm)
-    with model.vgs.scaled_step_size():
-        optimizer.step()
+    optimizer.step()
 
 
 def _log(

@@ -32,6 +32,8 @@ class Model(PPO):
     clip_range_vf: Schedule | None
     critic: str | type[torch.nn.Module]
     twin_critics: bool
+    twin: str
+    normalize_returns: bool | dict[str, Any]
     critic_kwargs: dict[str, Any] | None
     optimizer: str | type[torch.optim.Optimizer]
     optimizer_kwargs: dict[str, Any] | None

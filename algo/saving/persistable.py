@@ -17,7 +17,7 @@ from .configuration import argument_names, restore_configuration
 from .from_sb3 import read_stock
 from .paths import existing, with_suffix
 from .policy_state import link_spaces
-from .rebuild import build, enforce, replaced, require_state
+from .rebuild import build, enforce, keep_units, replaced, require_state
 from .registry import names_of, prepare_parts, save_parts
 from .tree import require_resumable, require_tree, run_tree, without_unstorable
 
@@ -137,7 +137,8 @@ class Persistent(Model):
         arguments = restore_configuration(tree["configuration"], overrides, argument_names(cls))
         model = build(cls, tree, arguments, env, device, force_reset)
         parts = dict(tree["parts"])
-        for name in replaced(model, parts, overrides):
+        fresh = replaced(model, parts, overrides)
+        for name in fresh:
             del parts[name]  # switched or exchanged on the caller's word: a fresh one
         if env is None:
             waiting = {n: parts.pop(n) for n in names_of(cls, waits=True) if n in parts}
@@ -149,6 +150,7 @@ class Persistent(Model):
         apply = prepare_parts(model, parts)
         require_state(model, parts, overrides)
         apply()
+        keep_units(model, tree["parts"], fresh)
         if env is None:
             model._suspended = waiting
         enforce(model, overrides)

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import torch
 
 from ..checkpoint import MismatchedCheckpoint
+from ..maths.normalizer import ReturnNormalizer, conversion
 from ..run_state.model import Model
 from ..run_state.streams import preserved_streams
 from .configuration import require_spaces
@@ -55,6 +56,20 @@ def replaced(model: Model, parts: dict[str, Any], overrides: dict[str, Any]) -> 
         for part in parts_of(type(model))
         if part.switch in overrides and not part.fits(model, parts[part.name])
     ]
+
+
+def keep_units(model: Model, parts: dict[str, Any], fresh: list[str]) -> None:
+    """Lets predictions stay what they mean where the caller exchanges what their units are of.
+
+    Args:
+        model: with its weights in place, which predict in the units of the run.
+        parts: the states that the file holds.
+        fresh: the parts that the caller has exchanged.
+    """
+    if "return_normalizer" in fresh and parts["return_normalizer"] is not None:
+        saved = ReturnNormalizer()
+        saved.load_state_dict(parts["return_normalizer"])
+        model.policy.value_net.rescale(*conversion(saved.units, (0.0, 1.0)))
 
 
 def require_state(model: Model, parts: dict[str, Any], overrides: dict[str, Any]) -> None:

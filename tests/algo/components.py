@@ -75,7 +75,7 @@ def make_scaler(**options: Any) -> VarianceGradientScaler:
 def scale(scaler: VarianceGradientScaler, seed: int) -> None:
     """Observes one gradient."""
     set_gradients(scaler.tracked, seed)
-    scaler.scale()
+    scaler.observe()
     for parameter in scaler.tracked.values():
         parameter.grad = None
 
@@ -119,8 +119,8 @@ COMPONENTS: dict[str, Component] = {
         step=scale,
         illegal={
             "beta": OUTSIDE_RATE,
-            "alpha": NEGATIVE,
-            "cap": NOT_POSITIVE,
+            "beta_reference": OUTSIDE_RATE,
+            "ceiling": (0.5, *NEGATIVE),
             "floor": (1.5, *NOT_POSITIVE),
             "warmup_steps": (-1, 1.5, "1", None, True),
             "apply_to": ("both", None, 1),

@@ -42,6 +42,9 @@ UNKNOWN: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "kl_penalty": ({"kl_penalty": {"goal": 1}}, TypeError, "'goal'.*target"),
     "policy_kwargs": ({"policy_kwargs": {"net_arc": [8]}}, TypeError, "'net_arc'.*net_arch"),
     "policy class": ({"policy": torch.nn.Linear}, TypeError, "Linear has no distributional"),
+    "normalize_returns": ({"normalize_returns": "no"}, TypeError, "normalize_returns='no' is str"),
+    "twin": ({"twin": "max"}, ValueError, r"expected twin to be .*'mean'.*got twin='max'"),
+    "components": ({"components": "some"}, ValueError, "expected components to be .*'all'"),
     "vgs of another type": ({"vgs": "yes"}, TypeError, "vgs='yes' is str"),
 }
 

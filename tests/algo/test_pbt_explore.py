@@ -38,7 +38,7 @@ VALUES: dict[str, float] = {
     "n_epochs": 3,
     "batch_size": 8,
     "optimizer_kwargs.weight_decay": 0.1,
-    "vgs_kwargs.alpha": 2.0,
+    "vgs_kwargs.floor": 1.0,
     "kl_penalty.target": 0.5,
 }
 
@@ -197,7 +197,7 @@ def test_what_cannot_be_explored_is_refused(explore: Any, error: Any, message: s
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("vgs_kwargs.alpha", {"vgs": False, "vgs_kwargs": None}, "needs a gradient scaler"),
+        ("vgs_kwargs.floor", {"vgs": False, "vgs_kwargs": None}, "needs a gradient scaler"),
         ("kl_penalty.target", {"kl_penalty": False}, "needs a KL penalty"),
         ("learning_rate", {"learning_rate": lambda _: 1e-3}, "a constant learning_rate"),
         ("clip_range", {"clip_range": lambda _: 0.2}, "a constant clip_range"),

@@ -287,8 +287,8 @@ def test_part_that_cannot_be_saved_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 def test_make_that_lacks_what_is_explored_is_refused(tmp_path: Path) -> None:
-    """A scaler whose alpha evolves, and a model built without it."""
-    explore = {"vgs_kwargs.alpha": Uniform(0.1, 1.0)}
+    """A scaler whose floor evolves, and a model built without it."""
+    explore = {"vgs_kwargs.floor": Uniform(0.1, 1.0)}
     make_population(explore=explore).save(tmp_path / "population")
 
     def make_without(seed: int) -> DistributionalPPO:

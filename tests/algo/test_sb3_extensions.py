@@ -236,6 +236,12 @@ class Wide(nn.Linear):
     def adapt_support(self, targets: torch.Tensor) -> None:
         """There is none."""
 
+    @torch.no_grad()
+    def rescale(self, scale: float, shift: float) -> None:
+        """Each output on its own."""
+        self.weight.mul_(scale)
+        self.bias.mul_(scale).add_(shift)
+
 
 def test_head_of_ones_own_trains_and_is_passed_again(tmp_path: Path) -> None:
     """It is code: the checkpoint names it, and `load` says that it is missing."""

@@ -46,7 +46,7 @@ OVERRIDES: dict[str, tuple[dict[str, Any], str, Any]] = {
     "gamma": ({"gamma": 0.5}, "gamma", 0.5),
     "learning_rate": ({"learning_rate": 1e-2}, "lr", 1e-2),
     "optimizer_kwargs": ({"optimizer_kwargs": {"sigma": 0.5}}, "sigma", 0.5),
-    "vgs_kwargs": ({"vgs_kwargs": {"alpha": 0.7}}, "vgs.alpha", 0.7),
+    "vgs_kwargs": ({"vgs_kwargs": {"floor": 0.7}}, "vgs.floor", 0.7),
     "clip_range": ({"clip_range": 0.05}, "clip_range", Constant(0.05)),
     "custom_objects": ({"custom_objects": {"ent_coef": 0.3}}, "ent_coef", 0.3),
     "seed": ({"seed": 99}, "seed", 99),
@@ -64,9 +64,9 @@ def test_what_the_caller_passes_at_load_wins_over_the_file(name: str, tmp_path: 
     group = loaded.policy.optimizer.param_groups[0]
     if where in group:
         assert group[where] == expected
-    elif where == "vgs.alpha":
+    elif where == "vgs.floor":
         assert loaded.vgs is not None
-        assert (loaded.vgs.alpha, loaded.vgs.warmup_steps) == (expected, 2)
+        assert (loaded.vgs.floor, loaded.vgs.warmup_steps) == (expected, 2)
     else:
         assert getattr(loaded, where) == expected
 
@@ -248,7 +248,6 @@ def test_extension_that_would_not_be_called_is_refused() -> None:
     ("argument", "value", "error"),
     [
         ("twin_critics", "yes", TypeError),
-        ("normalize_returns", "no", TypeError),
         ("n_epochs", 0, ValueError),
         ("n_steps", 16.0, ValueError),
         ("batch_size", 0, ValueError),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from resumeproof.algo.optim.upgd import UPGD, AdaptiveUPGD
-from resumeproof.algo.optim.vgs import VarianceGradientScaler, compute_factor
+from resumeproof.algo.optim.vgs import VarianceGradientScaler, compute_factor, compute_ratio
 from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 from torch import Tensor
 from torch.nn import Parameter
@@ -35,9 +35,14 @@ def observe(
     named: dict[str, Parameter], scaler: VarianceGradientScaler, grads: Sequence[Tensor | None]
 ) -> float:
     """One update on these gradients."""
+    set_grads(named, grads)
+    return scaler.observe()
+
+
+def set_grads(named: dict[str, Parameter], grads: Sequence[Tensor | None]) -> None:
+    """Gives every parameter a copy of its gradient."""
     for p, grad in zip(named.values(), grads, strict=True):
         p.grad = None if grad is None else grad.clone()
-    return scaler.scale()
 
 
 def draw_grads(seed: int, noise: float = 1.0, signal: float = 1.0) -> list[Tensor]:
@@ -52,12 +57,17 @@ def draw_grads(seed: int, noise: float = 1.0, signal: float = 1.0) -> list[Tenso
 
 
 def compute_reference_factors(
-    updates: Sequence[Sequence[Tensor | None]], beta: float, alpha: float, cap: float, floor: float
+    updates: Sequence[Sequence[Tensor | None]],
+    beta: float,
+    slow: float,
+    floor: float,
+    ceiling: float,
 ) -> list[float]:
     """The formulas in numpy, one tensor at a time, from the whole history."""
     means = [np.zeros(shape) for shape in SHAPES.values()]
     squares, counts, factors = [0.0] * len(SHAPES), [0] * len(SHAPES), []
-    for grads in updates:
+    usual = 0.0
+    for number, grads in enumerate(updates, 1):
         noise = signal = total = 0.0
         for i, grad in enumerate(grads):
             if grad is not None:
@@ -72,30 +82,34 @@ def compute_reference_factors(
                 signal += mean
                 total += squares[i] / correction
         ratio = noise / (signal + 2.2e-16 * total)
-        factors.append(max(1 / (1 + alpha * min(ratio, cap)), floor))
+        usual = slow * usual + (1 - slow) * ratio
+        relative = (1 + usual / (1 - slow**number)) / (1 + ratio)
+        factors.append(min(max(relative, floor), ceiling))
     return factors
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 0.99])
-@pytest.mark.parametrize(("cap", "floor"), [(10.0, 0.1), (0.7, 0.1), (10.0, 0.6)])
-def test_vgs_agrees_with_the_reference(beta: float, cap: float, floor: float) -> None:
+@pytest.mark.parametrize(("slow", "floor", "ceiling"), [(0.9, 0.1, 1.0), (0.5, 0.9, 3.0)])
+def test_vgs_agrees_with_the_reference(
+    beta: float, slow: float, floor: float, ceiling: float
+) -> None:
     """Forty noisy updates, gradients that come and go: the factors are the twin's."""
-    named, _, scaler = make_scaler(beta=beta, alpha=0.5, cap=cap, floor=floor)
+    named, _, scaler = make_scaler(beta=beta, beta_reference=slow, floor=floor, ceiling=ceiling)
     updates: list[list[Tensor | None]] = []
     for step in range(40):
-        grads: list[Tensor | None] = list(draw_grads(step, noise=3.0))
+        grads: list[Tensor | None] = list(draw_grads(step, noise=1.0 + 3.0 * (step % 7 > 4)))
         absent = [i for i in range(len(grads)) if i != 1 and (step + 2 * i) % 3 == 0]
         updates.append([None if i in absent else g for i, g in enumerate(grads)])
     factors = [observe(named, scaler, grads) for grads in updates]
-    expected = compute_reference_factors(updates, beta, 0.5, cap, floor)
+    expected = compute_reference_factors(updates, beta, slow, floor, ceiling)
     assert max(abs(a - b) for a, b in zip(factors, expected, strict=True)) < 1e-6
-    assert beta == 0 or min(factors) < 0.8
+    assert beta == 0 or min(factors) < 0.95
 
 
-@pytest.mark.parametrize("alpha", [0.1, 100.0])
-def test_constant_gradient_gives_factor_exactly_one(alpha: float) -> None:
+@pytest.mark.parametrize("ceiling", [1.0, 5.0])
+def test_constant_gradient_gives_factor_exactly_one(ceiling: float) -> None:
     """Constant in time, however uneven in space, and also of a tensor that comes late: 1.0."""
-    named, _, scaler = make_scaler(alpha=alpha)
+    named, _, scaler = make_scaler(ceiling=ceiling)
     grads = [g * torch.logspace(-9, 9, g.numel()).reshape(g.shape) for g in draw_grads(3)]
     for step in range(300):
         present = [None if i == 2 and step < 50 else g for i, g in enumerate(grads)]
@@ -116,15 +130,30 @@ def test_factor_does_not_depend_on_the_scale_of_the_gradient(c: float) -> None:
 
 
 def test_more_noise_never_raises_the_factor() -> None:
-    """At every update the factor falls, or stays, as the noise grows."""
+    """After the same past, the factor falls, or stays, as the noise of an update grows."""
     rows = []
-    for noise in (0.0, 0.1, 0.5, 1.0, 3.0, 30.0):
-        named, _, scaler = make_scaler()
-        rows.append([observe(named, scaler, draw_grads(s, noise)) for s in range(20)])
-    for less, more in itertools.pairwise(rows):
-        assert all(a >= b for a, b in zip(less, more, strict=True))
-    assert rows[0][-1] == 1.0
-    assert rows[-1][-1] < rows[1][-1]
+    for noise in (1.0, 2.0, 5.0, 30.0):
+        named, _, scaler = make_scaler(floor=1e-6, ceiling=1e6)
+        for step in range(20):
+            observe(named, scaler, draw_grads(step))
+        rows.append(observe(named, scaler, draw_grads(20, noise)))
+    assert rows == sorted(rows, reverse=True)
+    assert rows[0] > 2 * rows[-1]
+    for weight, before in itertools.product((0.0, 1e-3, 0.5), (0.0, 1.0, 200.0)):
+        factors = [
+            compute_factor(r, before + weight * (r - before), floor=1e-9, ceiling=1e9)
+            for r in (0.0, 0.1, 1.0, 10.0, 1e4)
+        ]
+        assert factors == sorted(factors, reverse=True)
+
+
+def test_noise_that_is_usual_gives_a_factor_near_one() -> None:
+    """However strong it is: a learning rate was tuned at it."""
+    for noise in (0.3, 3.0, 30.0):
+        named, _, scaler = make_scaler(warmup_steps=500, ceiling=2.0)
+        factors = [observe(named, scaler, draw_grads(s, noise)) for s in range(900)]
+        assert factors[:500] == [1.0] * 500
+        assert 0.7 < sum(factors[500:]) / 400 < 1.4
 
 
 def test_tensor_that_never_had_a_gradient_does_not_count() -> None:
@@ -156,21 +185,23 @@ def test_zero_gradients_give_factor_one() -> None:
 
 
 def test_factor_is_one_during_the_warm_up() -> None:
-    """Updates 1 to `warmup_steps` have factor 1, and they are observed all the same."""
-    named, optimizer, scaler = make_scaler(warmup_steps=5)
-    other = VarianceGradientScaler(named.items(), optimizer, warmup_steps=0)
-    for step in range(8):
-        factor = observe(named, scaler, draw_grads(step))
-        expected = observe(named, other, draw_grads(step))
-        assert factor == (1.0 if step < 5 else expected)
-    assert factor < 1
+    """Updates 1 to `warmup_steps` are observed, but their noise is not yet the usual one."""
+    named, _, scaler = make_scaler(warmup_steps=5)
+    factors = [observe(named, scaler, draw_grads(step)) for step in range(5)]
+    state = scaler.state_dict()
+    assert (factors, state["n_updates"], state["n_references"]) == ([1.0] * 5, 5, 0)
+    assert observe(named, scaler, draw_grads(5)) == 1.0  # the first is its own reference
+    assert observe(named, scaler, draw_grads(6)) < 1
 
 
-def test_factor_never_falls_below_the_floor() -> None:
-    """However strong the noise, the floor holds; without it the cap limits the factor."""
-    assert compute_factor([1e9], [1.0], alpha=10.0, cap=10.0, floor=0.25) == 0.25
-    assert compute_factor([1e9], [1.0], alpha=10.0, cap=10.0, floor=1e-9) == 1 / 101
-    assert compute_factor([1.0], [2.0], alpha=10.0, cap=10.0, floor=0.25) == 1.0
+def test_factor_stays_between_floor_and_ceiling() -> None:
+    """However strong or weak the noise is against the usual one."""
+    assert compute_ratio([1e9, 1.0], [1e9, 0.25]) == pytest.approx(0.75 / 1e9)
+    assert compute_ratio([1.0], [2.0]) == compute_ratio([], []) == compute_ratio([0.0], [0.0]) == 0
+    assert compute_factor(1e9, 1.0, floor=0.25, ceiling=1.0) == 0.25
+    assert compute_factor(3.0, 1.0, floor=0.25, ceiling=1.0) == 0.5
+    assert compute_factor(0.0, 9.0, floor=0.25, ceiling=1.0) == 1.0
+    assert compute_factor(0.0, 9.0, floor=0.25, ceiling=4.0) == 4.0
 
 
 def test_not_finite_gradient_is_refused_and_nothing_changed() -> None:
@@ -188,7 +219,7 @@ def test_not_finite_gradient_is_refused_and_nothing_changed() -> None:
 def get_state_leaves(scaler: VarianceGradientScaler) -> list[Any]:
     """Every number of the state, exactly."""
     state = scaler.state_dict()
-    leaves = [state["n_updates"], state["factor"]]
+    leaves = [state[name] for name in state if name != "parameters"]
     for name, row in state["parameters"].items():
         leaves += [name, row["n_updates"], row["exp_avg_sq_norm"], row["exp_avg"].tolist()]
     return leaves
@@ -221,22 +252,25 @@ CONTRACT = [
 def test_factor_below_one_shortens_the_update(kind: Callable[..., Any], on_step: bool) -> None:
     """Of two runs equal so far, the one whose factor falls below 1 takes the shorter step."""
     lengths = {}
-    for name, warmup in (("scaled", 20), ("plain", 1000)):
-        named, optimizer, scaler = make_scaler(kind, warmup_steps=warmup, alpha=1.0)
-        for step in range(21):
+    for name, floor in (("scaled", 0.1), ("plain", 1.0)):
+        named, optimizer, scaler = make_scaler(kind, warmup_steps=10, floor=floor)
+        for step in range(15):
             before = [p.detach().clone() for p in named.values()]
-            grads = draw_grads(step, noise=2.0)
-            factor = observe(named, scaler, grads)
+            grads = draw_grads(step, noise=2.0 if step < 14 else 6.0)
+            set_grads(named, grads)
+            if step < 14:  # both runs are the same up to the last update
+                scaler.observe()
+                scaler._optimizer.step()
+                continue
+            factor = scaler.step()
             kept = all(torch.equal(p.grad, g) for p, g in zip(named.values(), grads, strict=True))
             assert kept == (on_step or factor == 1.0)
-            with scaler.scaled_step_size():
-                optimizer.step()
         moves = [(p - q).norm() for p, q in zip(named.values(), before, strict=True)]
         lengths[name] = torch.stack(moves).norm().item()
         assert optimizer.param_groups[0]["lr"] == 1e-2
         if name == "scaled":
             last = factor
-    assert last < 0.8
+    assert last < 0.9
     assert lengths["scaled"] == pytest.approx(last * lengths["plain"], rel=0.05)
 
 
@@ -246,13 +280,52 @@ def test_apply_to_overrides_the_class(kind: Callable[..., Any], apply_to: str) -
     """An explicit choice decides where the factor goes: to one place, and never to both."""
     named, optimizer, scaler = make_scaler(kind, apply_to=apply_to)
     for step in range(3):
-        factor = observe(named, scaler, draw_grads(step))
+        set_grads(named, draw_grads(step))
+        with scaler._scaled_step_size():
+            pass
+        factor = scaler.observe() if step < 2 else scaler.step()
     expected = [g * factor if apply_to == "gradient" else g for g in draw_grads(2)]
     assert factor < 1
     assert all(torch.equal(p.grad, g) for p, g in zip(named.values(), expected, strict=True))
-    with scaler.scaled_step_size():
+    with scaler._scaled_step_size():
         lr = optimizer.param_groups[0]["lr"]
     assert lr == (1e-2 if apply_to == "gradient" else 1e-2 * factor)
+
+
+@pytest.mark.parametrize("max_norm", [None, 0.5])
+def test_step_clips_what_it_has_scaled(max_norm: float | None) -> None:
+    """The order is: observe the raw gradients, scale, clip, step."""
+    named, optimizer, scaler = make_scaler(torch.optim.SGD)
+    twins = {name: Parameter(p.detach().clone()) for name, p in named.items()}
+    other = torch.optim.SGD(twins.values(), lr=1e-2)
+    for step in range(4):
+        set_grads(named, draw_grads(step))
+        factor = scaler.step(max_norm)
+        set_grads(twins, [grad * factor for grad in draw_grads(step)])
+        if max_norm is not None:
+            torch.nn.utils.clip_grad_norm_(twins.values(), max_norm)
+        other.step()
+    assert factor < 1
+    for mine, theirs in zip(named.values(), twins.values(), strict=True):
+        assert torch.equal(mine, theirs)
+    assert optimizer.param_groups[0]["lr"] == 1e-2
+
+
+def test_scale_alone_never_acts_half() -> None:
+    """Where gradients take no factor it is refused, before anything is observed, with the way."""
+    named, _, scaler = make_scaler(torch.optim.Adam)
+    set_grads(named, draw_grads(0))
+    with pytest.raises(RuntimeError, match=r"expected step\(\) with Adam, got scale\(\)"):
+        scaler.scale()
+    assert scaler.n_updates == 0
+    named, _, scaler = make_scaler(torch.optim.SGD)
+    for step in range(3):
+        set_grads(named, draw_grads(step))
+        factor = scaler.scale()
+    assert factor < 1
+    for p, grad in zip(named.values(), draw_grads(2), strict=True):
+        assert p.grad is not None
+        assert torch.equal(p.grad, grad * factor)
 
 
 def test_scaled_step_size_restores_each_lr_after_an_exception() -> None:
@@ -265,7 +338,7 @@ def test_scaled_step_size_restores_each_lr_after_an_exception() -> None:
     before = [group["lr"] for group in optimizer.param_groups]
 
     def fail() -> None:
-        with scaler.scaled_step_size():
+        with scaler._scaled_step_size():
             seen.extend(float(group["lr"]) for group in optimizer.param_groups)
             raise KeyError("stop")
 

@@ -29,14 +29,14 @@ def observe(
         for name, p in named.items():
             grad = torch.randn(p.shape, generator=generator)
             p.grad = None if name == "scale" and seed % 2 == 0 else grad
-        factors.append(scaler.scale())
+        factors.append(scaler.observe())
     return factors
 
 
 def get_leaves(scaler: VarianceGradientScaler) -> list[Any]:
     """Every number of the state, exactly."""
     state = scaler.state_dict()
-    leaves = [state["n_updates"], state["factor"]]
+    leaves = [state[name] for name in state if name != "parameters"]
     for name, row in state["parameters"].items():
         leaves += [name, row["n_updates"], row["exp_avg_sq_norm"], row["exp_avg"].tolist()]
     return leaves
@@ -47,7 +47,7 @@ def test_state_dict_has_the_documented_form_and_no_configuration() -> None:
     named, scaler = make_scaler()
     observe(named, scaler, range(6))
     state = scaler.state_dict()
-    assert set(state) == {"n_updates", "factor", "parameters"}
+    assert set(state) == {"n_updates", "factor", "reference", "n_references", "parameters"}
     assert {n: row["n_updates"] for n, row in state["parameters"].items()} == {
         "weight": 6,
         "bias": 6,
@@ -61,11 +61,11 @@ def test_state_dict_has_the_documented_form_and_no_configuration() -> None:
 
 def test_configuration_is_not_state() -> None:
     """A scaler keeps the configuration that it was built with."""
-    named, scaler = make_scaler(alpha=0.5)
+    named, scaler = make_scaler(floor=0.5)
     observe(named, scaler, range(5))
-    _, other = make_scaler(alpha=0.2, beta=0.5)
+    _, other = make_scaler(floor=0.2, beta=0.5)
     other.load_state_dict(scaler.state_dict())
-    assert (other.alpha, other.beta) == (0.2, 0.5)
+    assert (other.floor, other.beta) == (0.2, 0.5)
 
 
 def test_tracked_holds_the_very_parameters() -> None:
@@ -101,6 +101,8 @@ def set_leaf(name: str, value: object) -> Callable[[dict[str, Any]], None]:
         (lambda s: s.update(alpha=1), r"missing=\[\] and unknown=\['alpha'\]"),
         (lambda s: s.update(n_updates=-1), r"n_updates=-1 instead of a count"),
         (lambda s: s.update(factor=math.nan), r"factor=nan instead of"),
+        (lambda s: s.update(reference=-1.0), r"reference=-1.0 instead of a float in \[0, inf\)"),
+        (lambda s: s.update(n_references=1.5), r"n_references=1.5 instead of a count"),
         (set_leaf("n_updates", True), r"bias: n_updates=True instead of a count"),
         (set_leaf("exp_avg_sq_norm", math.inf), r"bias: exp_avg_sq_norm=inf instead of"),
         (set_leaf("exp_avg", 1.0), r"bias: exp_avg <class 'float'> instead of a tensor"),
@@ -174,5 +176,5 @@ def test_auto_reads_the_attribute_and_the_ancestors(
     scaler = VarianceGradientScaler([("p", p)], optimizer)
     scaler.factor = 0.5
     lr = optimizer.param_groups[0]["lr"]
-    with scaler.scaled_step_size():
+    with scaler._scaled_step_size():
         assert (optimizer.param_groups[0]["lr"] != lr) == on_step

@@ -243,8 +243,8 @@ REFUSED: dict[str, tuple[Callable[[], bytes], type[CheckpointError], str]] = {
         lambda: saved()[:-SEAL_SIZE] + b"0" * SEAL_SIZE, DamagedCheckpoint, r"with the seal"
     ),
     "newer": (
-        lambda: with_manifest(version=3, libraries={"resumeproof": "9.1"}), NewerCheckpoint,
-        r"format version 3, expected at most 2; upgrade resumeproof to 9.1",
+        lambda: with_manifest(version=4, libraries={"resumeproof": "9.1"}), NewerCheckpoint,
+        r"format version 4, expected at most 3; upgrade resumeproof to 9.1",
     ),
     "version zero": (lambda: with_manifest(version=0), DamagedCheckpoint, r"from 1 on .* got 0"),
     "version true": (lambda: with_manifest(version=True), DamagedCheckpoint, r"got True"),
