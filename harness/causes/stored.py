@@ -17,6 +17,8 @@ from ..subjects.loop_file import PACKING
 from ..trial.trial import Trial
 
 _TELLING = 64  # bytes that no two leaves hold by chance, whatever they are called
+# what is lost is a flag, or that two names share it: the value is there, and in the file, too
+_OF_THE_SAME_BITS = (MismatchKind.ALIASING, MismatchKind.LAYOUT)
 _Bits: TypeAlias = tuple[Any, ...]
 
 
@@ -29,10 +31,9 @@ def stored(trial: Trial, cycle: int, lost: Sequence[Mismatch]) -> tuple[tuple[st
     Args:
         trial: what was run.
         cycle: after which load; 0 is the first.
-        lost: what was expected after it, and was not there; of what is shared no more, the value
-            is there, and not what is missing.
+        lost: what was expected after it, and was not there.
     """
-    lost = [mismatch for mismatch in lost if mismatch.kind is not MismatchKind.ALIASING]
+    lost = [mismatch for mismatch in lost if mismatch.kind not in _OF_THE_SAME_BITS]
     if not lost:
         return ()
     load = trial.resumed.loads[cycle]

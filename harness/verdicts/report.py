@@ -9,27 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..causes.attribution import Attribution, owner_of
-from ..checks import CHECKS, RESUMED, Aspect, aspect_of
+from ..checks import RESUMED, aspect_of
 from ..state.mismatch import Mismatch, MismatchKind
 from ..trial.finding import Finding
+from .advice import SHOWN_LOST, at_load, listed, next_step, paths_of
 from .verdict import Record, Verdict
 
 _SHOWN = 8
 _SHOWN_OF_OWNER = 3
-_SHOWN_LOST = 4
-# of verdicts; what to do about a check that does not hold stands beside the check
-_NEXT = {
-    Verdict.ERROR: "mend the code that raised; resumeproof only called it",
-    Verdict.FLAKY: "seed every source of random numbers and use deterministic algorithms; the "
-    "checkpoint is not to blame",
-    Verdict.LOST_WORK: "write the checkpoint after the work it is to hold, and load the newest one",
-    Verdict.UNSUPPORTED: "give the subject what the message names, or leave the check out",
-}
-_UNREACHED = "look first at what is listed as not reached: it may be what was lost"
-_HIDDEN = (
-    "look for state that cannot be reached from the run: on a class, in a module or a cache, on "
-    "disk, or hidden by observe= or by an exclusion"
-)
 _HEADLINES = {
     Verdict.ERROR: "checkpoint error",
     Verdict.FLAKY: "not repeatable",
@@ -79,57 +66,10 @@ def main_finding(record: Record) -> Finding | None:
     return next(iter([*preferred, *record.findings]), None)
 
 
-def next_step(record: Record, finding: Finding | None) -> str:
-    """Returns what to do about it, in one line."""
-    found = record.attribution
-    lost = found.lost if found else ()
-    if found is not None and not found.complete:
-        return _UNREACHED if found.unreachable else _HIDDEN
-    if record.verdict in _NEXT and not (lost and record.verdict is Verdict.ERROR):
-        return _NEXT[record.verdict]
-    known = CHECKS.get(finding.check) if finding else None
-    if known and known.next_step and not lost:
-        return known.next_step
-    return advice(lost or _at_load(record, finding), dict(found.stored) if found else {})
-
-
-def advice(lost: Sequence[Mismatch], stored: Mapping[str, str]) -> str:
-    """Returns what to do about lost leaves, by what is wrong with them.
-
-    Args:
-        lost: the leaves.
-        stored: KeyPath of a leaf that the file holds all the same -> its place there.
-    """
-    there = [mismatch for mismatch in lost if str(mismatch.keypath) in stored]
-    lost = [mismatch for mismatch in lost if mismatch not in there]
-    cut = [mismatch for mismatch in lost if mismatch.kind is MismatchKind.ALIASING]
-    others = [mismatch for mismatch in lost if mismatch.kind is not MismatchKind.ALIASING]
-    parts = []
-    if others:
-        many = len(others) > _SHOWN_LOST
-        parts.append(
-            f"save and restore {_listed(map(owner_of, others) if many else _paths(others))}"
-        )
-    if cut:
-        parts.append(
-            f"relink {_listed(_paths(cut))} after the load: to the object that the run holds, not "
-            "to a copy of it"
-        )
-    if there:
-        parts.append(
-            f"apply {_listed(_paths(there))} from the file last in the load, after what overwrites "
-            "it: it is saved"
-        )
-    return "; ".join(parts)
-
-
-def _paths(mismatches: Sequence[Mismatch]) -> list[str]:
-    return [str(mismatch.keypath) for mismatch in mismatches]
-
-
 def notes(record: Record, verbose: bool) -> list[str]:
     """Returns what else is to be said; what does not apply in one line, with reasons if verbose."""
-    told = [*record.notes, *_noise(record, verbose), *_coverage(record, verbose)]
+    operation = [f"first operation that differs: {record.operation}"] if record.operation else []
+    told = [*record.notes, *operation, *_noise(record, verbose), *_coverage(record, verbose)]
     told += _expected(record, verbose)
     if verbose:
         return [*map(str, record.skipped), *told]
@@ -141,12 +81,12 @@ def _coverage(record: Record, verbose: bool) -> list[str]:
     coverage = record.state_coverage
     if coverage is None or not record.untested:
         return []
-    listed = ", ".join(record.untested) if verbose else _listed(record.untested)
+    named = ", ".join(record.untested) if verbose else listed(record.untested)
     better = record.better_save_at[:1]
     where = f"; --save-at {better[0]} meets most of them" if better else ""
     return [
         f"state coverage {coverage[0]} of {coverage[1]}: moved, but at the fresh value at every "
-        f"save: {listed}{where}"
+        f"save: {named}{where}"
     ]
 
 
@@ -161,8 +101,8 @@ def _expected(record: Record, verbose: bool) -> list[str]:
     told = []
     for reason, patterns in by_reason.items():
         losses = "1 expected loss" if len(patterns) == 1 else f"{len(patterns)} expected losses"
-        listed = ", ".join(patterns) if verbose else _listed(patterns)
-        told.append(f"{losses} put back ({reason}): {listed}")
+        named = ", ".join(patterns) if verbose else listed(patterns)
+        told.append(f"{losses} put back ({reason}): {named}")
     return [*told, *failed]
 
 
@@ -172,15 +112,8 @@ def _noise(record: Record, verbose: bool) -> list[str]:
         return []
     leaves = "1 leaf differs" if count == 1 else f"{count} leaves differ"
     were = "was" if count == 1 else "were"
-    listed = ", ".join(record.noise) if verbose else _listed(record.noise)
-    return [f"{leaves} between two identical runs and {were} not judged: {listed}"]
-
-
-def _at_load(record: Record, finding: Finding | None) -> Sequence[Mismatch]:
-    """What differed at the load itself, before the future spread it; otherwise what is shown."""
-    at_load = (f for f in record.findings if aspect_of(f.check) == Aspect.LOADED)
-    first = next(at_load, finding)
-    return first.diff.mismatches if first else ()
+    named = ", ".join(record.noise) if verbose else listed(record.noise)
+    return [f"{leaves} between two identical runs and {were} not judged: {named}"]
 
 
 def _differences(record: Record, finding: Finding | None, flag: str) -> list[str]:
@@ -236,7 +169,7 @@ def _indented(lines: Iterable[str]) -> list[str]:
 
 def _lost(lost: Sequence[Mismatch], found: Attribution, flag: str) -> list[str]:
     stored = dict(found.stored)
-    if len(lost) <= _SHOWN_LOST:
+    if len(lost) <= SHOWN_LOST:
         return [_with_place(mismatch, stored) for mismatch in lost]
     most = _SHOWN if len(lost) <= _SHOWN else _SHOWN_OF_OWNER
     by_owner: dict[str, list[str]] = {}
@@ -263,7 +196,7 @@ def _suspects(record: Record, finding: Finding) -> Sequence[Mismatch]:
     if record.attribution is None or record.attribution.complete:
         return finding.diff.mismatches
     return sorted(
-        _at_load(record, finding),
+        at_load(record, finding),
         key=lambda m: (m.keypath.segments[:1] == ("streams",), m.kind not in _STRUCTURE),
     )
 
@@ -275,24 +208,18 @@ def _cut(lines: Sequence[str], flag: str, most: int = _SHOWN) -> list[str]:
 
 
 def _inert(found: Attribution, flag: str) -> list[str]:
-    listed = {"healed": found.healed, "inert": found.inert}
+    kept = {"healed": found.healed, "inert": found.inert}
     if flag:
-        counts = ", ".join(f"{word}: {len(those)}" for word, those in listed.items() if those)
+        counts = ", ".join(f"{word}: {len(those)}" for word, those in kept.items() if those)
         return [f"({counts}, see {flag})"] if counts else []
     return [
         line
-        for word, those in listed.items()
+        for word, those in kept.items()
         if those
-        for line in (f"{word}:", *_indented(_paths(those)))
+        for line in (f"{word}:", *_indented(paths_of(those)))
     ]
 
 
 def _count(finding: Finding) -> str:
     number = len(finding.diff.mismatches)
     return f"{number} leaf differs" if number == 1 else f"{number} leaves differ"
-
-
-def _listed(names: Iterable[str]) -> str:
-    shown = list(dict.fromkeys(names))
-    tail = f" and {len(shown) - _SHOWN_LOST} more" if len(shown) > _SHOWN_LOST else ""
-    return ", ".join(shown[:_SHOWN_LOST]) + tail

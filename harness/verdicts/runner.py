@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import re
-import sysconfig
 import time
-import traceback
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import final
 
 from ..causes.attribution import Attribution
+from ..causes.operation import Operation, first_operation
 from ..causes.search import attribute, outcome_of
 from ..checks import CHECKS, Aspect, aspect_of, require_checks
-from ..core.errors import HarnessError, NotApplicable, StepFailed, is_unsupported
+from ..core.errors import HarnessError, NotApplicable, is_unsupported
 from ..core.randomness import preserved_streams
 from ..core.scenario import Scenario
 from ..state.compare import Diff
@@ -23,12 +20,10 @@ from ..trial.finding import Finding
 from ..trial.reference import Outcome
 from ..trial.runs import Shared
 from ..trial.trial import Trial
+from .raising import place_of, text_of
 from .verdict import Raised, Record, Skipped, Verdict
 
 DEFAULT_CHECKS = ("purity", "roundtrip", "resume")
-# the instrument itself, in whatever room
-_HERE = Path(__file__).parents[1]
-_STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 # no check of a checkpoint, but what FLAKY rests on: the run that never stopped, once more
 REPEAT = "repeat"
 _NOT_REENTRANT = (
@@ -101,6 +96,7 @@ class _Judgement:
         self.passed = 0
         self.strict = trial.capabilities.strict
         self.attribution: Attribution | None = None
+        self.operation: Operation | None = None
 
     def judge(self, check: str) -> None:
         """Runs one check, unless the subject has already raised."""
@@ -132,7 +128,7 @@ class _Judgement:
         else:
             self.verdict = Verdict.ERROR
             self.raised = Raised(
-                check=check, type=type(error).__name__, text=_text(error), where=_where(error)
+                check=check, type=type(error).__name__, text=text_of(error), where=place_of(error)
             )
 
     def conclude(self, attribution: bool | None) -> None:
@@ -195,6 +191,7 @@ class _Judgement:
             again = trial.first_difference(trial.uninterrupted.at, trial.repeat.at)
             if again is not None:
                 self.findings.insert(0, dataclasses.replace(again, check=REPEAT))
+            self.operation = first_operation(trial)
             return Verdict.FLAKY
         if trial.session.between_calls:
             self.tell_reentrance()
@@ -244,6 +241,7 @@ class _Judgement:
             untested=tuple(map(str, coverage.untested)) if coverage else (),
             better_save_at=better,
             attribution=self.attribution,
+            operation=self.operation,
             compared=trial.compared,
             moved=moved,
             moved_later=moved_later,
@@ -270,32 +268,3 @@ def _count_of_state(diff: Diff) -> int:
 def _of_streams(diff: Diff) -> bool:
     """Whether nothing but random streams differs."""
     return all(mismatch.keypath.segments[0] == "streams" for mismatch in diff.mismatches)
-
-
-def _text(error: BaseException) -> str:
-    """The message with its notes, without addresses and folders of this very run."""
-    text = "; ".join([str(error), *getattr(error, "__notes__", ())])
-    text = re.sub(r"\b0x[0-9a-f]{6,}\b", "0x...", text)
-    return re.sub(r"[^\s'\"]*resumeproof-[^\s/'\"]*", "(checkpoint folder)", text)
-
-
-def _where(error: BaseException) -> str:
-    """The innermost place in the user's code that raised, otherwise the outermost foreign one.
-
-    Nothing where only the harness was running. The standard library is nobody's fault.
-    """
-    raised = error.cause if isinstance(error, StepFailed) else error
-    frames = traceback.extract_tb(raised.__traceback__)
-    foreign = [frame for frame in frames if not Path(frame.filename).is_relative_to(_HERE)]
-    foreign = [frame for frame in foreign if not _of_python(frame.filename)]
-    if not foreign:
-        return ""
-    own = [frame for frame in foreign if "site-packages" not in frame.filename]
-    chosen = own[-1] if own else foreign[0]
-    return f"{chosen.name}, {chosen.filename}:{chosen.lineno}"
-
-
-def _of_python(filename: str) -> bool:
-    if filename.startswith("<"):
-        return True
-    return "site-packages" not in filename and Path(filename).is_relative_to(_STANDARD_LIBRARY)

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Self, final
 
 from ..causes.attribution import Attribution
+from ..causes.operation import Operation
 from ..core.expected import PutBack
 from ..core.scenario import Scenario
 from ..trial.finding import Finding
@@ -79,6 +80,8 @@ class Record:
         better_save_at: steps at which saving would show more: what is untested, or has healed.
         noise: KeyPaths of what differs between two identical runs, and was not judged.
         attribution: which leaves explain a difference, where that was asked for.
+        operation: of FLAKY, the first operation of torch in which two identical runs differ, or
+            None where there is none.
         compared: rows of the object graph compared, all comparisons together.
         moved: leaves that differ between the fresh build and the save point; None where the
             checks asked for no run that shows it.
@@ -100,6 +103,7 @@ class Record:
     untested: tuple[str, ...] = ()
     better_save_at: tuple[int, ...] = ()
     attribution: Attribution | None = None
+    operation: Operation | None = None
     compared: int = 0
     moved: int | None = None
     moved_later: int | None = None
@@ -146,6 +150,7 @@ class Record:
             "untested": list(self.untested),
             "better_save_at": list(self.better_save_at),
             "attribution": None if self.attribution is None else self.attribution.to_plain(),
+            "operation": None if self.operation is None else dataclasses.asdict(self.operation),
             "used": sorted(self.used),
             "expected": [dataclasses.asdict(put_back) for put_back in self.expected],
             "vacuous": self.vacuous,  # for whoever reads the lines; no fact of its own
@@ -168,6 +173,7 @@ class Record:
             "untested": tuple(plain.get("untested", ())),
             "better_save_at": tuple(plain.get("better_save_at", ())),
             "attribution": None if attribution is None else Attribution.from_plain(attribution),
+            "operation": Operation(**plain["operation"]) if plain.get("operation") else None,
             "used": frozenset(plain["used"]),
             "expected": tuple(map(PutBack.from_plain, plain.get("expected", ()))),
         }

@@ -9,7 +9,7 @@ import pytest
 import torch
 from resumeproof import Scenario, loop
 from resumeproof.state.mismatch import MismatchKind
-from resumeproof.verdicts.report import advice
+from resumeproof.verdicts.advice import advice
 from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Record, Verdict
 

@@ -102,6 +102,15 @@ class Others(Trainer):
         self.first, self.second = {"count": 1}, dict(state["counts"][0])
 
 
+class Freezes(Trainer):
+    """Loads weights that are right and no longer learn."""
+
+    def load(self, state):
+        """All of it, and then the flag."""
+        super().load(state)
+        self.net.weight.requires_grad_(False)
+
+
 def record_of(trainer):
     """The record of `resume`."""
     subject = loop(make=trainer, step=trainer.step, save=trainer.save, load=trainer.load)
@@ -118,12 +127,14 @@ LR = "run.optimizer.param_groups[0]['lr']"
         (RateOfTheBuild, {LR: "['optimizer']['param_groups'][0]['lr']"}),
         (Forgets, {}),
         (Others, {}),
+        (Freezes, {}),
     ],
 )
 def test_places_in_the_file_are_named_where_they_hold_what_was_lost(trainer, stored):
     """By last name and bits, where nothing else that is alike may be meant."""
     found = record_of(trainer).attribution
     assert dict(found.stored) == stored
+    assert found.causes
     assert {str(mismatch.keypath) for mismatch in found.causes} >= {*stored}
     assert Attribution.from_plain(found.to_plain()) == found
 

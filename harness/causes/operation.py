@@ -1,0 +1,60 @@
+"""The first operation of torch in which two identical runs differ: where to look for what does."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from importlib import import_module
+from typing import final
+
+from ..core.randomness import preserved_streams
+from ..trial.session import Stop
+from ..trial.trial import Trial
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """An operation of torch that gave something else in a second run.
+
+    Attributes:
+        name: as torch calls it, such as `aten.add.Tensor`.
+        call: which operation of the run it is, 1 for the first.
+        given: whether what it was given differs already: it does not come from torch.
+        where: function, file and line of the code that called it; "" where there is none.
+    """
+
+    name: str
+    call: int
+    given: bool = False
+    where: str = ""
+
+    def __str__(self) -> str:
+        where = f", in {self.where}" if self.where else ""
+        given = "; what it is given differs already" if self.given else ""
+        return f"{self.name} (operation {self.call}{where}){given}"
+
+
+def first_operation(trial: Trial) -> Operation | None:
+    """Returns the first operation in which two more runs of a scenario differ; None for none.
+
+    It is looked for with a mode of torch's dispatcher. Where torch is not loaded, or refuses to be
+    watched, nothing is known.
+    """
+    if "torch" not in sys.modules:
+        return None
+    watching = import_module(".watching", __package__)
+    first = watching.Recorded()
+    second = watching.Recorded(first.calls)
+    with preserved_streams():
+        try:
+            for recorded in (first, second):
+                live = trial.session.build()
+                with recorded:
+                    trial.session.advance(live, 0, trial.scenario.length)
+        except Stop:
+            found: Operation | None = second.found
+            return found
+        except Exception:  # whatever does not take being watched: nothing is known
+            return None
+    return None

@@ -1,0 +1,90 @@
+"""What to do about a record that is not EXACT, in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..causes.attribution import owner_of
+from ..checks import CHECKS, Aspect, aspect_of
+from ..state.mismatch import Mismatch, MismatchKind
+from ..trial.finding import Finding
+from .verdict import Record, Verdict
+
+SHOWN_LOST = 4
+"""How many names a line has room for."""
+# of verdicts; what to do about a check that does not hold stands beside the check
+_NEXT = {
+    Verdict.ERROR: "mend the code that raised; resumeproof only called it",
+    Verdict.FLAKY: "seed every source of random numbers and use deterministic algorithms; the "
+    "checkpoint is not to blame",
+    Verdict.LOST_WORK: "write the checkpoint after the work it is to hold, and load the newest one",
+    Verdict.UNSUPPORTED: "give the subject what the message names, or leave the check out",
+}
+_UNREACHED = "look first at what is listed as not reached: it may be what was lost"
+_HIDDEN = (
+    "look for state that cannot be reached from the run: on a class, in a module or a cache, on "
+    "disk, or hidden by observe= or by an exclusion"
+)
+
+
+def next_step(record: Record, finding: Finding | None) -> str:
+    """Returns what to do about it, in one line."""
+    found = record.attribution
+    lost = found.lost if found else ()
+    if found is not None and not found.complete:
+        return _UNREACHED if found.unreachable else _HIDDEN
+    if record.verdict in _NEXT and not (lost and record.verdict is Verdict.ERROR):
+        return _NEXT[record.verdict]
+    known = CHECKS.get(finding.check) if finding else None
+    if known and known.next_step and not lost:
+        return known.next_step
+    return advice(lost or at_load(record, finding), dict(found.stored) if found else {})
+
+
+def advice(lost: Sequence[Mismatch], stored: Mapping[str, str]) -> str:
+    """Returns what to do about lost leaves, by what is wrong with them.
+
+    Args:
+        lost: the leaves.
+        stored: KeyPath of a leaf that the file holds all the same -> its place there.
+    """
+    there = [mismatch for mismatch in lost if str(mismatch.keypath) in stored]
+    lost = [mismatch for mismatch in lost if mismatch not in there]
+    cut = [mismatch for mismatch in lost if mismatch.kind is MismatchKind.ALIASING]
+    others = [mismatch for mismatch in lost if mismatch.kind is not MismatchKind.ALIASING]
+    parts = []
+    if others:
+        many = len(others) > SHOWN_LOST
+        parts.append(
+            f"save and restore {listed(map(owner_of, others) if many else paths_of(others))}"
+        )
+    if cut:
+        parts.append(
+            f"relink {listed(paths_of(cut))} after the load: to the object that the run holds, not "
+            "to a copy of it"
+        )
+    if there:
+        parts.append(
+            f"apply {listed(paths_of(there))} from the file last in the load, after what "
+            "overwrites it: it is saved"
+        )
+    return "; ".join(parts)
+
+
+def paths_of(mismatches: Sequence[Mismatch]) -> list[str]:
+    """Returns where they are, as text."""
+    return [str(mismatch.keypath) for mismatch in mismatches]
+
+
+def at_load(record: Record, finding: Finding | None) -> Sequence[Mismatch]:
+    """Returns what differed at the load, before the future spread it; otherwise what is shown."""
+    at_load = (f for f in record.findings if aspect_of(f.check) == Aspect.LOADED)
+    first = next(at_load, finding)
+    return first.diff.mismatches if first else ()
+
+
+def listed(names: Iterable[str]) -> str:
+    """Returns the first few names in one line, and how many others there are."""
+    shown = list(dict.fromkeys(names))
+    tail = f" and {len(shown) - SHOWN_LOST} more" if len(shown) > SHOWN_LOST else ""
+    return ", ".join(shown[:SHOWN_LOST]) + tail
