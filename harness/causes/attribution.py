@@ -1,4 +1,4 @@
-"""Which differing leaves explain the future and which do not, as data."""
+"""Which differing leaves explain the future, and which operation differs by itself, as data."""
 
 from __future__ import annotations
 
@@ -94,6 +94,29 @@ class Attribution:
         if self.causes or not self.contained:
             return f"explained by {len(self.causes)} of {count} differing leaves: {owners}"
         return f"{len(self.contained)} of {count} differing leaves are contained: {owners}"
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """An operation of torch that gave something else in a second run.
+
+    Attributes:
+        name: as torch calls it, such as `aten.add.Tensor`.
+        call: which operation of the run it is, 1 for the first.
+        given: whether what it was given differs already: it does not come from torch.
+        where: function, file and line of the code that called it; "" where there is none.
+    """
+
+    name: str
+    call: int
+    given: bool = False
+    where: str = ""
+
+    def __str__(self) -> str:
+        where = f", in {self.where}" if self.where else ""
+        given = "; what it is given differs already" if self.given else ""
+        return f"{self.name} (operation {self.call}{where}){given}"
 
 
 def owner_of(mismatch: Mismatch) -> str:

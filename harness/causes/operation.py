@@ -3,36 +3,12 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from importlib import import_module
-from typing import final
 
 from ..core.randomness import preserved_streams
 from ..trial.session import Stop
 from ..trial.trial import Trial
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Operation:
-    """An operation of torch that gave something else in a second run.
-
-    Attributes:
-        name: as torch calls it, such as `aten.add.Tensor`.
-        call: which operation of the run it is, 1 for the first.
-        given: whether what it was given differs already: it does not come from torch.
-        where: function, file and line of the code that called it; "" where there is none.
-    """
-
-    name: str
-    call: int
-    given: bool = False
-    where: str = ""
-
-    def __str__(self) -> str:
-        where = f", in {self.where}" if self.where else ""
-        given = "; what it is given differs already" if self.given else ""
-        return f"{self.name} (operation {self.call}{where}){given}"
+from .attribution import Operation
 
 
 def first_operation(trial: Trial) -> Operation | None:

@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from ..core.frames import is_foreign
 from ..trial.session import Stop
-from .operation import Operation
+from .attribution import Operation
 
 _PLAIN = (bool, int, float, complex, str)
 Call: TypeAlias = tuple[str, bytes, bytes]

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import final
 
-from ..causes.attribution import Attribution
-from ..causes.operation import Operation, first_operation
+from ..causes.attribution import Attribution, Operation
+from ..causes.operation import first_operation
 from ..causes.search import attribute, outcome_of
 from ..checks import CHECKS, Aspect, aspect_of, require_checks
 from ..core.errors import HarnessError, NotApplicable, is_unsupported

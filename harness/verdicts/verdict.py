@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self, final
 
-from ..causes.attribution import Attribution
-from ..causes.operation import Operation
+from ..causes.attribution import Attribution, Operation
 from ..core.expected import PutBack
 from ..core.scenario import Scenario
 from ..trial.finding import Finding
