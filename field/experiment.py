@@ -15,7 +15,7 @@ from __future__ import annotations
 import copy
 import pickle
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from .driving import Driver, PlainDriver, driver_of
 from .row import Row
 
 _OTHER_SEED = 7
+_MOST_ENTRIES = 60
 Facts = dict[str, str]
 """By fact where it was first seen not to hold; "" where it holds."""
 
@@ -117,18 +118,29 @@ def _shares(driver: PlainDriver, state: Any) -> str:
 
 def _takes(driver: PlainDriver, state: Any) -> str:
     """The first entry without which a state is loaded in silence, and comes to another run."""
-    if not isinstance(state, dict):
-        return ""
-    whole = driver.restore(_trained(driver), copy.deepcopy(state))
-    for key in state:
-        less = {name: value for name, value in copy.deepcopy(state).items() if name != key}
+    whole = driver.look(driver.restore(_trained(driver), copy.deepcopy(state)))
+    for way in list(_entries(state))[:_MOST_ENTRIES]:
+        less = copy.deepcopy(state)
+        at = less
+        for key in way[:-1]:
+            at = at[key]
+        del at[way[-1]]
         try:
             loaded = driver.restore(_trained(driver), less)
         except Exception:  # it is refused
             continue
-        if first_difference(driver.look(whole), driver.look(loaded)):
-            return f"without {key!r}"
+        if first_difference(whole, driver.look(loaded)):
+            return f"without {way}"
     return ""
+
+
+def _entries(state: Any, way: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to every entry of every dict in a state."""
+    if isinstance(state, dict | list | tuple):
+        for key, value in state.items() if isinstance(state, dict) else enumerate(state):
+            if isinstance(state, dict):
+                yield (*way, key)
+            yield from _entries(value, (*way, key))
 
 
 def _trained(driver: PlainDriver) -> Any:

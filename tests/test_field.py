@@ -17,30 +17,64 @@ OF_THE_EXPERIMENT = ("look", "lent", "mended")
 HOLDS = dict.fromkeys(("repeats", "resume", "purity", "idempotence", "isolation", "strictness"), "")
 
 
-def lines_of(part: ast.stmt, source: list[str]) -> int:
-    """How many lines it has that are not blank, from `def` or `class` on."""
-    return sum(map(bool, map(str.strip, source[part.lineno - 1 : part.end_lineno])))
-
-
 def users_code(text: str) -> Iterator[tuple[int, int]]:
-    """For every row the line where it is made, and how many lines its user writes."""
-    tree, source = ast.parse(text), text.splitlines()
-    defined = {
-        part.name: part for part in tree.body if isinstance(part, ast.FunctionDef | ast.ClassDef)
-    }
+    """For every row the line where it is made, and how many lines its user writes at most."""
+    tree = ast.parse(text)
+    code = Code(tree, text.splitlines())
     for call in ast.walk(tree):
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
             continue
         if call.func.id in ("Row", "loop_of"):
             assert all(k.arg for k in call.keywords), "a row names all that it is made of"
             given = [k.value for k in call.keywords if k.arg not in OF_THE_EXPERIMENT]
-            names = {
-                node.id
-                for value in [*call.args, *given]
-                for node in ast.walk(value)
-                if isinstance(node, ast.Name) and node.id in defined
-            }
-            yield call.lineno, sum(lines_of(defined[name], source) for name in names)
+            yield call.lineno, code.lines([*call.args, *given])
+
+
+class Code:
+    """The functions and classes of a module, and its tables of them."""
+
+    def __init__(self, tree: ast.Module, source: list[str]) -> None:
+        self.source = source
+        self.defined = {
+            part.name: part
+            for part in tree.body
+            if isinstance(part, ast.FunctionDef | ast.ClassDef)
+        }
+        self.tables = {
+            part.targets[0].id: part.value
+            for part in tree.body
+            if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name)
+        }
+
+    def lines(self, given: list[ast.expr]) -> int:
+        """How many lines are named there; of a table the longest of its members, or the default."""
+        names = {name for value in given for name in names_in(value)}
+        longest = 0
+        for table in names & set(self.tables):
+            members = set(names_in(self.tables[table])) & set(self.defined)
+            longest += max((self._count(self._reached({name})) for name in members), default=0)
+        plain = self._count(self._reached(names & set(self.defined)))
+        return max(longest, plain)
+
+    def _reached(self, names: set[str]) -> set[str]:
+        """These, and what they call."""
+        known: set[str] = set()
+        while names:
+            known |= names
+            called = {name for known_name in names for name in names_in(self.defined[known_name])}
+            names = (called & set(self.defined)) - known
+        return known
+
+    def _count(self, names: set[str]) -> int:
+        """How many lines they have together that are not blank."""
+        parts = [self.defined[name] for name in names]
+        ranges = [self.source[part.lineno - 1 : part.end_lineno] for part in parts]
+        return sum(bool(line.strip()) for lines in ranges for line in lines)
+
+
+def names_in(tree: ast.AST) -> Iterator[str]:
+    """Every name that is read in it."""
+    return (node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
 
 
 @pytest.mark.parametrize("path", GROUPS, ids=lambda path: path.stem)

@@ -11,7 +11,6 @@ from ..core.errors import NotApplicable
 from ..core.exclusions import Exclusion
 from ..core.keypath import KeyPath
 from ..core.randomness import preserved_streams
-from ..files.damages import entry_at
 from ..state.capture import capture_roots
 from ..state.compare import Diff
 from ..state.diff import changed
@@ -80,6 +79,7 @@ def _shared_in_memory(
         target = trained(trial, trial.session.other_seed)
         with preserved_streams():
             state = state_of(trial, source)
+            untouched = copy.deepcopy(state)  # some loads write into the state they are given
             restore(trial, target, state)
     except NotApplicable:
         return [], ()
@@ -87,7 +87,7 @@ def _shared_in_memory(
     shared = list(_shared(trial, others, target, moved))
     if not shared or trial.capabilities.strict:
         return shared, ()
-    of_torch = _shared_by_torch(trial, target, copy.deepcopy(state))
+    of_torch = _shared_by_torch(trial, target, untouched)
     names = {of_torch[m.keypath] for m in shared if m.keypath in of_torch}
     return [m for m in shared if m.keypath not in of_torch], tuple(map(_note, sorted(names)))
 
@@ -100,7 +100,8 @@ def _shared_by_torch(trial: Trial, target: Any, state: Any) -> dict[KeyPath, str
     """
     found: dict[KeyPath, str] = {}
     for taker in takers(trial, target, state):
-        taker.part.load_state_dict(entry_at(state, taker.way))
+        with suppress(Exception):  # of a class that has a state of its own torch takes nothing
+            taker.load(state)
         cut = [e.below("loaded") for e in trial.subject.exclusions]
         both = {"state": state, "loaded": dict(trial.subject.roots(target))}
         members = [m for _, m in _groups(capture_roots(both, cut)) if _crosses(m)]

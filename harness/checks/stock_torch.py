@@ -6,8 +6,9 @@
 | an optimizer | entries too few, too many, of any shape | goes by position; shares tensors |
 | a scheduler, a scaler | entries too few or too many | some raise halfway |
 
-No user can mend that, so it fails nobody who has not declared to be strict. It is known by the
-identity of the method: a class that loads in a way of its own answers for it.
+No user can mend that, so it fails nobody who has not declared to be strict. It is found out by
+calling torch's method itself, known by its identity, on an object of the run. A class that loads in
+a way of its own, on top of torch's or beside it, answers for what torch's would not have done.
 """
 
 from __future__ import annotations
@@ -57,14 +58,19 @@ class Taker:
     def takes(self, state: Any) -> bool:
         """Returns whether torch loads it from such a state of the run without an error."""
         try:
-            self.part.load_state_dict(copy.deepcopy(entry_at(state, self.way)))
+            self.load(copy.deepcopy(state))
         except Exception:  # whatever torch raises, it has not been silent
             return False
         return True
 
+    def load(self, state: Any) -> None:
+        """Loads it by torch's own method from such a state of the run, whatever its class does."""
+        owner = _owner(self.part, _LOAD)
+        getattr(owner, _LOAD)(self.part, entry_at(state, self.way))
+
 
 def takers(trial: Trial, live: Any, state: Any) -> list[Taker]:
-    """Returns every object of torch in a run that loads a dict of its state as torch does.
+    """Returns every object of a run that torch can load from a dict of its state.
 
     Args:
         trial: says what the run is made of.
@@ -94,29 +100,33 @@ def _layout(state: Any) -> Any:
 
 def _stock(objects: Iterable[Any]) -> Iterator[Any]:
     for item in objects:
-        if not isinstance(item, type) and hasattr(type(item), _LOAD) and _loads_as_torch(item):
+        if not isinstance(item, type) and _owner(item, _LOAD) and _loaded_by_torch_alone(item):
             yield item
 
 
-def _loads_as_torch(part: Any) -> bool:
+def _loaded_by_torch_alone(part: Any) -> bool:
+    """Whether nobody else's code runs where torch's own method loads it."""
     torch = sys.modules["torch"]
     if not isinstance(part, torch.nn.Module):
-        return _of_torch(part, _LOAD) and _of_torch(part, "state_dict") and not _hooked(part)
+        return not _hooked(part)
     # a module hands on to those in it, each by a method of its own
-    methods = (_LOAD, "state_dict", "_load_from_state_dict")
-    return all(
-        all(_of_torch(inner, method) for method in methods) and not _hooked(inner)
-        for inner in part.modules()
-    )
+    inner = "_load_from_state_dict"
+    return all(_of_torch(each, inner) and not _hooked(each) for each in part.modules())
+
+
+def _owner(part: Any, method: str) -> type | None:
+    """The class of torch, the very one that is there by its name, whose method it has inherited."""
+    for kind in type(part).__mro__:
+        if method in vars(kind) and kind.__module__.partition(".")[0] == "torch":
+            module = sys.modules.get(kind.__module__)
+            return kind if getattr(module, kind.__name__, None) is kind else None
+    return None
 
 
 def _of_torch(part: Any, method: str) -> bool:
-    """Whether a class of torch, the very one that is there by its name, defines the method."""
-    owner = next((kind for kind in type(part).__mro__ if method in vars(kind)), None)
-    if owner is None or owner.__module__.partition(".")[0] != "torch" or method in vars(part):
-        return False
-    module = sys.modules.get(owner.__module__)
-    return getattr(module, owner.__name__, None) is owner
+    """Whether nobody has overridden torch's."""
+    first = next((kind for kind in type(part).__mro__ if method in vars(kind)), None)
+    return first is not None and first is _owner(part, method) and method not in vars(part)
 
 
 def _hooked(part: Any) -> bool:

@@ -150,6 +150,41 @@ def test_strict_part_is_held_to_what_torch_does(name):
     assert record.notes == ()
 
 
+class Widens(torch.optim.SGD):
+    """Has torch load, and then sees to the types, as libraries of optimizers do."""
+
+    def load_state_dict(self, state_dict):
+        """By reference where nothing is to be done."""
+        super().load_state_dict(state_dict)
+        parameters = self.param_groups[0]["params"]
+        for parameter, held in zip(parameters, state_dict["state"].values(), strict=False):
+            own = self.state[parameter]
+            own.update({k: v.to(v.dtype) for k, v in held.items() if torch.is_tensor(v)})
+
+
+class Averages(torch.nn.Linear):
+    """Says what it loads."""
+
+    def load_state_dict(self, state_dict, **options):
+        """As torch does."""
+        return super().load_state_dict(dict(state_dict), **options)
+
+
+ON_TOP = {
+    "optimizer": (lambda: Widens(torch.nn.Linear(2, 2).parameters(), 0.1, momentum=0.9), descend),
+    "module": (lambda: Averages(2, 2), drive),
+}
+
+
+@pytest.mark.parametrize("name", ON_TOP)
+def test_who_loads_on_top_of_torch_is_not_blamed_for_what_torch_does(name):
+    """It takes in silence what torch takes, and shares what torch shares."""
+    factory, step = ON_TOP[name]
+    record = run(component(factory, step=step), LIFE, ASKED)
+    assert (record.findings, record.verdict) == ((), Verdict.EXACT)
+    assert any(note.startswith("strictness: ") for note in record.notes)
+
+
 class ForgetsMomentum(torch.optim.SGD):
     """Takes the settings alone."""
 
