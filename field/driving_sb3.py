@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,8 @@ class Sb3Driver:
     def build(self, seed: int) -> Any:
         """Returns a model in an environment of its own."""
         seed_all(seed)
-        given = {key: value for key, value in self.row.options.items() if key != "env"}
+        # SB3 writes into the policy_kwargs that it is given
+        given = copy.deepcopy({k: v for k, v in self.row.options.items() if k != "env"})
         policy = given.pop("policy", "MlpPolicy")
         return self.row.make(policy, self._environment(seed), seed=seed, device="cpu", **given)
 

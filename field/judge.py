@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 RIGHT, WRONG, REFUSAL = "right", "wrong", "refusal"
-# which fact a check is about; one that is not here is about `resume`
-_FACT_OF = {name: name for name in ("purity", "idempotence", "isolation", "strictness")}
+# which fact a check is about; what no fact is about cannot be confirmed
+_FACT_OF = {
+    **{name: name for name in ("purity", "idempotence", "isolation", "strictness", "resume")},
+    **dict.fromkeys(("roundtrip", "completeness", "fresh_process", "component"), "resume"),
+}
 _MUST_HOLD = ("repeats", "resume", "purity")
 
 
@@ -31,8 +34,8 @@ def judge(verdict: str, checks: Sequence[str], facts: Mapping[str, str]) -> tupl
 
 
 def _of_checks(checks: Sequence[str], facts: Mapping[str, str]) -> tuple[str, str]:
-    unconfirmed = [name for name in checks if not facts.get(_FACT_OF.get(name, "resume"))]
+    unconfirmed = [name for name in checks if not facts.get(_FACT_OF.get(name, ""))]
     if unconfirmed or not checks:
         return WRONG, f"not so: {', '.join(unconfirmed)}"
-    fact = _FACT_OF.get(checks[0], "resume")
+    fact = _FACT_OF[checks[0]]
     return RIGHT, f"{fact}: {facts[fact]}"

@@ -103,6 +103,7 @@ def test_no_row_leaves_anything_out(path: Path) -> None:
         ("DIFFERS", ["resume", "strictness"], {"resume": "step 5"}, "wrong"),
         ("DIFFERS", ["strictness"], {"strictness": "without 'a'"}, "right"),
         ("DIFFERS", ["resume"], {}, "wrong"),
+        ("DIFFERS", ["order"], {"resume": "step 5"}, "wrong"),
         ("FLAKY", ["repeat"], {"repeats": "step 1"}, "right"),
         ("FLAKY", ["repeat"], {"resume": "step 5"}, "wrong"),
         ("REFUSED", [], {}, "refusal"),
