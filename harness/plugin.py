@@ -43,6 +43,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--ckpt-verbose", action="store_true", default=False, help="list inert differences too"
     )
     group.addoption(
+        "--ckpt-min-state-coverage",
+        type=float,
+        metavar="N",
+        default=None,
+        help="fail where of a hundred leaves that moved fewer were tested",
+    )
+    group.addoption(
         "--ckpt-mutate",
         action="store_true",
         default=False,
@@ -157,6 +164,25 @@ def _of_test(item: pytest.Item, plain: dict[str, Any]) -> str:
     return json.dumps({**plain, "test": item.nodeid}, sort_keys=True)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fails a run that has tested too little of the state of a subject. On the controller only."""
+    floor = session.config.getoption("--ckpt-min-state-coverage")
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if floor is None or reporter is None or hasattr(session.config, "workerinput"):
+        return
+    records = _reported(reporter, RESULT)
+    if records and _below_floor(records, floor) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _below_floor(records: list[dict[str, Any]], floor: float) -> tuple[str, ...]:
+    from_plain = import_module(".verdicts.verdict", __package__).Record.from_plain
+    low = import_module(".verdicts.summary", __package__).below_floor
+    lines: tuple[str, ...] = low([from_plain(record) for record in records], floor)
+    return lines
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """The matrix and a replay command per failure; writes the report. On the controller only."""
     records, mutants = (_reported(terminalreporter, name) for name in (RESULT, MUTANTS))
@@ -170,6 +196,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.section("checkpoints")
     for line in _summary(records, mutants, failed):
         terminalreporter.write_line(line)
+    floor = config.getoption("--ckpt-min-state-coverage")
+    for line in _below_floor(records, floor) if records and floor is not None else ():
+        terminalreporter.write_line(line, red=True)
     if path:
         terminalreporter.write_line(f"one record per scenario: {path}")
 

@@ -15,7 +15,7 @@ from .running import run_check, run_replay
 EXIT_STATUS = """\
 exit status:
   0  all is EXACT, or equal
-  1  something differs: DIFFERS or LOST_WORK
+  1  something differs: DIFFERS or LOST_WORK; or too little of the state was tested
   2  the command, the subject or a file cannot be used; the message says what to write
   3  no answer: the subject raised (ERROR), does not repeat itself (FLAKY), or cannot be checked
      (UNSUPPORTED)
@@ -71,6 +71,13 @@ def _add_check(check: argparse.ArgumentParser) -> None:
     _add_output(check)
 
 
+def _percentage(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 100, got {text!r}")
+    return value
+
+
 def _add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--env", metavar="ID", help="a registered environment")
     command.add_argument(
@@ -93,4 +100,11 @@ def _add_output(command: argparse.ArgumentParser) -> None:
     _add_imports(command)
     command.add_argument("--checks", metavar="A,B", help="names of checks; all by default")
     command.add_argument("--json", type=Path, metavar="FILE", help="write one record per scenario")
+    command.add_argument(
+        "--min-state-coverage",
+        dest="floor",
+        type=_percentage,
+        metavar="N",
+        help="fail where of a hundred leaves that moved fewer were tested",
+    )
     command.add_argument("--verbose", action="store_true", help="list every difference")

@@ -54,7 +54,7 @@ def _run(
     from ..verdicts.coverage import require_meaningful
     from ..verdicts.plan import follow_ups, per_scenario
     from ..verdicts.runner import run
-    from ..verdicts.summary import totals
+    from ..verdicts.summary import below_floor, totals
 
     if parsed.json and not parsed.json.absolute().parent.is_dir():
         raise InvalidTarget(
@@ -88,7 +88,9 @@ def _run(
     sys.stdout.write(totals(records) + "\n")
     for subject, of_subject, names in shown.values():
         require_meaningful(subject, of_subject, names)
-    return _status({record.verdict.value for record in records})
+    low = below_floor(records, parsed.floor) if parsed.floor is not None else ()
+    sys.stdout.write("".join(f"{line}\n" for line in low))
+    return _status({record.verdict.value for record in records}) or int(bool(low))
 
 
 def _status(verdicts: set[str]) -> int:

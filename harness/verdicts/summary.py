@@ -70,10 +70,41 @@ def totals(records: Sequence[Record], expected: Sequence[Record] = ()) -> str:
 
 def _coverage(records: Sequence[Record]) -> str:
     """The state coverage of all subjects together: what no scenario of a subject has tested."""
-    moved = untested = 0
-    for subject in {record.subject for record in records}:
-        known = [r for r in records if r.subject == subject and r.state_moved is not None]
-        moved += max((record.state_moved or 0 for record in known), default=0)
-        left = [set(record.untested) for record in known]
-        untested += len(set.intersection(*left)) if left else 0
+    subjects = {record.subject for record in records}
+    counts = [_coverage_of(subject, records) for subject in sorted(subjects)]
+    moved = sum(moved or 0 for moved, _ in counts)
+    untested = sum(len(untested) for _, untested in counts)
     return f"; state coverage {moved - untested} of {moved}" if untested else ""
+
+
+def _coverage_of(subject: str, records: Sequence[Record]) -> tuple[int | None, tuple[str, ...]]:
+    """How many leaves moved, None where nothing has shown it, and which no scenario has tested."""
+    known = [r for r in records if r.subject == subject and r.state_moved is not None]
+    if not known:
+        return None, ()
+    left = set.intersection(*(set(record.untested) for record in known))
+    return max(record.state_moved or 0 for record in known), tuple(sorted(left))
+
+
+def below_floor(records: Sequence[Record], floor: float) -> tuple[str, ...]:
+    """Returns a line for each subject of whose state too little was tested, with what was not.
+
+    Args:
+        records: of all scenarios.
+        floor: how many of a hundred leaves that moved are to be saved at another value than their
+            fresh one, in one scenario at least.
+    """
+    lines = []
+    for subject in sorted({r.subject for r in records if r.verdict is not Verdict.UNSUPPORTED}):
+        moved, untested = _coverage_of(subject, records)
+        if moved is None:
+            lines.append(
+                f"{subject}: state coverage is not known, expected {floor:g}%: run `purity` and "
+                "`resume`, which show what moves"
+            )
+        elif 100 * (moved - len(untested)) < floor * moved:
+            lines.append(
+                f"{subject}: state coverage {moved - len(untested)} of {moved}, expected "
+                f"{floor:g}%: save where these are not fresh: {', '.join(untested)}"
+            )
+    return tuple(lines)

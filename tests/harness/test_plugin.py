@@ -259,3 +259,40 @@ def test_loading_pins_one_thread_before_torch():
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
+
+
+FLOOR = """
+    from resumeproof import Scenario, check_resume, loop
+
+    class Trainer:
+        def __init__(self, seed=0):
+            self.steps, self.patience = 0, 0
+
+        def step(self):
+            self.steps += 1
+            self.patience = self.patience + 1 if self.steps in (17, 18, 19) else 0
+
+        def save(self):
+            return {{"steps": self.steps}}
+
+        def load(self, state):
+            vars(self).update(state)
+
+    def test_trainer():
+        subject = loop(make=Trainer, step=Trainer.step, save=Trainer.save, load=Trainer.load)
+        scenario = Scenario(length=24, save_at=13, into="fresh")
+        check_resume(subject, scenarios=[scenario], checks=["purity", "roundtrip"])
+"""
+
+
+@pytest.mark.parametrize("floor", [50, 51])
+def test_run_that_has_tested_too_little_fails(run_suite, floor):
+    """Every test passes; the floor fails the run, and says what was not tested."""
+    result = run_suite(f"--ckpt-min-state-coverage={floor}", suite=FLOOR)
+    assert result.parseoutcomes() == {"passed": 1}
+    assert result.ret == (floor > 50)
+    below = "loop:Trainer: state coverage 1 of 2, expected 51%: save where * run.patience"
+    if floor > 50:
+        result.stdout.fnmatch_lines([below])
+    else:
+        result.stdout.no_fnmatch_line("*expected*")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from resumeproof import CheckpointMismatch, Scenario, check_resume, loop
+from resumeproof.cli import main
 from resumeproof.verdicts.runner import run
+from resumeproof.verdicts.summary import below_floor
 
 
 class _Patience:
@@ -67,3 +70,66 @@ def test_records_are_the_same_byte_for_byte(repetition: int) -> None:
         lines.append(str(record))
     assert len(kept) >= 0
     assert len(set(lines)) == 1
+
+
+def _records() -> list[Any]:
+    scenarios = [Scenario(length=24, save_at=at, into="fresh") for at in (13, 18)]
+    return [run(_subject("steps", "score"), scenario, ("roundtrip",)) for scenario in scenarios]
+
+
+def test_floor_says_which_leaves_lie_below_it() -> None:
+    """Two of three leaves are tested: enough for 66 of a hundred, and not for 67."""
+    fresh, met = _records()
+    assert below_floor([fresh], 66) == ()
+    (line,) = below_floor([fresh], 67)
+    assert line.startswith("loop:Patience: state coverage 2 of 3, expected 67%")
+    assert line.endswith("run.patience")
+    assert below_floor([fresh, met], 100) == ()
+
+
+def test_floor_is_not_met_where_nothing_shows_what_moves() -> None:
+    """A check that looks at no run leaves the coverage unknown."""
+    record = run(_subject("steps", "score"), Scenario(length=24, save_at=13), ("component",))
+    assert record.state_coverage is None
+    (line,) = below_floor([record], 1)
+    assert "state coverage is not known, expected 1%" in line
+
+
+_TRAINER = """
+class Trainer:
+    def __init__(self, seed=0):
+        self.steps, self.patience = 0, 0
+    def step(self):
+        self.steps += 1
+        self.patience = self.patience + 1 if self.steps in (17, 18, 19) else 0
+    def save(self):
+        return {"steps": self.steps}
+    def load(self, state):
+        vars(self).update(state)
+"""
+_GIVEN = "--checks purity,roundtrip --length 24 --save-at 13 --into fresh"
+
+
+@pytest.mark.parametrize(("floor", "status"), [(50, 0), (51, 1)])
+def test_command_fails_below_the_floor(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    floor: int,
+    status: int,
+) -> None:
+    """All is EXACT, and half of what moves was tested."""
+    (tmp_path / f"floor_{floor}.py").write_text(_TRAINER)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    words = f"check floor_{floor}:Trainer {_GIVEN} --min-state-coverage {floor}"
+    assert main(words.split()) == status
+    out = capsys.readouterr().out
+    assert ("state coverage 1 of 2, expected 51%: save where" in out) is bool(status)
+
+
+@pytest.mark.parametrize("flag", ["101", "-1", "much"])
+def test_floor_is_a_percentage(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing else is taken."""
+    with pytest.raises(SystemExit):
+        main(["check", "a:b", f"--min-state-coverage={flag}"])
+    assert "--min-state-coverage" in capsys.readouterr().err
