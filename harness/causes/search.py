@@ -15,6 +15,7 @@ from typing import Any, TypeVar, final
 
 from ..core.errors import HarnessError, StepFailed
 from ..core.keypath import KeyPath
+from ..core.pace import Deadline
 from ..core.randomness import preserved_streams
 from ..state.mismatch import Mismatch
 from ..transplant.patch import Transplant, Unreachable
@@ -30,7 +31,13 @@ _MAX_EVALUATIONS = 256
 T = TypeVar("T")
 
 
-def attribute(trial: Trial, cycle: int = 0) -> Attribution:
+def attribute(
+    trial: Trial,
+    cycle: int = 0,
+    *,
+    deadline: Deadline | None = None,
+    tell: Callable[[int, int], None] = lambda evaluation, at_most: None,
+) -> Attribution:
     """Names the smallest set of leaves whose loss explains that the resumed run differs.
 
     Each trial of a set is a load, poisoned as every load, and a run up to the first difference.
@@ -38,11 +45,15 @@ def attribute(trial: Trial, cycle: int = 0) -> Attribution:
     Args:
         trial: what was run.
         cycle: after which of its loads the future differs; 0 is the first.
+        deadline: after which no more sets are tried: what is left stays among the causes, and
+            `minimal` is False.
+        tell: gets the number of every run that is resumed, and how many there are at most.
 
     Raises:
         HarnessError: the live state could not be captured.
     """
-    return _located(trial, cycle, _Search(trial, cycle).run(time.perf_counter()))
+    search = _Search(trial, cycle, deadline or Deadline(), tell)
+    return _located(trial, cycle, search.run(time.perf_counter()))
 
 
 def outcome_of(trial: Trial, cycle: int, outcome: Outcome) -> Attribution:
@@ -77,12 +88,17 @@ def _located(trial: Trial, cycle: int, found: Attribution) -> Attribution:
 class _Search:
     """One search: a donor that is the saved run, and as many resumed runs as it takes."""
 
-    def __init__(self, trial: Trial, cycle: int) -> None:
+    def __init__(
+        self, trial: Trial, cycle: int, deadline: Deadline, tell: Callable[[int, int], None]
+    ) -> None:
         self.trial = trial
+        self.deadline = deadline
+        self.tell = tell
         self.cycle = cycle
         self.step = trial.scenario.save_points[cycle]
         self.reference = trial.control.reference(cycle)
         self.evaluations = 0
+        self.cut_short = False
         self.unreachable: dict[KeyPath, str] = {}
         self.remaining: tuple[Mismatch, ...] = ()
         self.outcomes: dict[frozenset[KeyPath], Outcome | None] = {}
@@ -105,7 +121,7 @@ class _Search:
             unreachable=tuple((str(path), why) for path, why in self.unreachable.items()),
             complete=complete,
             remaining=remaining,
-            minimal=self.evaluations < _MAX_EVALUATIONS,
+            minimal=not self.cut_short,
             evaluations=self.evaluations,
             seconds=time.perf_counter() - start,
         )
@@ -140,7 +156,8 @@ class _Search:
 
         Source: Junker, QuickXplain (AAAI 2004), a divide and conquer form of delta debugging.
         """
-        if self.evaluations >= _MAX_EVALUATIONS:
+        if self.evaluations >= _MAX_EVALUATIONS or self.deadline.is_over:
+            self.cut_short = True
             return list(items)
         if not known and agrees([]):
             return []
@@ -180,6 +197,7 @@ class _Search:
         key = _key(put)
         if key not in self.outcomes:
             self.evaluations += 1
+            self.tell(self.evaluations, _MAX_EVALUATIONS)
             self.outcomes[key] = self.outcome(put)
         return self.outcomes[key] is not None
 

@@ -20,7 +20,7 @@ from ..subjects.adapters import adapters
 from ..subjects.protocol import Subject
 from ..trial.expected import Expected
 from ..trial.finding import Finding
-from ..trial.runs import Save
+from ..trial.runs import Save, temporary_folder
 from ..trial.session import Session
 from ..trial.trial import Trial
 from .check import RESUMED, Aspect, Check, Cost
@@ -43,7 +43,8 @@ def fresh_process(trial: Trial, method: str = "forkserver") -> Finding | None:
     save, _ = trial.saving
     task = _pickled(trial, save.path)
     _require_guard(trial.subject.name)
-    answer, value = _run_elsewhere(task, method)
+    folder = temporary_folder(trial)  # of this process, which outlives the other one
+    answer, value = _run_elsewhere(task, str(folder), method)
     if answer == "raised":
         raise value
     loaded, at = value
@@ -100,7 +101,7 @@ def _pickled(trial: Trial, path: Path) -> bytes:
         ) from error
 
 
-def _run_elsewhere(task: bytes, method: str) -> tuple[str, Any]:
+def _run_elsewhere(task: bytes, folder: str, method: str) -> tuple[str, Any]:
     context: Any = multiprocessing.get_context(method)
     if method == "forkserver":
         context.set_forkserver_preload([Session.__module__, *_loaded_frameworks()])
@@ -108,7 +109,7 @@ def _run_elsewhere(task: bytes, method: str) -> tuple[str, Any]:
     before = os.environ.get("PYTHONHASHSEED")
     os.environ["PYTHONHASHSEED"] = _HASH_SEEDS[before == _HASH_SEEDS[0]]
     try:
-        process = context.Process(target=_resume, args=(task, theirs), daemon=True)
+        process = context.Process(target=_resume, args=(task, folder, theirs), daemon=True)
         process.start()
     finally:
         os.environ.pop("PYTHONHASHSEED")
@@ -126,6 +127,9 @@ def _answer(process: Any, ours: Connection) -> tuple[str, Any]:
         return str(kind), value
     except EOFError as error:
         raise RuntimeError("the other process ended without an answer") from error
+    except BaseException:  # nobody waits for its answer any more
+        process.kill()
+        raise
     finally:
         ours.close()
         process.join(5)
@@ -147,16 +151,18 @@ def _torch_settings() -> tuple[int, bool] | None:
     return torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
 
 
-def _resume(task: bytes, theirs: Connection) -> None:
+def _resume(task: bytes, folder: str, theirs: Connection) -> None:
     """In the other process: loads, goes on to the end, and sends back what it saw."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        try:
-            answer = pickle.dumps(("done", _resumed(task)))
-        except Exception as error:
-            answer = _portable(error)
-        theirs.send_bytes(answer)
-        os.chdir("/")
+    if not Path(folder).is_dir():  # whoever asked was interrupted, and waits no more
+        return
+    os.chdir(folder)
+    tempfile.tempdir = folder  # what is left here, where this process is killed, goes with it
+    try:
+        answer = pickle.dumps(("done", _resumed(task)))
+    except Exception as error:
+        answer = _portable(error)
+    theirs.send_bytes(answer)
+    os.chdir("/")
 
 
 def _resumed(task: bytes) -> tuple[Snapshot, Mapping[int, Snapshot]]:

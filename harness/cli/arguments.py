@@ -15,10 +15,12 @@ from .running import run_check, run_replay
 EXIT_STATUS = """\
 exit status:
   0  all is EXACT, or equal
-  1  something differs: DIFFERS or LOST_WORK; or too little of the state was tested
+  1  something differs: DIFFERS or LOST_WORK, with losses that are expected a new one; or too
+     little of the state was tested
   2  the command, the subject or a file cannot be used; the message says what to write
   3  no answer: the subject raised (ERROR), does not repeat itself (FLAKY), or cannot be checked
      (UNSUPPORTED)
+  130  interrupted: what was known then has been reported
 """
 
 
@@ -68,6 +70,7 @@ def _add_check(check: argparse.ArgumentParser) -> None:
         "--into", metavar="NAME", help=f"what a load fills: {' or '.join(INTO)}{given}"
     )
     check.set_defaults(command=run_check)
+    _add_gate(check)
     _add_output(check)
 
 
@@ -76,6 +79,29 @@ def _percentage(text: str) -> float:
     if not 0 <= value <= 100:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 100, got {text!r}")
     return value
+
+
+def _add_gate(check: argparse.ArgumentParser) -> None:
+    check.add_argument(
+        "--expect",
+        action="append",
+        default=[],
+        metavar="PATTERN=reason",
+        help="state that is known to be lost: it is put back, and all else judged; "
+        "sb3 for what the stock class loses; may be given again",
+    )
+    check.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="losses that are known, by target"
+    )
+    check.add_argument(
+        "--update-baseline", action="store_true", help="write into FILE what is lost now"
+    )
+    check.add_argument(
+        "--budget", type=float, metavar="SECONDS", help="a soft limit for the whole command"
+    )
+    check.add_argument(
+        "--quick", action="store_true", help="one scenario, the cheap checks, 30 seconds"
+    )
 
 
 def _add_options(command: argparse.ArgumentParser) -> None:

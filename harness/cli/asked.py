@@ -52,7 +52,33 @@ def cases_of(
     of_build = options_of_scenario(parsed.target, options)
     for scenario, names in chosen:
         built = dataclasses.replace(scenario, options=of_build)
-        yield Case(target=parsed.target, options=options, scenario=built), names
+        yield (
+            Case(target=parsed.target, options=options, scenario=built, expected=parsed.expected),
+            names,
+        )
+
+
+def expected_of(parsed: argparse.Namespace) -> dict[str, str]:
+    """Returns what is expected to be lost: KeyPath pattern -> reason, and "sb3" -> "".
+
+    Raises:
+        InvalidTarget: an expectation has no reason.
+    """
+    from ..core.expected import STOCK
+
+    expected: dict[str, str] = {}
+    for text in parsed.expect:
+        pattern, _, reason = text.partition("=")
+        if text == STOCK:
+            expected[STOCK] = ""
+        elif pattern and reason.strip():
+            expected[pattern] = reason
+        else:
+            raise InvalidTarget(
+                f"expected --expect 'PATTERN=reason' or --expect {STOCK}, got {text!r}: write "
+                "--expect 'model._last_obs=SB3 resets at every learn()'"
+            )
+    return expected
 
 
 def of_one_scenario(parsed: argparse.Namespace) -> dict[str, Any]:

@@ -4,34 +4,47 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import shlex
-import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, final
 
-from ..core.errors import InvalidTarget
+from ..core.pace import Deadline
 from .asked import (
-    OF_ONE_SCENARIO,
     cases_of,
     checks_of,
+    expected_of,
     import_modules,
     of_one_scenario,
     options_of,
 )
+from .baseline import Baseline, update
+from .outputs import Outputs
+from .progress import Teller
 
 if TYPE_CHECKING:
     from ..subjects.by_name import Case
     from ..verdicts.verdict import Record
 
+Planned: TypeAlias = "tuple[Case, tuple[str, ...]]"
+"""A case, and the names of the checks to run in it."""
+
+INTERRUPTED = 130
 _DIFFER = ("DIFFERS", "LOST_WORK")
+_QUICK = 30.0  # seconds
 
 
 def run_check(parsed: argparse.Namespace) -> int:
     """Runs the checks on a subject, on one given scenario or on its own short ones."""
     import_modules(parsed.modules)
+    parsed.expected = expected_of(parsed)
+    if parsed.update_baseline:
+        return update(parsed)
+    if parsed.baseline is not None:
+        parsed.expected |= Baseline.read(parsed.baseline).of(parsed.target)
     own = not of_one_scenario(parsed)
-    return _run(parsed, list(cases_of(parsed, checks_of(parsed))), follows_up=own)
+    planned = list(cases_of(parsed, checks_of(parsed)))
+    if parsed.quick:
+        planned = _quick(planned)
+    return _run(parsed, planned, follows_up=own and not parsed.quick)
 
 
 def run_replay(parsed: argparse.Namespace) -> int:
@@ -43,58 +56,118 @@ def run_replay(parsed: argparse.Namespace) -> int:
     return _run(parsed, [(case, checks) for case in cases])
 
 
-def _run(
-    parsed: argparse.Namespace,
-    cases: Sequence[tuple[Case, tuple[str, ...]]],
-    *,
-    follows_up: bool = False,
-) -> int:
-    """Runs cases, and where asked to, after the last, what shows what they have not."""
-    from ..subjects.by_name import require_buildable
-    from ..verdicts.coverage import require_meaningful
-    from ..verdicts.plan import follow_ups, per_scenario
-    from ..verdicts.runner import run
-    from ..verdicts.summary import below_floor, totals
+def _quick(planned: Sequence[Planned]) -> list[Planned]:
+    """One scenario, and the checks that cost little."""
+    from ..checks import CHECKS, Cost
 
-    if parsed.json and not parsed.json.absolute().parent.is_dir():
-        raise InvalidTarget(
-            f"expected a file in an existing folder for --json, got {str(parsed.json)!r}: "
-            f"make {str(parsed.json.parent)!r} first"
-        )
-    for case in {case.subject_key: case for case, _ in cases}.values():
-        require_buildable(case)
-    done: list[tuple[Case, Record]] = []
-    shown: dict[str, tuple[Any, list[Any], tuple[str, ...]]] = {}
-    waiting = list(cases)
-    for number, (case, names) in enumerate(waiting, start=1):  # may grow by follow-ups
-        length = case.scenario.length
-        progress = f"scenario {number} of {len(waiting)}: {length} steps, {len(names)} checks\n"
-        sys.stderr.write(progress)
-        subject = case.subject()
-        record = run(subject, case.scenario, names)
-        shown.setdefault(case.subject_key, (subject, [], names))[1].append(record)
-        fitted = _fitted(subject, case.scenario)
-        record = dataclasses.replace(record, notes=(*record.notes, *fitted))
-        done.append((case, record))
-        sys.stdout.write(_text(case, record, parsed) + "\n")
-        sys.stdout.flush()  # the next scenario may take a minute
-        records = [record for _, record in done]
-        if follows_up and number == len(cases) and (again := per_scenario(names)):
-            laid = (dataclasses.replace(case, scenario=more) for more in follow_ups(records))
-            waiting += [(more, again) for more in laid]
-    if parsed.json:
-        lines = ({**record.to_plain(), **case.to_dict()} for case, record in done)
-        parsed.json.write_text("".join(f"{json.dumps(r, sort_keys=True)}\n" for r in lines))
-    sys.stdout.write(totals(records) + "\n")
-    for subject, of_subject, names in shown.values():
-        require_meaningful(subject, of_subject, names)
-    low = below_floor(records, parsed.floor) if parsed.floor is not None else ()
-    sys.stdout.write("".join(f"{line}\n" for line in low))
-    return _status({record.verdict.value for record in records}) or int(bool(low))
+    case, names = planned[0]
+    return [(case, tuple(name for name in names if CHECKS[name].cost is Cost.LOW))]
+
+
+def _run(parsed: argparse.Namespace, planned: list[Planned], *, follows_up: bool = False) -> int:
+    """Runs cases, and where asked to, after the last, what shows what they have not."""
+    from ..verdicts.runner import Interrupted
+
+    budget = getattr(parsed, "budget", None)
+    if budget is None and getattr(parsed, "quick", False):
+        budget = _QUICK
+    outputs, running = Outputs(parsed), _Running(planned, Deadline(budget), follows_up)
+    interrupted = False
+    try:
+        for case, record in running.records():
+            outputs.write(case, record)
+    except Interrupted:
+        interrupted = True
+    records = running.done
+    outputs.close(records, running.left_out(interrupted))
+    if interrupted:
+        return INTERRUPTED
+    if not running.deadline.is_over:
+        running.require_meaningful()
+    return _status({record.verdict.value for record in records}) or outputs.require_floor(records)
 
 
 def _status(verdicts: set[str]) -> int:
     return 1 if verdicts & {*_DIFFER} else 3 if verdicts - {"EXACT"} else 0
+
+
+@final
+class _Running:
+    """The cases of one command as they are run.
+
+    Args:
+        planned: what to run.
+        deadline: after which no scenario is begun but the first.
+        follows_up: whether scenarios are added that show what these have not.
+    """
+
+    def __init__(self, planned: list[Planned], deadline: Deadline, follows_up: bool) -> None:
+        self.planned = planned
+        self.deadline = deadline
+        self.follows_up = follows_up
+        self.teller = Teller(deadline)
+        self.done: list[Record] = []
+        self._shown: dict[str, tuple[Any, list[Record], tuple[str, ...]]] = {}
+
+    def records(self) -> Iterator[tuple[Case, Record]]:
+        """Yields every case with its record.
+
+        Raises:
+            Interrupted: after the record of what was known then.
+        """
+        from ..subjects.by_name import require_buildable
+        from ..verdicts.runner import Interrupted
+
+        for case in {case.subject_key: case for case, _ in self.planned}.values():
+            require_buildable(case)
+        last = len(self.planned)
+        for number, (case, names) in enumerate(self.planned, start=1):  # may grow by follow-ups
+            if number > 1 and self.deadline.is_over:
+                return
+            self.teller.scenario(number, len(self.planned), case.scenario.length)
+            try:
+                record = self._record(case, names)
+            except Interrupted as signal:
+                self.teller.pause()
+                self.done.append(signal.record)
+                yield case, signal.record
+                raise
+            self.teller.pause()
+            self.done.append(record)
+            yield case, record
+            if self.follows_up and number == last:
+                self.planned += self._more(case, names)
+
+    def _record(self, case: Case, names: tuple[str, ...]) -> Record:
+        from ..verdicts.runner import run
+
+        subject = case.subject()
+        record = run(subject, case.scenario, names, deadline=self.deadline, watch=self.teller)
+        self._shown.setdefault(case.subject_key, (subject, [], names))[1].append(record)
+        fitted = _fitted(subject, case.scenario)
+        return dataclasses.replace(record, notes=(*record.notes, *fitted))
+
+    def _more(self, case: Case, names: tuple[str, ...]) -> list[Planned]:
+        from ..verdicts.plan import follow_ups, per_scenario
+
+        again = per_scenario(names)
+        more = follow_ups(self.done) if again else ()
+        return [(dataclasses.replace(case, scenario=scenario), again) for scenario in more]
+
+    def left_out(self, interrupted: bool) -> list[str]:
+        """Returns, in words, which scenarios were not begun."""
+        why = "interrupted" if interrupted else f"the budget of {self.deadline.seconds} s was spent"
+        return [
+            f"not run, {why}: scenario saved at {case.scenario.save_at}"
+            for case, _ in self.planned[len(self.done) :]
+        ]
+
+    def require_meaningful(self) -> None:
+        """Requires of every subject that something moved, and that all said of it was of use."""
+        from ..verdicts.coverage import require_meaningful
+
+        for subject, records, names in self._shown.values():
+            require_meaningful(subject, records, names)
 
 
 def _fitted(subject: Any, scenario: Any) -> list[str]:
@@ -104,31 +177,3 @@ def _fitted(subject: Any, scenario: Any) -> list[str]:
     fitted = capabilities_of(subject).fitted(scenario)
     chosen = ", ".join(f"{name}={value}" for name, value in fitted.items())
     return [f"fitted to this short run: {chosen}; set your own with -s"] if chosen else []
-
-
-def _text(case: Case, record: Record, parsed: argparse.Namespace) -> str:
-    from ..verdicts import report
-
-    scenario = record.scenario
-    head = (
-        f"{record.verdict.value}  {record.subject}  {scenario.length} steps, saved at "
-        f"{scenario.save_at} ({scenario.save_point}), {record.seconds:.2f} s"
-    )
-    if record.verdict.value == "EXACT":
-        exact = f"{head}, {record.compared} leaves compared"
-        return "\n  ".join([exact, *report.notes(record, parsed.verbose)])
-    again = f"python -m resumeproof replay {parsed.json}" if parsed.json else command_of(case)
-    again += "".join(f" --import {module}" for module in parsed.modules)
-    again += f" --checks {parsed.checks}" if parsed.checks else ""
-    text = report.failure(record, replay=again, verbose=parsed.verbose, flag="--verbose")
-    return f"{head}\n{text}"
-
-
-def command_of(case: Case) -> str:
-    """Returns the command that runs a case again."""
-    words = ["python", "-m", "resumeproof", "check", case.target]
-    for key, value in case.options.items():
-        words += ["-s", f"{key}={value}"]
-    for name in ("length", "seed", *OF_ONE_SCENARIO):
-        words += [f"--{name.replace('_', '-')}", str(getattr(case.scenario, name))]
-    return shlex.join(words)

@@ -71,6 +71,7 @@ def notes(record: Record, verbose: bool) -> list[str]:
     operation = [f"first operation that differs: {record.operation}"] if record.operation else []
     told = [*record.notes, *operation, *_noise(record, verbose), *_coverage(record, verbose)]
     told += _expected(record, verbose)
+    told += [f"not run, for want of time: {', '.join(record.not_run)}"] if record.not_run else []
     if verbose:
         return [*map(str, record.skipped), *told]
     names = ", ".join(skipped.check for skipped in record.skipped)

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import final
 
-from ..causes.attribution import Attribution, Operation
-from ..causes.operation import first_operation
-from ..causes.search import attribute, outcome_of
-from ..checks import CHECKS, Aspect, aspect_of, require_checks
-from ..core.errors import HarnessError, NotApplicable, is_unsupported
+from ..checks import CHECKS, Cost, require_checks
+from ..core.pace import Deadline, Watch, nobody
 from ..core.randomness import preserved_streams
 from ..core.scenario import Scenario
-from ..state.compare import Diff
 from ..subjects.protocol import Subject
-from ..trial.finding import Finding
-from ..trial.reference import Outcome
 from ..trial.runs import Shared
 from ..trial.trial import Trial
-from .raising import place_of, text_of
-from .verdict import Raised, Record, Skipped, Verdict
+from .judgement import Judgement
+from .verdict import Record
 
 DEFAULT_CHECKS = ("purity", "roundtrip", "resume")
-# no check of a checkpoint, but what FLAKY rests on: the run that never stopped, once more
-REPEAT = "repeat"
-_NOT_REENTRANT = (
-    "train() is not re-entrant: two calls differ from one without any checkpoint (first at step "
-    "{step}: {mismatch}); the resumed run is compared with the run in two calls"
-)
 
 
 def run(
@@ -38,6 +25,8 @@ def run(
     checks: Sequence[str] = DEFAULT_CHECKS,
     *,
     attribution: bool | None = None,
+    deadline: Deadline | None = None,
+    watch: Watch = nobody,
 ) -> Record:
     """Runs the named checks on one scenario; global streams are as before when it returns.
 
@@ -53,11 +42,18 @@ def run(
         checks: names of `checks.CHECKS`.
         attribution: whether a difference is traced to its cause; only where the subject is not
             `strict` if None.
+        deadline: after which nothing more is begun but the first check; what is left is listed
+            in the record as not run. With one, the checks that say most for their time come first.
+        watch: gets told of every step.
 
     Raises:
         HarnessError: a check does not exist, or the live state could not be captured.
+        Interrupted: on Ctrl-C, with the record of what is known so far.
     """
-    return next(run_many(subject, [scenario], checks, attribution=attribution))
+    listed = [scenario]
+    return next(
+        run_many(subject, listed, checks, attribution=attribution, deadline=deadline, watch=watch)
+    )
 
 
 def run_many(
@@ -66,205 +62,41 @@ def run_many(
     checks: Sequence[str] = DEFAULT_CHECKS,
     *,
     attribution: bool | None = None,
+    deadline: Deadline | None = None,
+    watch: Watch = nobody,
 ) -> Iterator[Record]:
     """As `run`, for scenarios that share one reference run where only the save differs."""
-    require_checks(checks)
+    names = require_checks(checks)
+    if deadline is not None and deadline.seconds is not None:
+        names = tuple(sorted(names, key=_cost))
     listed = list(scenarios)
     shared = Shared(listed)
     for scenario in listed:
         start = time.perf_counter()
-        judgement = _Judgement(Trial(subject, scenario, shared))
-        with preserved_streams():
-            for check in checks:
-                judgement.judge(check)
-            judgement.conclude(attribution)
+        judgement = Judgement(Trial(subject, scenario, shared), deadline or Deadline(), watch)
+        try:
+            with preserved_streams():
+                judgement.judge_all(names)
+                judgement.conclude(attribution)
+        except KeyboardInterrupt as signal:
+            raise Interrupted(judgement.broken_off(time.perf_counter() - start)) from signal
         yield judgement.record(time.perf_counter() - start)
 
 
+def _cost(check: str) -> tuple[bool, bool]:
+    """Those that each scenario answers anew first, the resumed run among them; dear ones last."""
+    known = CHECKS[check]
+    return not known.per_scenario, known.cost is Cost.HIGH
+
+
 @final
-class _Judgement:
-    """What the checks showed so far."""
+class Interrupted(KeyboardInterrupt):
+    """You see it on Ctrl-C while a scenario is run.
 
-    def __init__(self, trial: Trial) -> None:
-        self.trial = trial
-        self.verdict = Verdict.EXACT
-        self.findings: list[Finding] = []
-        self.raised: Raised | None = None
-        self.skipped: list[Skipped] = []
-        self.notes: list[str] = []
-        self.unsupported = False
-        self.passed = 0
-        self.strict = trial.capabilities.strict
-        self.attribution: Attribution | None = None
-        self.operation: Operation | None = None
-
-    def judge(self, check: str) -> None:
-        """Runs one check, unless the subject has already raised."""
-        if self.raised is not None:
-            return
-        try:
-            finding = CHECKS[check](self.trial)
-        except NotApplicable as reason:
-            self.skipped.append(Skipped(check=check, reason=str(reason)))
-        except Exception as error:  # whatever a foreign subject raises is a result
-            self.judge_error(check, error)
-        else:
-            self.passed += 1
-            self.notes += finding.notes
-            if finding:
-                self.findings.append(dataclasses.replace(finding, notes=()))
-
-    def judge_error(self, check: str, error: Exception) -> None:
-        """Tells what is not supported, by the class of the exception, from what went wrong.
-
-        Raises:
-            HarnessError: the harness itself could not go on.
-        """
-        if is_unsupported(error):
-            self.unsupported = True
-            self.skipped.append(Skipped(check=check, reason=str(error)))
-        elif isinstance(error, HarnessError):
-            raise error
-        else:
-            self.verdict = Verdict.ERROR
-            self.raised = Raised(
-                check=check, type=type(error).__name__, text=text_of(error), where=place_of(error)
-            )
-
-    def conclude(self, attribution: bool | None) -> None:
-        """Decides on the verdict: who is to blame for a difference, if anyone is."""
-        if self.raised is None and not self.findings:
-            if self.unsupported or not self.passed:
-                self.verdict = Verdict.UNSUPPORTED
-            return
-        if self.raised is None:
-            self.verdict = self.blame()
-        # where the resumed run raised, what a load lost may tell why
-        traceable = self.trial.error is not None or any(map(_of_load, self.findings))
-        wanted = not self.strict if attribution is None else attribution
-        if wanted and traceable and self.verdict is not Verdict.FLAKY:
-            self.attribute()
-
-    def attribute(self) -> None:
-        """Traces the difference to its cause; where nothing spreads, the future has decided."""
-        raised = self.trial.error
-        cycle, outcome = (len(self.trial.loads) - 1, None) if raised else self.aftermath
-        if outcome is None or outcome.spreading:
-            self.attribution = found = attribute(self.trial, cycle)
-            if raised and found.complete and found.causes:
-                self.explain_error()
-            return
-        self.attribution = outcome_of(self.trial, cycle, outcome)
-        contained = self.attribution.contained
-        if not self.strict and all(map(self.trial.control.is_stream, contained)):
-            self.acquit(self.attribution)
-
-    @property
-    def aftermath(self) -> tuple[int, Outcome]:
-        return self.trial.control.aftermath
-
-    def explain_error(self) -> None:
-        """A loss explains that the resumed run raised: it differs, and nothing else is wrong."""
-        self.notes.append(f"the resumed run raises: {self.raised}")
-        self.raised, self.verdict = None, Verdict.DIFFERS
-
-    def acquit(self, found: Attribution) -> None:
-        """Drops the differences that a load leaves behind and that change nothing to the end."""
-        if found.contained:
-            streams = ", ".join(str(mismatch.keypath) for mismatch in found.contained)
-            self.notes.append(
-                f"contained: {streams} comes back otherwise, and what is drawn from it reaches "
-                "nothing up to the end"
-            )
-        count = len(found.inert) + len(found.healed)
-        if count:
-            leaves = "1 leaf differs" if count == 1 else f"{count} leaves differ"
-            change = "changes" if count == 1 else "change"
-            self.notes.append(f"{leaves} after the load and {change} nothing up to the end")
-        self.findings = [finding for finding in self.findings if not _of_load(finding)]
-        self.verdict = Verdict.DIFFERS if self.findings else Verdict.EXACT
-
-    def blame(self) -> Verdict:
-        """Returns whether the subject repeats itself and had any chance, and what was lost."""
-        trial = self.trial
-        if trial.control.flaky:
-            again = trial.first_difference(trial.uninterrupted.at, trial.repeat.at)
-            if again is not None:
-                self.findings.insert(0, dataclasses.replace(again, check=REPEAT))
-            self.operation = first_operation(trial)
-            return Verdict.FLAKY
-        if trial.session.between_calls:
-            self.tell_reentrance()
-        return Verdict.LOST_WORK if self.lost_work() else Verdict.DIFFERS
-
-    def tell_reentrance(self) -> None:
-        """Notes where calls of `train` already change the run, without any checkpoint."""
-        trial = self.trial
-        split = trial.difference_without_noise(trial.uninterrupted.at, trial.segmented.at)
-        if split:
-            first = split.diff.mismatches[0]
-            self.notes.append(_NOT_REENTRANT.format(step=split.step, mismatch=first))
-
-    def lost_work(self) -> bool:
-        """Whether what was loaded is an older state of the run: whole, but out of date."""
-        older = [(0, self.trial.uninterrupted.fresh)]
-        for load in self.trial.loads:
-            lost = self.trial.compare(load.saved, load.loaded)
-            # a single leaf that is out of date is forgotten: no older state is to be seen in it
-            if _count_of_state(lost) > 1 and any(
-                _of_streams(self.trial.compare(snapshot, load.loaded))
-                for step, snapshot in older
-                if step < load.step
-            ):
-                return True
-            older.append((load.step, load.saved))
-        return False
-
-    def record(self, seconds: float) -> Record:
-        """What has been found, as data."""
-        trial = self.trial
-        shown = trial.has_shown_movement
-        moved, moved_later = trial.movement.counts if shown else (None, None)
-        coverage = trial.movement.coverage if shown else None
-        healed = self.attribution.healed if self.attribution else ()
-        better = trial.movement.better_save_points(m.keypath for m in healed) if shown else ()
-        return Record(
-            subject=trial.subject.name,
-            scenario=trial.scenario,
-            verdict=self.verdict,
-            findings=tuple(self.findings),
-            raised=self.raised,
-            skipped=tuple(self.skipped),
-            notes=tuple(self.notes),
-            noise=trial.control.known_noise,
-            state_moved=coverage.moved if coverage else None,
-            untested=tuple(map(str, coverage.untested)) if coverage else (),
-            better_save_at=better,
-            attribution=self.attribution,
-            operation=self.operation,
-            compared=trial.compared,
-            moved=moved,
-            moved_later=moved_later,
-            seconds=round(seconds, 3),
-            used=frozenset(trial.session.used),
-            expected=trial.expected.outcome,
-        )
-
-
-def _of_load(finding: Finding) -> bool:
-    """Whether it is of what a load leaves behind, which may or may not change the future.
-
-    A check in another process has judged so itself: what it saw is not what this one has seen.
+    Attributes:
+        record: what is known so far.
     """
-    aspect = aspect_of(finding.check)
-    return Aspect.LOADED in aspect and Aspect.ELSEWHERE not in aspect
 
-
-def _count_of_state(diff: Diff) -> int:
-    """How many leaves differ that are no random streams."""
-    return sum(mismatch.keypath.segments[0] != "streams" for mismatch in diff.mismatches)
-
-
-def _of_streams(diff: Diff) -> bool:
-    """Whether nothing but random streams differs."""
-    return all(mismatch.keypath.segments[0] == "streams" for mismatch in diff.mismatches)
+    def __init__(self, record: Record) -> None:
+        super().__init__()
+        self.record = record

@@ -88,6 +88,7 @@ class Record:
         seconds: what the whole scenario took.
         used: patterns of the exclusions that covered something.
         expected: what became of the losses that are expected, in the loads of the scenario.
+        not_run: checks that were asked for, and not begun: there was no time.
     """
 
     subject: str
@@ -109,6 +110,7 @@ class Record:
     seconds: float = 0.0
     used: frozenset[str] = field(default=frozenset())
     expected: tuple[PutBack, ...] = ()
+    not_run: tuple[str, ...] = ()
 
     @property
     def state_coverage(self) -> tuple[int, int] | None:
@@ -152,6 +154,7 @@ class Record:
             "operation": None if self.operation is None else dataclasses.asdict(self.operation),
             "used": sorted(self.used),
             "expected": [dataclasses.asdict(put_back) for put_back in self.expected],
+            "not_run": list(self.not_run),
             "vacuous": self.vacuous,  # for whoever reads the lines; no fact of its own
         }
 
@@ -175,6 +178,7 @@ class Record:
             "operation": Operation(**plain["operation"]) if plain.get("operation") else None,
             "used": frozenset(plain["used"]),
             "expected": tuple(map(PutBack.from_plain, plain.get("expected", ()))),
+            "not_run": tuple(plain.get("not_run", ())),
         }
         return cls(**{**known, **made})
 

@@ -1,0 +1,35 @@
+"""Ctrl-C and SIGTERM while a check runs: a report of what is known, and nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parent / "examples"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("check", ["purity", "roundtrip", "strictness", "fresh_process"])
+def test_interrupt_is_answered_with_a_report(tmp_path, number, check):
+    """Whichever check is running: its verdict so far, exit status 130, no folder, no traceback."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "resumeproof", "check", "example_loops:Trainer", "--length", "2000",
+         "--save-at", "1000"],
+        cwd=EXAMPLES, env=environment, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    for line in process.stderr:
+        if f": {check} (" in line:
+            break
+    process.send_signal(number)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "interrupted: what is listed is what was known then" in out
+    assert f"not run, for want of time: {check}" in out
+    assert "DIFFERS" not in out
+    assert "Traceback" not in out + err
+    assert [path.name for path in tmp_path.iterdir() if "resumeproof" in path.name] == []
