@@ -10,7 +10,7 @@ from pytorch_optimizer.optimizer import OPTIMIZERS
 
 from ..row import Row
 
-OPTIONS = {"BSAM": {"num_data": 4}, "Ranger21": {"num_iterations": 90}}
+OPTIONS = {"BSAM": {"num_data": 4}, "LBFGS": {"max_iter": 4}, "Ranger21": {"num_iterations": 90}}
 OVER_ANOTHER = ("Lookahead", "Magma", "OrthoGrad", "TRAC")
 SHARP = ("FriendlySAM", "LookSAM", "SAM")
 FUSED = ("AdaLOMO", "LOMO")

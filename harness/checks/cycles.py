@@ -15,6 +15,7 @@ from ..subjects.loop_file import LENT
 from ..trial.finding import Finding
 from ..trial.trial import Trial
 from .check import Aspect, Check
+from .states import as_content
 
 
 def roundtrip(trial: Trial) -> Finding | None:
@@ -45,7 +46,7 @@ def idempotence(trial: Trial) -> Finding:
     lay_out(again.parent, {})
     with preserved_streams():
         trial.subject.save(trial.expected.load(first), again)
-    return Finding(step=save.step, diff=_same_content(first, again))
+    return Finding(step=save.step, diff=as_content(trial, _same_content(first, again)))
 
 
 IDEMPOTENCE = Check(

@@ -162,6 +162,25 @@ class Widens(torch.optim.SGD):
             own.update({k: v.to(v.dtype) for k, v in held.items() if torch.is_tensor(v)})
 
 
+class SharesNorm(torch.optim.SGD):
+    """Keeps one tensor for all its parameters, which a load makes one for each."""
+
+    def step(self, closure=None):
+        """As ever, and puts the norm of all gradients beside each momentum."""
+        super().step(closure)
+        parameters = self.param_groups[0]["params"]
+        norm = torch.stack([parameter.grad.norm() for parameter in parameters]).norm()
+        for parameter in parameters:
+            self.state[parameter]["norm"] = norm
+
+    def load_state_dict(self, state_dict):
+        """A copy for each."""
+        super().load_state_dict(state_dict)
+        for parameter in self.param_groups[0]["params"]:
+            held = self.state[parameter]
+            held.update({k: v.clone() for k, v in held.items() if torch.is_tensor(v)})
+
+
 class Averages(torch.nn.Linear):
     """Says what it loads."""
 
@@ -172,6 +191,10 @@ class Averages(torch.nn.Linear):
 
 ON_TOP = {
     "optimizer": (lambda: Widens(torch.nn.Linear(2, 2).parameters(), 0.1, momentum=0.9), descend),
+    "optimizer that shares": (
+        lambda: SharesNorm(torch.nn.Linear(2, 2).parameters(), lr=0.1, momentum=0.9),
+        descend,
+    ),
     "module": (lambda: Averages(2, 2), drive),
 }
 
