@@ -22,6 +22,9 @@ OF_MEMBERS = [
     else item
     for item in (*WALL_CLOCK, *EXCLUSIONS)
 ]
+OF_MEMBERS.append(
+    Exclusion(pattern="population._make", reason="code, which the caller passes again at load")
+)
 
 
 def make(seed: int) -> DistributionalPPO:

@@ -23,8 +23,8 @@ from ..saving.paths import existing
 from ..saving.registry import names_of, prepare_parts
 from ..saving.tree import run_tree
 from .explore import priors_as_data, priors_from_data
-from .hyperparameters import put_all, require_effect, require_legal
-from .member import Member
+from .hyperparameters import put_all, require_effect, require_explored, require_legal
+from .member import Make, Member, require_apart
 from .settings import Settings, make_settings, mean_episode_return
 
 KIND = "Population"
@@ -171,6 +171,33 @@ def prepare_member(member: Member, state: dict[str, Any], explored: Mapping[str,
             setattr(member, name, state[name])
 
     return apply
+
+
+def restore_members(
+    states: list[dict[str, Any]],
+    make: Make,
+    explored: Mapping[str, Any],
+    hyperparameters: Mapping[str, float],
+) -> list[Member]:
+    """The members of a file, with hyper-parameters that win over what they had.
+
+    Raises:
+        CheckpointError: `make` builds other models; nothing has been changed then.
+        TypeError: a hyper-parameter is unknown.
+        ValueError: one is not explored, or its value is not legal.
+    """
+    members = [Member(index, state["seed"], make) for index, state in enumerate(states)]
+    require_apart(members)
+    prepared = [
+        prepare_member(m, state, explored) for m, state in zip(members, states, strict=True)
+    ]
+    require_legal(hyperparameters, "hyperparameters")
+    require_explored(hyperparameters, explored)
+    for member, apply in zip(members, prepared, strict=True):
+        apply()
+        member.hyperparameters |= hyperparameters
+        put_all(member.model, member.hyperparameters)
+    return members
 
 
 def _require_same_configuration(member: Member, saved: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ It knows no scheduler: whoever drives members, here or elsewhere, calls `begin` 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, final
@@ -25,6 +26,8 @@ from ..saving.part import Apply
 from ..saving.registry import parts_of
 from .hyperparameters import put_all
 
+# the episodes that the weights have lived through lately
+_WINDOWS = ("ep_info_buffer", "ep_success_buffer")
 Make = Callable[[int], DistributionalPPO]
 Fitness = Callable[[DistributionalPPO], float]
 
@@ -139,6 +142,18 @@ class Member:
             )
         return float(score)
 
+    def record(self, score: float, donor: int | None) -> None:
+        """Notes the round that is over, before anything is exchanged."""
+        self.score = score
+        self.history.append(
+            {
+                "timesteps": self.model.num_timesteps,
+                "score": score,
+                "hyperparameters": dict(self.hyperparameters),
+                "copied_from": donor,
+            }
+        )
+
     def save(self, path: Any) -> None:
         """Writes this member alone, as `model.save` does, with its own streams in place.
 
@@ -154,9 +169,9 @@ def prepare_exchange(loser: Member, donor: Member, fresh_optimizer: bool) -> App
 
     What is exchanged is every part of the registry that is marked as learned, for these are only
     right together: the moments and the noise of the optimizer, the gradient statistics, the KL
-    controller and the units of the returns belong to the weights. What stays is the run: streams,
-    environment (with the statistics of a `VecNormalize`), counters. The episode statistics are
-    dropped: they are of weights that are gone.
+    controller and the units of the returns belong to the weights, and so do the last episodes, of
+    which the fitness is made. What stays is the run: streams, environment (with the statistics of a
+    `VecNormalize`), counters.
 
     Args:
         loser: the member that takes.
@@ -181,15 +196,14 @@ def prepare_exchange(loser: Member, donor: Member, fresh_optimizer: bool) -> App
         optimizer, streams = _fresh_optimizer(loser)
         states["policy.optimizer"] |= optimizer
     restore = _prepare(loser, donor, states)
+    windows = {name: copy.deepcopy(getattr(donor.model, name)) for name in _WINDOWS}
 
     def apply() -> None:
         restore()
         loser.streams, loser.score = streams, donor.score
         loser.hyperparameters = dict(donor.hyperparameters)
         put_all(loser.model, loser.hyperparameters)
-        for window in (loser.model.ep_info_buffer, loser.model.ep_success_buffer):
-            if window is not None:
-                window.clear()
+        vars(loser.model).update(windows)
 
     return apply
 

@@ -6,29 +6,33 @@ Source: Jaderberg et al. 2017, https://arxiv.org/abs/1711.09846, algorithm 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
 import numpy as np
-from stable_baselines3.common.type_aliases import MaybeCallback
 
 from ..checkpoint import write
 from ..maths.validation import require_whole
 from ..run_state.callbacks import CallbackRun
 from ..run_state.missing import InexactCheckpoint, collecting, warn_of_missing
-from ..saving.part import Apply
 from ..saving.paths import with_suffix
 from ..saving.persistable import INEXACT
 from ..saving.tree import without_unstorable
-from .explore import explore_all, sample_all
-from .file import prepare_member, read_population, save_member, settings_as_data, settings_from_data
-from .hyperparameters import put_all, require_effect, require_explored, require_legal
+from .elsewhere import MakeCallback, Map, Plan, train_all
+from .explore import sample_all
+from .file import (
+    read_population,
+    restore_members,
+    save_member,
+    settings_as_data,
+    settings_from_data,
+)
+from .hyperparameters import put_all, require_effect
+from .lineage import Stretch, as_json_lines, as_svg, follow, schedule_of, table_of
 from .member import Make, Member, prepare_exchange, require_apart
-from .selection import SELECTIONS, warn_without_scores
+from .rounds import end_round, explore
 from .settings import make_settings
-
-MakeCallback = Callable[[Member], MaybeCallback]
 
 
 @final
@@ -61,7 +65,7 @@ class Population:
     def __init__(self, make: Make, *, size: int = 4, seed: int = 0, **settings: Any) -> None:
         require_whole("size", size, 2)
         require_whole("seed", seed, 0)
-        self.settings = make_settings(settings)
+        self.settings, self._make = make_settings(settings), make
         self.generator = np.random.default_rng(seed)
         self.total_timesteps = self.round = self.turn = 0
         seeds = self.generator.integers(2**31, size=size).tolist()
@@ -85,11 +89,13 @@ class Population:
         callback: MakeCallback | None = None,
         log_interval: int | None = 1,
         tb_log_name: str = "PBT",
+        *,
+        map: Map | None = None,
     ) -> Population:
         """Trains every member for `total_timesteps` environment steps, counted from its start.
 
-        A population that was interrupted or loaded goes on where it was; call it with the same
-        total. One that is done goes on when the total is raised.
+        One that was interrupted or loaded goes on where it was, with the same total; one that is
+        done goes on when the total is raised.
 
         Args:
             total_timesteps: of each member.
@@ -97,11 +103,15 @@ class Population:
                 callbacks. One that asks to stop ends this call.
             log_interval: as in `DistributionalPPO.learn`.
             tb_log_name: as there; the index of the member is added.
+            map: trains the members of an interval side by side in other processes, with the same
+                bits: `map` of a process pool, or `lambda f, tasks: client.gather(client.map(f,
+                tasks))` of a Dask client. `make` and `callback` are pickled; callbacks begin again
+                in every interval, in the state that they were in. Threads will not do.
 
         Raises:
             ValueError: the total is not positive, or not that of the training in progress.
         """
-        for _ in self.intervals(total_timesteps, callback, log_interval, tb_log_name):
+        for _ in self.intervals(total_timesteps, callback, log_interval, tb_log_name, map=map):
             pass
         return self
 
@@ -111,46 +121,70 @@ class Population:
         callback: MakeCallback | None = None,
         log_interval: int | None = 1,
         tb_log_name: str = "PBT",
+        *,
+        map: Map | None = None,
     ) -> Iterator[Member]:
         """As `learn`, in pieces: the member that has just trained for one interval, again and
         again. `save` may be called between any two of them.
         """  # noqa: D205
         require_whole("total_timesteps", total_timesteps, 1)
-        if self._is_training() and total_timesteps != self.total_timesteps:
+        is_training = self.turn > 0 or any(member.model._loop.learning for member in self.members)
+        if is_training and total_timesteps != self.total_timesteps:
             raise ValueError(
                 f"total_timesteps={total_timesteps}: the population is in the middle of "
                 f"{self.total_timesteps}, on which its schedules depend; finish that first"
             )
         self.total_timesteps = total_timesteps
-        return self._turns(callback, log_interval, tb_log_name)
+        return self._turns(callback, log_interval, tb_log_name, map)
 
     def exploit(self, loser: Member, donor: Member) -> None:
-        """Gives the loser a copy of everything that the donor has learned.
-
-        What that is, and what stays the loser's own, says `pbt_member.prepare_exchange`.
+        """Gives the loser a copy of everything learned; see `pbt.member.prepare_exchange`.
 
         Raises:
             RefusedExchange: a part does not fit the loser, which is then as it was.
             ValueError: a member with itself, or in the middle of a rollout.
         """
-        self._prepare_exploit(loser, donor)()
+        prepare_exchange(loser, donor, self.settings.optimizer == "reset")()
 
     def explore(self, member: Member) -> None:
         """Perturbs or resamples the member's hyper-parameters; its next update uses them."""
-        s = self.settings
-        member.hyperparameters = explore_all(
-            member.hyperparameters, s.explore, s.perturb, s.resample_probability, self.generator
-        )
-        put_all(member.model, member.hyperparameters)
+        explore(member, self.settings, self.generator)
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """A row for each round and member: score, hyper-parameters, steps, and whom it copied."""
+        return table_of(self.members)
+
+    def write_history(self, path: str | Path) -> None:
+        """Writes the history as JSON lines; a score that there was none of is null."""
+        Path(path).write_text(as_json_lines(self.history), encoding="utf-8")
+
+    def lineage(self) -> str:
+        """Returns a picture of who copied whom, as SVG."""
+        return as_svg(self.members)
+
+    def schedule_of(self, member: Member) -> tuple[Stretch, ...]:
+        """The schedule that the member's *weights* lived through, those of donors included."""
+        return schedule_of(self.members, member.index)
+
+    def replay(self, schedule: Sequence[Stretch], seed: int | None = None) -> Member:
+        """Trains one new member by a schedule, alone.
+
+        Args:
+            schedule: as `schedule_of` returns it.
+            seed: of the new member; left out, that of the member whose weights began the schedule,
+                so that it is the same to the bit up to the first copy.
+        """
+        first = schedule[0].member
+        member = Member(first, self.members[first].seed if seed is None else seed, self._make)
+        require_apart([*self.members, member])
+        return follow(member, schedule, max(self.total_timesteps, schedule[-1].end))
 
     def save(self, path: str | Path, *, exact: bool = False) -> None:
-        """Writes the whole population as one checkpoint, atomically, at any moment.
+        """Writes the whole population as one sealed file, atomically, at any moment.
 
-        It has the form of a model's checkpoint, one sealed file, so that the members in it are
-        always of the same moment: a crash leaves the old file or the new one. May be called from
-        a callback of a member that is training.
-
-        What of a member cannot be saved is left out and told, as `DistributionalPPO.save` does.
+        May be called from a callback of a member that is training. What of a member cannot be
+        saved is left out and told, as `DistributionalPPO.save` does.
 
         Raises:
             CheckpointError: with `exact`, part of a member cannot be saved; says what to write. A
@@ -201,34 +235,19 @@ class Population:
         """
         tree, missing = read_population(path)
         population = cls.__new__(cls)
-        population.settings = settings_from_data(tree["settings"], settings)
+        population.settings, population._make = settings_from_data(tree["settings"], settings), make
         population.generator = tree["generator"]
         population.total_timesteps = tree["total_timesteps"]
         population.round, population.turn = tree["round"], tree["turn"]
-        population.members = [
-            Member(index, state["seed"], make) for index, state in enumerate(tree["members"])
-        ]
-        require_apart(population.members)
-        explored = population.settings.explore
-        prepared = [
-            prepare_member(member, state, explored)
-            for member, state in zip(population.members, tree["members"], strict=True)
-        ]
-        chosen = {name: (hyperparameters or {})[name] for name in hyperparameters or {}}
-        require_legal(chosen, "hyperparameters")
-        require_explored(chosen, explored)
-        for member, apply in zip(population.members, prepared, strict=True):
-            apply()
+        population.members = restore_members(
+            tree["members"], make, population.settings.explore, hyperparameters or {}
+        )
+        for member in population.members:
             member.model._missing = list(missing)
-            member.hyperparameters |= chosen
-            put_all(member.model, member.hyperparameters)
         return population
 
-    def _is_training(self) -> bool:
-        return self.turn > 0 or any(member.model._loop.learning for member in self.members)
-
     def _turns(
-        self, callback: MakeCallback | None, log_interval: int | None, tb_log_name: str
+        self, callback: MakeCallback | None, log_interval: int | None, name: str, map: Map | None
     ) -> Iterator[Member]:
         total = self.total_timesteps
         begun: dict[int, CallbackRun] = {}
@@ -236,15 +255,39 @@ class Population:
             if self.turn == len(self.members):
                 self._end_round()
                 continue
+            if map is not None:
+                stopped = self._elsewhere(map, callback, log_interval, name)
+                while self.turn < len(self.members):
+                    if self.turn in stopped:
+                        return
+                    self.turn += 1
+                    yield self.members[self.turn - 1]
+                continue
             member = self.members[self.turn]
             if not member.is_done(total):
                 if self.turn not in begun:
                     own = None if callback is None else callback(member)
-                    begun[self.turn] = member.begin(total, own, tb_log_name)
+                    begun[self.turn] = member.begin(total, own, name)
                 if not member.go_on(total, begun[self.turn], log_interval):
                     return
             self.turn += 1
             yield member
+
+    def _elsewhere(
+        self, map: Map, callback: MakeCallback | None, log_interval: int | None, name: str
+    ) -> set[int]:
+        """Trains everybody whose turn it is for one interval; returns who was asked to stop."""
+        total = self.total_timesteps
+        waiting = [m for m in self.members[self.turn :] if not m.is_done(total)]
+        plan = Plan(
+            make=self._make,
+            callback=callback,
+            explored=self.settings.explore,
+            total_timesteps=total,
+            log_interval=log_interval,
+            tb_log_name=name,
+        )
+        return train_all(waiting, plan, map)
 
     def _is_done(self) -> bool:
         return all(member.is_done(self.total_timesteps) for member in self.members)
@@ -255,42 +298,6 @@ class Population:
 
     def _end_round(self) -> None:
         """Scores every member, exchanges unless training is over, and begins the next round."""
-        scores = [member.measure(self.settings.fitness) for member in self.members]
-        drawn_before = self.generator.bit_generator.state
-        try:
-            pairs = self._select(scores)
-            # nobody is loser and donor at once, so all can be checked before one is applied
-            exploits = [self._prepare_exploit(*pair) for pair in pairs]
-        except BaseException:
-            self.generator.bit_generator.state = drawn_before
-            raise
-        self._record(scores, {loser.index: donor.index for loser, donor in pairs})
-        for (loser, _), exploit in zip(pairs, exploits, strict=True):
-            exploit()
-            self.explore(loser)
+        end_round(self.members, self.settings, self.generator, is_over=self._is_done())
         self.round, self.turn = self.round + 1, 0
         self._begin_round()
-
-    def _select(self, scores: list[float]) -> list[tuple[Member, Member]]:
-        """Pairs of loser and donor; none once training is over, for nobody would go on."""
-        if self._is_done():
-            return []
-        warn_without_scores(scores)
-        select = SELECTIONS[self.settings.selection]
-        pairs = select(scores, self.settings.fraction, self.generator)
-        return [(self.members[pair.loser], self.members[pair.donor]) for pair in pairs]
-
-    def _prepare_exploit(self, loser: Member, donor: Member) -> Apply:
-        return prepare_exchange(loser, donor, fresh_optimizer=self.settings.optimizer == "reset")
-
-    def _record(self, scores: list[float], donors: Mapping[int, int]) -> None:
-        for member, score in zip(self.members, scores, strict=True):
-            member.score = score
-            member.history.append(
-                {
-                    "timesteps": member.model.num_timesteps,
-                    "score": score,
-                    "hyperparameters": dict(member.hyperparameters),
-                    "copied_from": donors.get(member.index),
-                }
-            )

@@ -1,8 +1,9 @@
 """Who copies whom at the end of a round: truncation selection and binary tournament.
 
 Pure functions of the scores and a generator. Nobody is loser and donor in the same round, so that
-the order in which exchanges are made does not matter. A score of NaN (no episode has ended, or
-training diverged) is below every other one, and its owner is never a donor.
+the order in which exchanges are made does not matter. A score of NaN says that nothing is known of
+its owner (no episode has ended yet), who then neither copies nor is copied; a fitness that means
+"worse than all" is minus infinity.
 
 Source: Jaderberg et al. 2017, https://arxiv.org/abs/1711.09846, section 4.1.1.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -30,7 +31,7 @@ class Exchange:
 def truncation(
     scores: Sequence[float], fraction: float, generator: np.random.Generator
 ) -> list[Exchange]:
-    """Each of the worst copies one of the best, drawn at random.
+    """Each of the worst copies one of the best, drawn at random, among those that have a score.
 
     Args:
         scores: one for each member, at least two; higher is better.
@@ -38,13 +39,11 @@ def truncation(
             one member, at most half of them.
         generator: draws the donors.
     """
-    count = min(max(int(len(scores) * fraction), 1), len(scores) // 2)
-    order = sorted(range(len(scores)), key=lambda index: _rank(scores[index]))
-    donors = [index for index in order[-count:] if not math.isnan(scores[index])]
-    if not donors:
-        return []
+    order = _ranked(scores, range(len(scores)))
+    count = min(max(int(len(scores) * fraction), 1), len(order) // 2)
+    donors = order[len(order) - count :]
     return [
-        Exchange(loser=loser, donor=donors[int(generator.integers(len(donors)))])
+        Exchange(loser=loser, donor=donors[int(generator.integers(count))])
         for loser in order[:count]
     ]
 
@@ -64,15 +63,15 @@ def tournament(
     order = [int(index) for index in generator.permutation(len(scores))]
     exchanges = []
     for pair in zip(order[::2], order[1::2], strict=False):
-        loser, donor = sorted(pair, key=lambda index: _rank(scores[index]))
-        if _rank(scores[loser]) < _rank(scores[donor]):
-            exchanges.append(Exchange(loser=loser, donor=donor))
+        loser, *better = _ranked(scores, pair) or [-1]
+        if better and scores[loser] < scores[better[0]]:
+            exchanges.append(Exchange(loser=loser, donor=better[0]))
     return exchanges
 
 
-def _rank(score: float) -> tuple[bool, float]:
-    """A key by which NaN comes before everything, minus infinity too."""
-    return (False, 0.0) if math.isnan(score) else (True, score)
+def _ranked(scores: Sequence[float], members: Iterable[int]) -> list[int]:
+    """Those of the members that have a score, the worst first."""
+    return sorted((m for m in members if not math.isnan(scores[m])), key=lambda m: scores[m])
 
 
 Selection = Callable[[Sequence[float], float, np.random.Generator], list[Exchange]]

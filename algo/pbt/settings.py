@@ -32,7 +32,8 @@ OPTIMIZERS = ("copy", "reset")
 def mean_episode_return(model: Model) -> float:
     """The mean return of the last episodes of the model; NaN when none has ended.
 
-    The window is SB3's `stats_window_size`; it begins anew when a member copies another.
+    The window is SB3's `stats_window_size`; a member that copies another takes its window, too, for
+    these are the episodes of the weights that it has from now on.
     """
     returns = [float(episode["r"]) for episode in model.ep_info_buffer or ()]
     return float(np.mean(returns)) if returns else math.nan
@@ -53,7 +54,7 @@ class Settings:
         optimizer: "copy" the donor's optimizer state with the weights, or "reset" it.
         perturb: the factors by which a hyper-parameter moves, each equally likely.
         resample_probability: of drawing a hyper-parameter afresh instead of perturbing it.
-        fitness: a function of the model, higher for a better one; NaN is below everything.
+        fitness: a function of the model, higher for a better one; NaN where nothing is known yet.
     """
 
     explore: Mapping[str, Prior]

@@ -29,7 +29,7 @@ def test_exploit_changes_what_is_learned_and_leaves_the_run(optimizer: str) -> N
     before, given = snapshot_of(loser), snapshot_of(donor)
     population.exploit(loser, donor)
     after = snapshot_of(loser)
-    other = [place for place in different(given, after) if place.startswith(LEARNED)]
+    other = [p for p in different(given, after) if p.startswith((*LEARNED, *EPISODES))]
     fresh = ("model.policy.optimizer",) if optimizer == "reset" else ()
     assert [place for place in other if not place.startswith(fresh)] == []
     assert bool(other) == bool(fresh)
