@@ -6,7 +6,6 @@ by owner, then leaf by leaf. The smallest set without which something spreads is
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
@@ -14,7 +13,7 @@ from itertools import islice
 from typing import Any, TypeVar, final
 
 from ..core.errors import HarnessError, StepFailed
-from ..core.keypath import KeyPath
+from ..core.keypath import HISTORY, KeyPath
 from ..core.pace import Deadline
 from ..core.randomness import preserved_streams
 from ..state.mismatch import Mismatch
@@ -24,7 +23,7 @@ from ..trial.reference import Outcome, Watch
 from ..trial.session import Stop
 from ..trial.trial import Trial
 from .attribution import Attribution
-from .stored import stored
+from .stored import located
 
 _MAX_ROUNDS = 5
 _MAX_EVALUATIONS = 256
@@ -53,35 +52,7 @@ def attribute(
         HarnessError: the live state could not be captured.
     """
     search = _Search(trial, cycle, deadline or Deadline(), tell)
-    return _located(trial, cycle, search.run(time.perf_counter()))
-
-
-def outcome_of(trial: Trial, cycle: int, outcome: Outcome) -> Attribution:
-    """Returns what became of the losses of a load, where nothing spread: nothing is searched.
-
-    Args:
-        trial: what was run.
-        cycle: the load; 0 is the first.
-        outcome: what the resumed run has shown as it went.
-    """
-    reference = trial.control.reference(cycle)
-    loaded = trial.resumed.loads[cycle].loaded
-    known = {mismatch.keypath for mismatch in reference.lost(loaded)}
-    worded = trial.compare(reference.saved, loaded).mismatches
-    lost = tuple(mismatch for mismatch in worded if mismatch.keypath in known)
-    found = Attribution(
-        load=cycle + 1,
-        contained=tuple(m for m in lost if m.keypath in outcome.contained),
-        healed=tuple(m for m in lost if m.keypath in outcome.healed),
-        inert=tuple(m for m in lost if m.keypath not in outcome.contained | outcome.healed),
-        candidates=lost,
-    )
-    return _located(trial, cycle, found)
-
-
-def _located(trial: Trial, cycle: int, found: Attribution) -> Attribution:
-    """Returns the same, with the places in the file that hold what was lost all the same."""
-    return dataclasses.replace(found, stored=stored(trial, cycle, found.lost))
+    return located(trial, cycle, search.run(time.perf_counter()))
 
 
 @final
@@ -118,7 +89,11 @@ class _Search:
             healed=_listed(others, outcome.healed if outcome else ()),
             inert=_rest(others, outcome) if outcome else (),
             candidates=tuple(site.leaf for site in candidates),
-            unreachable=tuple((str(path), why) for path, why in self.unreachable.items()),
+            unreachable=tuple(
+                (str(path), why)
+                for path, why in self.unreachable.items()
+                if path.segments[-1] != HISTORY
+            ),
             complete=complete,
             remaining=remaining,
             minimal=not self.cut_short,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -15,11 +16,17 @@ from ..state.mismatch import Mismatch, MismatchKind
 from ..state.snapshot import Snapshot
 from ..subjects.loop_file import PACKING
 from ..trial.trial import Trial
+from .attribution import Attribution
 
 _TELLING = 64  # bytes that no two leaves hold by chance, whatever they are called
 # what is lost is a flag, or that two names share it: the value is there, and in the file, too
 _OF_THE_SAME_BITS = (MismatchKind.ALIASING, MismatchKind.LAYOUT)
 _Bits: TypeAlias = tuple[Any, ...]
+
+
+def located(trial: Trial, cycle: int, found: Attribution) -> Attribution:
+    """Returns the same, with the places in the file that hold what was lost all the same."""
+    return dataclasses.replace(found, stored=stored(trial, cycle, found.lost))
 
 
 def stored(trial: Trial, cycle: int, lost: Sequence[Mismatch]) -> tuple[tuple[str, str], ...]:

@@ -59,7 +59,9 @@ def _judged(
     if diff and trial.capabilities.strict:
         return Finding(step=save.step, diff=diff)
     outcome = trial.control.follow_once(loaded, at)
-    lost = [m for m in diff.mismatches if outcome.spreading or m.keypath in outcome.contained]
+    matters = (m for m in diff.mismatches if outcome.spreading or m.keypath in outcome.contained)
+    # where a stream stands means nothing, as long as what is drawn from it reaches nothing
+    lost = [m for m in matters if outcome.spreading or not trial.control.is_stream(m)]
     if lost:
         return Finding(step=save.step, diff=Diff(mismatches=tuple(lost)))
     return trial.future(at, loads=False) if outcome.spreading else None

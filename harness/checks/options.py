@@ -73,7 +73,8 @@ def _elsewhere(
     inside = trial.compare(changed, explicit).mismatches
     outside = trial.compare(plain, explicit).mismatches
     wrong = [m for m in inside if m.keypath in reach]
-    return wrong + [m for m in outside if m.keypath not in reach]
+    wrong += [m for m in outside if m.keypath not in reach]
+    return trial.control.lasting(Diff(mismatches=tuple(wrong))) if wrong else []
 
 
 def _built(trial: Trial, options: Any) -> Snapshot:

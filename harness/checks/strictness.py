@@ -79,8 +79,9 @@ def _damaged_files(trial: Trial) -> tuple[Diff, tuple[str, ...]]:
                 loaded = _loaded(trial, target, damaged)
             except Exception:  # an error is what the check asks for, of whatever class
                 continue
-            if diff := trial.compare(intact, loaded):
-                mismatches.append(_unnoticed(damage, str(diff.mismatches[0])))
+            diff = trial.compare(intact, loaded)
+            if diff and (judged := trial.control.lasting(diff)):
+                mismatches.append(_unnoticed(damage, str(judged[0])))
     return Diff(mismatches=tuple(mismatches)), ()
 
 

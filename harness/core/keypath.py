@@ -17,6 +17,9 @@ from typing import Any, Self, TypeAlias, final
 
 Segment: TypeAlias = str | int | tuple[str | int] | tuple[str, str]
 
+HISTORY = "<made by>"
+"""Segment of the operation that made a tensor in the middle of a graph; no checkpoint holds it."""
+
 PARAMETER = "parameter"
 """Type of a label that is a parameter's name: optimizer state is keyed by these."""
 

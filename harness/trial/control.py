@@ -76,6 +76,10 @@ class Control:
         """Returns whether a leaf is known to be noise; asks for no run of its own."""
         return self._asked and self.noise.names(keypath)
 
+    def lasting(self, diff: Diff) -> list[Mismatch]:
+        """Returns those of some differences that are of no leaf which is noise, at any moment."""
+        return [mismatch for mismatch in diff.mismatches if not self.noise.names(mismatch.keypath)]
+
     def without_noise(self, diff: Diff, moment: Moment, expected: Snapshot, got: Snapshot) -> Diff:
         """Returns those of the differences of two states, at one moment, that are not noise."""
         noise = self.noise

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from ..causes.attribution import owner_of
 from ..checks import CHECKS, Aspect, aspect_of
+from ..core.keypath import KeyPath
 from ..state.mismatch import Mismatch, MismatchKind
 from ..trial.finding import Finding
 from .verdict import Record, Verdict
@@ -38,21 +40,36 @@ def next_step(record: Record, finding: Finding | None) -> str:
     known = CHECKS.get(finding.check) if finding else None
     if known and known.next_step and not lost:
         return known.next_step
-    return advice(lost or at_load(record, finding), dict(found.stored) if found else {})
+    if found is None or not lost:
+        seen = at_load(record, finding)
+        return advice(seen, beside=seen)
+    return advice(lost, dict(found.stored), found.candidates)
 
 
-def advice(lost: Sequence[Mismatch], stored: Mapping[str, str]) -> str:
+def advice(
+    lost: Sequence[Mismatch],
+    stored: Mapping[str, str] = MappingProxyType({}),
+    beside: Sequence[Mismatch] = (),
+) -> str:
     """Returns what to do about lost leaves, by what is wrong with them.
 
     Args:
         lost: the leaves.
         stored: KeyPath of a leaf that the file holds all the same -> its place there.
+        beside: all that differs after the load.
     """
+    retyped = _retyped([*lost, *beside])
+    lost = [mismatch for mismatch in lost if mismatch.keypath.parent not in retyped]
     there = [mismatch for mismatch in lost if str(mismatch.keypath) in stored]
     lost = [mismatch for mismatch in lost if mismatch not in there]
     cut = [mismatch for mismatch in lost if mismatch.kind is MismatchKind.ALIASING]
     others = [mismatch for mismatch in lost if mismatch.kind is not MismatchKind.ALIASING]
     parts = []
+    if retyped:
+        parts.append(
+            f"give the keys of {listed(map(str, retyped))} back their type: they are saved as int "
+            "and loaded as str, as JSON has them"
+        )
     if others:
         many = len(others) > SHOWN_LOST
         parts.append(
@@ -69,6 +86,21 @@ def advice(lost: Sequence[Mismatch], stored: Mapping[str, str]) -> str:
             "overwrites it: it is saved"
         )
     return "; ".join(parts)
+
+
+def _retyped(mismatches: Sequence[Mismatch]) -> list[KeyPath]:
+    """Returns mappings of which a key comes back as its text."""
+    there = {m.keypath for m in mismatches if m.kind is MismatchKind.UNEXPECTED}
+    absent = (m.keypath for m in mismatches if m.kind is MismatchKind.MISSING)
+    found = (path.parent for path in absent if _as_text(path) in there)
+    return list(dict.fromkeys(found))
+
+
+def _as_text(keypath: KeyPath) -> KeyPath | None:
+    key = keypath.segments[-1]
+    if not isinstance(key, tuple) or len(key) != 1 or not isinstance(key[0], int):
+        return None
+    return keypath.parent.child((str(key[0]),))
 
 
 def paths_of(mismatches: Sequence[Mismatch]) -> list[str]:

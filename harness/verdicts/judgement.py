@@ -8,7 +8,8 @@ from typing import final
 
 from ..causes.attribution import Attribution, Operation
 from ..causes.operation import first_operation
-from ..causes.search import attribute, outcome_of
+from ..causes.outcomes import outcome_of
+from ..causes.search import attribute
 from ..checks import CHECKS, Aspect, aspect_of
 from ..core.errors import HarnessError, NotApplicable, is_unsupported
 from ..core.pace import Deadline, Progress, Watch
@@ -21,6 +22,8 @@ from .verdict import Raised, Record, Skipped, Verdict
 
 # no check of a checkpoint, but what FLAKY rests on: the run that never stopped, once more
 REPEAT = "repeat"
+# what stands for a value that is noise
+_ANY = "a value that no other run has"
 _NOT_REENTRANT = (
     "train() is not re-entrant: two calls differ from one without any checkpoint (first at step "
     "{step}: {mismatch}); the resumed run is compared with the run in two calls"
@@ -208,6 +211,20 @@ class Judgement:
             older.append((load.step, load.saved))
         return False
 
+    def without_values_of_noise(self, finding: Finding) -> Finding:
+        """The same without what is another value in every run, so that the record is the same."""
+        control = self.trial.control
+        noise = {*control.known_noise}
+        if not noise or self.verdict is Verdict.FLAKY:
+            return finding
+        mismatches = (
+            dataclasses.replace(m, expected=_ANY, got=_ANY, stats="")
+            if control.covers(m.keypath) or str(m.keypath) in noise
+            else m
+            for m in finding.diff.mismatches
+        )
+        return dataclasses.replace(finding, diff=Diff(mismatches=tuple(mismatches)))
+
     def record(self, seconds: float) -> Record:
         """What has been found, as data."""
         trial = self.trial
@@ -220,7 +237,7 @@ class Judgement:
             subject=trial.subject.name,
             scenario=trial.scenario,
             verdict=self.verdict,
-            findings=tuple(self.findings),
+            findings=tuple(map(self.without_values_of_noise, self.findings)),
             raised=self.raised,
             skipped=tuple(self.skipped),
             notes=tuple(self.notes),

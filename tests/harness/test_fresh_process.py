@@ -8,6 +8,7 @@ import types
 from pathlib import Path
 
 import example_globals
+import example_loops
 import pytest
 from resumeproof import Scenario, loop
 from resumeproof.checks.fresh_process import fresh_process
@@ -169,3 +170,10 @@ def test_class_of_the_script_itself_is_the_same_in_both_processes(tmp_path):
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_stream_that_reaches_nothing_fails_no_load_elsewhere():
+    """What is drawn from it is thrown away, here and in another process."""
+    record = run(example_loops.draws_for_nothing, SCENARIO, ("resume", "fresh_process"))
+    assert (record.verdict, record.findings) == (Verdict.EXACT, ())
+    assert any(note.startswith("contained: streams.torch") for note in record.notes)

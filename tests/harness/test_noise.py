@@ -246,3 +246,60 @@ def test_flaky_run_still_reports_what_a_load_lost() -> None:
     assert record.verdict is Verdict.FLAKY
     lost = [str(m.keypath) for f in record.findings for m in f.diff.mismatches]
     assert "run.average" in lost
+
+
+class _Logs(_Trainer):
+    """Writes to a folder of its own, and forgets its average."""
+
+    keeps = False
+
+    def start(self) -> None:
+        self.folder, self.scratch = tempfile.mkdtemp(), np.empty(3)
+        self.scratch[:] = time.perf_counter()
+
+
+def test_records_hold_no_value_that_no_other_run_has() -> None:
+    """Their lines are the same, byte for byte, but for the clocks."""
+    subject = loop(make=_Logs, step=_Logs.step, save=_Logs.save, load=_Logs.load)
+    plain = []
+    for _ in range(3):
+        record = run(subject, SCENARIO, CHECKS)
+        assert record.verdict is Verdict.DIFFERS
+        plain.append(record.to_plain())
+        plain[-1]["seconds"] = plain[-1]["attribution"]["seconds"] = 0
+    assert plain[0] == plain[1] == plain[2]
+    assert "run.folder" in record.noise
+    (text,) = {
+        m.expected for f in record.findings for m in f.diff.mismatches if m.expected == m.got
+    }
+    assert text == "a value that no other run has"
+
+
+class _Timed(_Trainer):
+    """Notes when it began, for its log; its rate can be passed to the build and to the load."""
+
+    def __init__(self, seed: int = 0, rate: float = 0.1) -> None:
+        self.rate = rate
+        super().__init__(seed)
+
+    def start(self) -> None:
+        self.began = time.perf_counter()
+
+    def save(self, path: Any) -> None:  # type: ignore[override]
+        torch.save([self.net.state_dict(), self.average, self.rate], path)
+
+    def load(self, path: Any, rate: float | None = None) -> None:
+        weights, self.average, kept = torch.load(path)
+        self.net.load_state_dict(weights)
+        self.rate = kept if rate is None else rate
+
+
+def test_checks_that_compare_two_loads_judge_no_clock() -> None:
+    """A file without an entry that nobody reads loads as the intact one, a moment later."""
+    kind = _Timed
+    subject = loop(
+        make=kind, step=kind.step, save=kind.save, load=kind.load, overrides={"rate": 0.5}
+    )
+    record = run(subject, SCENARIO, ("strictness", "override", "in_force", "isolation"))
+    assert (record.verdict, record.findings) == (Verdict.EXACT, ())
+    assert "run.began" in record.noise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from resumeproof import Scenario, loop
 from resumeproof.state.mismatch import MismatchKind
+from resumeproof.verdicts import report
 from resumeproof.verdicts.advice import advice
 from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Record, Verdict
@@ -242,3 +244,77 @@ def test_lost_dtype_is_put_back_in_the_parameter_itself() -> None:
     assert record.attribution is not None
     (cause,) = record.attribution.causes
     assert (str(cause.keypath), cause.kind) == ("run.weight", MismatchKind.DTYPE)
+
+
+class Keys:
+    """Counts by number, and comes back through JSON, whose keys are text."""
+
+    def __init__(self):
+        self.table, self.steps = {1: 0.0, 2: 0.0}, 0
+
+    def step(self):
+        """One of the two."""
+        self.steps += 1
+        key = 1 + self.steps % 2
+        self.table[key] = 0.5 * self.table.get(key, 0.0) + self.steps
+
+    def save(self):
+        """As JSON."""
+        return json.dumps(vars(self))
+
+    def load(self, text):
+        """From JSON."""
+        vars(self).update(json.loads(text))
+
+
+def test_keys_of_another_type_are_advised_as_such():
+    """It is nothing that is not saved."""
+    subject = loop(make=Keys, step=Keys.step, save=Keys.save, load=Keys.load)
+    text = report.failure(run(subject, Scenario(length=12, save_at=7)))
+    assert (
+        "next: give the keys of run.table back their type: they are saved as int and loaded as "
+        "str, as JSON has them\n" in text + "\n"
+    )
+    assert "save and restore" not in text
+
+
+class Hidden:
+    """Keeps the last output, in the middle of its graph, and a number that observe= hides."""
+
+    def __init__(self, seed=0):
+        torch.manual_seed(seed)
+        self.net = torch.nn.Linear(2, 1)
+        self.outcome = self.net(torch.ones(2)).tanh()
+        self.rate = 1.0
+
+    def step(self):
+        """Moves the weights by the hidden number."""
+        self.rate *= 0.9
+        self.outcome = self.net(torch.ones(2)).tanh()
+        with torch.no_grad():
+            self.net.weight.add_(self.rate)
+
+    def save(self):
+        """The weights."""
+        return self.net.state_dict()
+
+    def load(self, state):
+        """The weights; what comes out of them is another operation's."""
+        self.net.load_state_dict(state)
+        self.outcome = self.net(torch.ones(2)).tanh() * 1
+
+
+def test_the_operation_that_made_a_tensor_is_nothing_to_be_reached():
+    """Where the rest is not explained, it is not listed as what could not be put back."""
+    subject = loop(
+        make=Hidden,
+        step=Hidden.step,
+        save=Hidden.save,
+        load=Hidden.load,
+        observe=lambda run: {"net": run.net, "outcome": [run.outcome]},
+    )
+    record = run(subject, Scenario(length=8, save_at=5), ["resume"])
+    assert not record.attribution.complete
+    assert record.attribution.unreachable == ()
+    assert "<made by>" in str([m.keypath for m in record.attribution.candidates])
+    assert "look for state that cannot be reached from the run" in report.failure(record)

@@ -9,6 +9,7 @@ import torch
 from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.utils.hooks import RemovableHandle
 
+from ...core.keypath import HISTORY
 from ..kind import Kind
 from .objects import attributes, dict_getter
 from .reading import Child, Data, Facts, Memory, Reader, Reading, Unreadable, refuse
@@ -111,7 +112,7 @@ def _history(obj: torch.Tensor) -> list[Child]:
         name = obj.grad_fn and obj.grad_fn.name()
     except RuntimeError:  # a view that was changed in place while no graph was kept
         name = "broken"
-    children: list[Child] = [("<made by>", name)]
+    children: list[Child] = [(HISTORY, name)]
     # the gradient of a tensor that keeps none warns when read
     return [*children, ("grad", obj.grad)] if obj.retains_grad else children
 

@@ -151,3 +151,20 @@ def forgetful() -> Scaler:
 
 scaler = component(Scaler, step=drive)
 forgetful_scaler = component(forgetful, step=drive, name="component:Forgetful")
+
+
+class DrawsForNothing(Trainer):
+    """Makes a network in every step and overwrites its numbers at once; saves no stream."""
+
+    def step(self) -> None:
+        """The copy is of the run's own weights, whatever was drawn."""
+        torch.nn.Linear(3, 1).load_state_dict(self.model.state_dict())
+        super().step()
+
+
+draws_for_nothing = loop(
+    make=DrawsForNothing,
+    step=DrawsForNothing.step,
+    save=DrawsForNothing.save,
+    load=DrawsForNothing.load,
+)
