@@ -103,8 +103,20 @@ class Movement:
         points = self.trial.scenario.save_points
         saved = [self.between(course.fresh, course.saved[at]) for at in points]
         tested: frozenset[KeyPath] = frozenset().union(*saved)
-        every = tested.union(*self._moved.values())
-        return StateCoverage(moved=len(every), untested=tuple(sorted(every - tested)))
+        untested = frozenset().union(*self._moved.values()) - tested
+        # an element has no name but its place: a sequence that was met is not new as it grows
+        sequences = {at.parent for at in tested if isinstance(at.segments[-1], int)}
+        grown = {at for at in untested if at.parent in sequences and self._is_born_later(at)}
+        untested -= grown
+        return StateCoverage(moved=len(tested | untested), untested=tuple(sorted(untested)))
+
+    def _is_born_later(self, at: KeyPath) -> bool:
+        """Returns whether an element was there at no save point."""
+        if not isinstance(at.segments[-1], int):
+            return False
+        points = self.trial.scenario.save_points
+        saved = (self.trial.uninterrupted.saved[step] for step in points)
+        return all(state.resolve(at) is None for state in saved)
 
     @cached_property
     def _moved(self) -> dict[int, frozenset[KeyPath]]:

@@ -47,6 +47,35 @@ def test_leaf_at_its_fresh_value_at_every_save_is_named() -> None:
     assert set(record.better_save_at) & {17, 18, 19}
 
 
+class _Grows:
+    """Keeps a list of scores, and one of records, of which there is none before step 17."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.scores: list[float] = []
+        self.records: list[float] = []
+
+    def step(self) -> None:
+        self.scores.append(0.5 * len(self.scores))
+        if len(self.scores) > 16:
+            self.records.append(self.scores[-1])
+
+
+def test_growing_sequence_is_tested_once_it_was_met() -> None:
+    """Elements that are born later are no new leaves; of a list that was empty they are."""
+    record = run(
+        loop(
+            make=_Grows,
+            step=_Grows.step,
+            save=lambda live: (list(live.scores), list(live.records)),
+            load=lambda live, state: vars(live).update(scores=state[0], records=state[1]),
+        ),
+        Scenario(length=24, save_at=13),
+    )
+    assert record.untested[0] == "run.records[0]"
+    assert all(leaf.startswith("run.records[") for leaf in record.untested)
+    assert record.state_moved == 13 + len(record.untested)
+
+
 def test_scenarios_of_its_own_meet_what_the_usual_ones_do_not() -> None:
     """Without a scenario given, a counter that often stands at zero is found."""
     with pytest.raises(CheckpointMismatch, match=r"run\.patience"):
