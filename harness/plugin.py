@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="fail where of a hundred leaves that moved fewer were tested",
     )
     group.addoption(
+        "--ckpt-baseline",
+        metavar="FILE",
+        default=None,
+        help="losses that are known, by the subject's name: only what is new fails",
+    )
+    group.addoption(
         "--ckpt-mutate",
         action="store_true",
         default=False,
@@ -63,6 +69,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=1,
         help="with --ckpt-mutate: try every N-th mutant of an operator only",
     )
+    parser.addini("ckpt_baseline", "losses that are known, by the subject's name", default="")
     parser.addini("ckpt_profile", "Hypothesis profile of fuzz cases", default="ckpt-dev")
 
 
@@ -104,6 +111,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Registers the markers, for `--strict-markers`, and says which settings are in force."""
     _pin()  # with `pytest_plugins` this is the first call
     config.addinivalue_line("markers", "ckpt: a check of a checkpoint")
+    config.addinivalue_line(
+        "markers",
+        "ckpt_expect(losses): what this test's subjects are known to lose, pattern -> reason",
+    )
     config.addinivalue_line("markers", "ckpt_slow: a check that takes more than a few seconds")
     profile = config.getoption("--ckpt-profile") or config.getini("ckpt_profile")
     if profile not in _PROFILES:
@@ -142,13 +153,34 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     collected: list[Any] = []
     failure = sys.modules.get(f"{__package__}.verdicts.failure")
     try:
-        with failure.collecting(collected.append) if failure else nullcontext():
+        with failure.collecting(collected.append) if failure else nullcontext(), _expected(item):
             result = yield
     finally:
         item.user_properties += [(RESULT, _of_test(item, r.to_plain())) for r in collected]
     if item.config.getoption("--ckpt-mutate"):
         _try_mutants(item)
     return result
+
+
+def _expected(item: pytest.Item) -> AbstractContextManager[None]:
+    """Lets the subjects of a test expect what its markers and the baseline of the project say."""
+    testing = sys.modules.get(f"{__package__}.testing")
+    path = item.config.getoption("--ckpt-baseline") or item.config.getini("ckpt_baseline")
+    marked = [mark.args[0] if mark.args else {} for mark in item.iter_markers("ckpt_expect")]
+    if testing is None or not (path or marked):
+        return nullcontext()
+    known: Any = (lambda _name: {}) if not path else _baseline(item.config.rootpath / path).of
+    of_markers: dict[str, str] = {}
+    for losses in marked:
+        of_markers |= {losses: ""} if isinstance(losses, str) else losses
+    context: AbstractContextManager[None] = testing.expecting_by_name(
+        lambda name: {**known(name), **of_markers}
+    )
+    return context
+
+
+def _baseline(path: Path) -> Any:
+    return import_module(".verdicts.baseline", __package__).Baseline.read(path)
 
 
 def _try_mutants(item: Any) -> None:

@@ -1,17 +1,10 @@
-"""The baseline of a project: for every subject, which losses are known, and why they may stay.
-
-The file is TOML, sorted, made to be reviewed: a table for every target, a line for every loss.
-"""
+"""The option that writes the baseline: what a target loses now, in as many rounds as it takes."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import tomllib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Self, final
+from typing import TYPE_CHECKING
 
 from ..core.errors import InvalidTarget
 from ..core.pace import Deadline
@@ -21,72 +14,7 @@ from .progress import Teller
 if TYPE_CHECKING:
     from ..verdicts.verdict import Record
 
-UNEXPLAINED = "known, and not yet explained: write here why it may stay"
-"""The reason of a line that nobody has given one yet."""
-_HEAD = """\
-# Losses that are known. `resumeproof check TARGET --baseline FILE` puts them back and fails for
-# whatever else is lost; `--update-baseline` writes this file anew, and keeps the reasons.
-"""
 _ROUNDS = 8
-
-
-@final
-class Baseline:
-    """The losses that are known, by target.
-
-    Args:
-        path: of the file.
-        known: target -> KeyPath pattern -> reason.
-    """
-
-    def __init__(self, path: Path, known: Mapping[str, Mapping[str, str]]) -> None:
-        self.path = path
-        self.known = {target: dict(losses) for target, losses in known.items()}
-
-    @classmethod
-    def read(cls, path: Path, *, must_exist: bool = True) -> Self:
-        """Returns what is in a file.
-
-        Raises:
-            InvalidTarget: there is no such file, or it is no baseline; says how to write one.
-        """
-        if not path.is_file():
-            if must_exist:
-                raise InvalidTarget(
-                    f"expected a file for --baseline, got {str(path)!r}: no such file; write it "
-                    "with --update-baseline"
-                )
-            return cls(path, {})
-        try:
-            known = tomllib.loads(path.read_text())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InvalidTarget(f"expected a baseline in {str(path)!r}, got {error}") from error
-        for target, losses in known.items():
-            if not isinstance(losses, dict) or not all(isinstance(w, str) for w in losses.values()):
-                raise InvalidTarget(
-                    f"expected a table of pattern = reason for {target!r} in {str(path)!r}, got "
-                    f"{losses!r}"
-                )
-        return cls(path, known)
-
-    def of(self, target: str) -> dict[str, str]:
-        """Returns the losses that are known of a target."""
-        return dict(self.known.get(target, {}))
-
-    def write(self) -> None:
-        """Writes the file, sorted."""
-        lines = [_HEAD]
-        for target, losses in sorted(self.known.items()):
-            if losses:
-                lines.append(f"[{_quoted(target)}]")
-                lines += [f"{_quoted(at)} = {_quoted(why)}" for at, why in sorted(losses.items())]
-                lines.append("")
-        self.path.write_text("\n".join(lines))
-
-
-def _quoted(text: str) -> str:
-    # what JSON escapes, a basic string of TOML escapes in the same way
-    return json.dumps(text, ensure_ascii=False)
 
 
 def update(parsed: argparse.Namespace) -> int:
@@ -95,6 +23,8 @@ def update(parsed: argparse.Namespace) -> int:
     Returns:
         0, or the status of what is no loss, and that no baseline can hold.
     """
+    from ..verdicts.baseline import UNEXPLAINED, Baseline
+
     if parsed.baseline is None:
         raise InvalidTarget("expected --baseline FILE with --update-baseline: name the file")
     baseline = Baseline.read(parsed.baseline, must_exist=False)
@@ -112,11 +42,13 @@ def update(parsed: argparse.Namespace) -> int:
 
 def _known(parsed: argparse.Namespace, known: dict[str, str]) -> tuple[dict[str, str], list[str]]:
     """Returns what is lost in any scenario, found in as many rounds as it takes, and what else."""
+    from ..verdicts.baseline import UNEXPLAINED, losses_of
+
     given = dict(parsed.expected)
     for _ in range(_ROUNDS):
         parsed.expected = given | known
         records = _records(parsed)
-        lost = {at for record in records for at in _lost(record)}
+        lost = {at for record in records for at in losses_of(record)}
         seen = {item.pattern for record in records for item in record.expected if item.leaves}
         known = {at: why for at, why in known.items() if at in seen}
         known |= dict.fromkeys(sorted(lost - known.keys() - given.keys()), UNEXPLAINED)
@@ -135,10 +67,3 @@ def _records(parsed: argparse.Namespace) -> list[Record]:
         records.append(run(case.subject(), case.scenario, names, watch=teller))
     teller.pause()
     return records
-
-
-def _lost(record: Record) -> list[str]:
-    found = record.attribution
-    if found is None or not found.complete:
-        return []
-    return [str(mismatch.keypath) for mismatch in found.lost]

@@ -16,7 +16,7 @@ from .asked import (
     of_one_scenario,
     options_of,
 )
-from .baseline import Baseline, update
+from .baseline import update
 from .outputs import Outputs
 from .progress import Teller
 
@@ -39,6 +39,8 @@ def run_check(parsed: argparse.Namespace) -> int:
     if parsed.update_baseline:
         return update(parsed)
     if parsed.baseline is not None:
+        from ..verdicts.baseline import Baseline
+
         parsed.expected |= Baseline.read(parsed.baseline).of(parsed.target)
     own = not of_one_scenario(parsed)
     planned = list(cases_of(parsed, checks_of(parsed)))

@@ -1,17 +1,19 @@
 """A gate for a team: expectations on the command line, the baseline, the budget, a quick look."""
 
 import json
+from pathlib import Path
 
 import pytest
 from resumeproof import Scenario, cli, loop
-from resumeproof.cli.baseline import UNEXPLAINED, Baseline
 from resumeproof.core.errors import InvalidTarget
 from resumeproof.core.pace import Deadline
 from resumeproof.verdicts import report
+from resumeproof.verdicts.baseline import UNEXPLAINED, Baseline
 from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Record, Verdict
 
 LOSING = ["check", "example_loops:ForgetsScheduler", "--checks", "resume,roundtrip"]
+EXAMPLES = Path(__file__).parent / "examples"
 EPOCH, COUNT = "run.scheduler.last_epoch", "run.scheduler._step_count"
 
 
@@ -193,3 +195,35 @@ def test_summary_for_ci_is_markdown(capsys, tmp_path, monkeypatch):
     assert text.startswith("before\n## resumeproof\n")
     assert "| DIFFERS | loop:ForgetsScheduler | 5 (given) |" in text
     assert "next: save and restore run.scheduler.last_epoch" in text
+
+
+TESTS = """
+import pytest
+from example_loops import ForgetsScheduler as F
+from resumeproof import check_resume, loop
+
+SUBJECT = loop(make=F, step=F.step, save=F.save, load=F.load)
+
+
+def test_whole():
+    check_resume(SUBJECT, checks=["resume"])
+
+
+@pytest.mark.ckpt_expect({"run.scheduler": "not saved yet"})
+def test_marked():
+    check_resume(SUBJECT, checks=["resume"])
+"""
+
+
+@pytest.mark.parametrize("given", ["flag", "ini", "none"])
+def test_pytest_takes_marker_flag_and_ini(pytester, given):
+    """What a test or the project expects to be lost is put back; without it the test fails."""
+    pytester.makepyfile(TESTS)
+    pytester.makeconftest(f"import sys\nsys.path.insert(0, {str(EXAMPLES)!r})\n")
+    known = '["loop:ForgetsScheduler"]\n"run.scheduler" = "known"\n'
+    pytester.path.joinpath("known.toml").write_text(known)
+    if given == "ini":
+        pytester.makeini("[pytest]\nckpt_baseline = known.toml\n")
+    flags = ["--ckpt-baseline", "known.toml"] if given == "flag" else []
+    result = pytester.runpytest_subprocess(*flags, "--strict-markers")
+    result.assert_outcomes(passed=1 if given == "none" else 2, failed=int(given == "none"))
