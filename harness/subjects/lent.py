@@ -1,8 +1,9 @@
 """What a part of torch borrows from the program around it, which keeps it while the part is gone.
 
-An optimizer works on parameters and reads their gradients; a scheduler works on an optimizer. None
-of that is in their `state_dict`, and none of it is theirs: another entry of the program's
-checkpoint holds it. So the harness keeps it beside the streams, and puts it back in place.
+An optimizer works on parameters and reads their gradients, and so does what stands for one and
+holds nothing else; a scheduler works on an optimizer. None of that is in their `state_dict`, and
+none of it is theirs: another entry of the program's checkpoint holds it. So the harness keeps it
+beside the streams, and puts it back in place.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
+_OF_AN_OPTIMIZER = ("step", "zero_grad", "state_dict", "load_state_dict")
 Borrowed: TypeAlias = tuple[list[tuple[int | None, Any, Any]], list[dict[str, Any]]]
 
 
@@ -33,45 +35,50 @@ class Lent:
     @staticmethod
     def save(part: Any) -> Lent | None:
         """Returns a copy of what the part borrows; None if it borrows nothing."""
-        optimizers = _optimizers(part)
+        optimizers = [*_own(part), *_scheduled(part)]
         if not optimizers:
             return None
         parameters = _parameters(optimizers)
         return Lent(
             tensors=tuple((_copied(p), _copied(p.grad)) for p in parameters),
-            optimizers=tuple(
-                copy.deepcopy(_described(o, parameters)) for o in optimizers if o is not part
-            ),
+            optimizers=tuple(copy.deepcopy(_described(o, parameters)) for o in _scheduled(part)),
         )
 
     def restore(self, part: Any) -> None:
         """Puts it back into what another part of the same kind borrows, in place."""
-        optimizers = _optimizers(part)
-        parameters = _parameters(optimizers)
+        parameters = _parameters([*_own(part), *_scheduled(part)])
         for parameter, (elements, gradient) in zip(parameters, self.tensors, strict=True):
             _put(parameter, elements)
             if gradient is None or not _like(parameter.grad, gradient):
                 parameter.grad = _copied(gradient)
             else:
                 _put(parameter.grad, gradient)
-        borrowed = [optimizer for optimizer in optimizers if optimizer is not part]
-        for optimizer, described in zip(borrowed, self.optimizers, strict=True):
+        for optimizer, described in zip(_scheduled(part), self.optimizers, strict=True):
             _fill(optimizer, described, parameters)
 
 
-def _optimizers(part: Any) -> list[Any]:
-    """The part itself, if it is an optimizer; those that it schedules, if it is a scheduler."""
+def _own(part: Any) -> list[Any]:
+    """The part itself, if it is an optimizer; those in it, if it only stands for them."""
     torch = sys.modules.get("torch")
-    if torch is None:
+    if torch is None or isinstance(part, torch.optim.Optimizer):
+        return [] if torch is None else [part]
+    if not all(callable(getattr(type(part), name, None)) for name in _OF_AN_OPTIMIZER):
         return []
-    if isinstance(part, torch.optim.Optimizer):
-        return [part]
-    if not isinstance(part, torch.optim.lr_scheduler.LRScheduler):
+    held = list(getattr(part, "__dict__", {}).values())
+    inner = [value for value in held if isinstance(value, torch.optim.Optimizer)]
+    plain = [value for value in held if isinstance(value, bool | int | float | str | None)]
+    return inner if len(inner) + len(plain) == len(held) else []
+
+
+def _scheduled(part: Any) -> list[Any]:
+    """The optimizers that it schedules, if it is a scheduler."""
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(part, torch.optim.lr_scheduler.LRScheduler):
         return []
     known = vars(part)
     found = [known.get("optimizer")]
     for inner in known.get("_schedulers", ()):  # chained ones and those in a sequence
-        found += _optimizers(inner)
+        found += _scheduled(inner)
     return list({id(item): item for item in found if item is not None}.values())
 
 

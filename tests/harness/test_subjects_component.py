@@ -95,10 +95,46 @@ def _exponential():
     return torch.optim.lr_scheduler.ExponentialLR(_sgd(), 0.9)
 
 
+class Wrapper:
+    """Stands for an optimizer and hands on to it, as wrappers do that are none of torch's."""
+
+    def __init__(self):
+        self.base, self.training = _sgd(), True
+
+    @property
+    def param_groups(self):
+        """Those of the optimizer."""
+        return self.base.param_groups
+
+    def step(self):
+        """Of the optimizer."""
+        self.base.step()
+
+    def zero_grad(self):
+        """Of the optimizer."""
+        self.base.zero_grad()
+
+    def state_dict(self):
+        """Of the optimizer."""
+        return self.base.state_dict()
+
+    def load_state_dict(self, state):
+        """Into the optimizer."""
+        self.base.load_state_dict(state)
+
+
+class ForgetfulWrapper(Wrapper):
+    """Loses what its optimizer keeps for each parameter."""
+
+    def load_state_dict(self, state):
+        """Without the momentum."""
+        self.base.load_state_dict({**state, "state": {}})
+
+
 @pytest.mark.parametrize(
     ("factory", "step"),
-    [(_sgd, _descend), (_exponential, _descend_and_decay)],
-    ids=["parameters", "an optimizer"],
+    [(_sgd, _descend), (_exponential, _descend_and_decay), (Wrapper, _descend)],
+    ids=["parameters", "an optimizer", "parameters of what it wraps"],
 )
 def test_what_a_part_of_torch_borrows_is_kept_for_it(factory, step):
     """No state of its own is blamed for the values of what the program around lends it."""
@@ -115,11 +151,14 @@ class Forgets(torch.optim.SGD):
         super().load_state_dict({**state_dict, "state": {}})
 
 
-def test_momentum_of_its_own_is_not_kept_for_an_optimizer():
+@pytest.mark.parametrize(
+    "factory",
+    [lambda: Forgets(torch.nn.Linear(2, 2).parameters(), lr=0.1, momentum=0.9), ForgetfulWrapper],
+    ids=["an optimizer", "what wraps one"],
+)
+def test_momentum_of_its_own_is_not_kept_for_an_optimizer(factory):
     """What is lent is put back, what was lost is found."""
-    subject = component(
-        lambda: Forgets(torch.nn.Linear(2, 2).parameters(), lr=0.1, momentum=0.9), step=_descend
-    )
+    subject = component(factory, step=_descend)
     record = run(subject, SCENARIO, ["roundtrip"])
     assert record.verdict is Verdict.DIFFERS
     kept = [m for m in record.findings[0].diff.mismatches if ".state[" in str(m.keypath)]
