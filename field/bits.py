@@ -18,6 +18,17 @@ def bits_of(value: Any) -> Bits:
     return dict(_flat(value, "", 0))
 
 
+def memory_of(value: Any, way: str = "") -> dict[str, int]:
+    """Returns where the tensors in a value lie in memory, by the way to them."""
+    if isinstance(value, torch.Tensor):
+        return {way: value.data_ptr()} if value.numel() else {}
+    if not isinstance(value, Mapping | list | tuple):
+        return {}
+    items = value.items() if isinstance(value, Mapping) else enumerate(value)
+    found = (memory_of(inner, f"{way}[{key}]") for key, inner in items)
+    return {place: at for places in found for place, at in places.items()}
+
+
 def first_difference(expected: Bits, got: Bits) -> str:
     """Returns the first place at which two differ; "" if they are the same."""
     for key in [*expected, *got]:

@@ -6,7 +6,7 @@
 | `resume` | what comes from a checkpoint goes on as the run that never stopped, at every step |
 | `purity` | saving changes nothing that comes after |
 | `idempotence` | what is saved right after a load is what was loaded |
-| `isolation` | training a run on leaves the state alone that it was loaded from |
+| `isolation` | a run and the state that it has loaded have no memory in common |
 | `strictness` | a state without one of its entries is refused |
 """
 
@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from .bits import Bits, bits_of, first_difference
+from .bits import Bits, bits_of, first_difference, memory_of
 from .driving import Driver, PlainDriver, driver_of
 from .row import Row
 
@@ -109,11 +109,13 @@ def _read(path: Path) -> Any:
 
 
 def _shares(driver: PlainDriver, state: Any) -> str:
-    """Where a state changes as the run that has loaded it trains on."""
+    """Where a state changes as the run that has loaded it trains on, or its memory is the run's."""
     before = bits_of(state)
     other = driver.restore(driver.build(_OTHER_SEED), state)
+    held = memory_of([driver.state(other), vars(other)])
+    common = {way: at for way, at in memory_of(state).items() if at in held.values()}
     _course(driver, other, 0, 3)
-    return first_difference(before, bits_of(state))
+    return first_difference(before, bits_of(state)) or next(iter(common), "")
 
 
 def _takes(driver: PlainDriver, state: Any) -> str:

@@ -58,12 +58,21 @@ AGGREGATORS = (m.CatMetric, m.MaxMetric, m.MeanMetric, m.MinMetric, m.SumMetric)
 RUNNING = (m.RunningMean, m.RunningSum)
 
 
+def counted(metric):
+    return [metric.state_dict(), metric.update_count]
+
+
+def all_counted(metrics):
+    return [metrics.state_dict(), [metric.update_count for metric in metrics.values()]]
+
+
 def as_it_comes(kind, step, **options):
     return Row(
         name=f"{kind.__name__}, as it comes",
         package="torchmetrics",
         make=partial(kind, **options),
         step=step,
+        look=counted,
     )
 
 
@@ -73,6 +82,7 @@ def kept(kind, step, **options):
         package="torchmetrics",
         make=partial(persistent, kind, **options),
         step=step,
+        look=counted,
     )
 
 
@@ -82,7 +92,13 @@ def rows():
         *(kept(kind, regress) for kind in REGRESSORS),
         *(kept(kind, aggregate) for kind in AGGREGATORS),
         *(kept(kind, aggregate, window=3) for kind in RUNNING),
-        Row(name="MetricCollection", package="torchmetrics", make=collection, step=classify),
+        Row(
+            name="MetricCollection",
+            package="torchmetrics",
+            make=collection,
+            step=classify,
+            look=all_counted,
+        ),
         as_it_comes(c.BinaryAccuracy, classify),
         as_it_comes(m.MeanMetric, aggregate),
     ]

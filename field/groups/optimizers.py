@@ -73,10 +73,9 @@ def load(run, saved):
 
 
 class Averaged:
-    def __init__(self, seed=0):
-        torch.manual_seed(seed)
+    def __init__(self, kind):
         self.net = torch.nn.Linear(3, 2)
-        self.ema = ema_pytorch.EMA(self.net, beta=0.9, update_every=2, update_after_step=3)
+        self.ema = kind(self.net, update_every=2)
 
     def step(self):
         self.net(torch.ones(1, 3)).square().mean().backward()
@@ -86,11 +85,12 @@ class Averaged:
 
 
 def save_averaged(run):
-    return run.ema.state_dict()
+    return [run.net.state_dict(), run.ema.state_dict()]
 
 
 def load_averaged(run, saved):
-    run.ema.load_state_dict(saved)
+    run.net.load_state_dict(saved[0])
+    run.ema.load_state_dict(saved[1])
 
 
 def average(kind, seed):
@@ -105,11 +105,6 @@ def update(ema):
     ema.update()
 
 
-def karras(seed):
-    torch.manual_seed(seed)
-    return ema_pytorch.KarrasEMA(torch.nn.Linear(3, 2), sigma_rel=0.05, update_every=2)
-
-
 def parameters(optimizer):
     return [p for group in optimizer.param_groups for p in group["params"]]
 
@@ -121,6 +116,18 @@ def optimizer_row(package, kind, step, also=""):
         make=partial(make, kind),
         step=step,
         lent=parameters,
+    )
+
+
+def averaged_row(name, kind):
+    return Row(
+        name=f"{name} with its model, in a loop",
+        package="ema-pytorch",
+        way="loop",
+        make=partial(Averaged, kind),
+        step=Averaged.step,
+        save=save_averaged,
+        load=load_averaged,
     )
 
 
@@ -180,14 +187,6 @@ def rows():
             make=partial(average, ema_pytorch.EMA),
             step=update,
         ),
-        Row(name="KarrasEMA, a part", package="ema-pytorch", make=karras, step=update),
-        Row(
-            name="EMA with its model, in a loop",
-            package="ema-pytorch",
-            way="loop",
-            make=Averaged,
-            step=Averaged.step,
-            save=save_averaged,
-            load=load_averaged,
-        ),
+        averaged_row("EMA", partial(ema_pytorch.EMA, beta=0.9, update_after_step=3)),
+        averaged_row("KarrasEMA", partial(ema_pytorch.KarrasEMA, sigma_rel=0.05)),
     ]
