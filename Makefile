@@ -23,6 +23,7 @@ help:
 	@echo "make lint   ruff, and mypy in strict mode"
 	@echo "make test-oldest  the tests on the oldest libraries we promise, in a set-up of their own"
 	@echo "make field  other people's libraries under test, each beside an experiment; writes docs/field.md; half an hour"
+	@echo "make test-cuda  the tests that need a GPU, on this machine's; without one they are skipped by name"
 	@echo "make bench  every benchmark but the learning curves, each a ratio measured side by side in one run"
 
 gate: $(STAMP)
@@ -40,6 +41,10 @@ mutants: $(STAMP)
 test: $(STAMP)
 	@echo "test: pytest on all cores"
 	$(BIN)/python -m pytest -n auto $(ARGS)
+
+test-cuda: $(STAMP)
+	@echo "test-cuda: exact resume, streams, kernels and changes of device on a GPU; what is skipped is named"
+	$(BIN)/python -m pytest -rs tests/algo/test_cuda.py $(ARGS)
 
 lint: $(STAMP)
 	@echo "lint: ruff and mypy"

@@ -251,20 +251,19 @@ class Population:
     ) -> Iterator[Member]:
         total = self.total_timesteps
         begun: dict[int, CallbackRun] = {}
+        stopped: set[int] | None = None  # of the members that have trained elsewhere
         while self.turn or not self._is_done():
             if self.turn == len(self.members):
                 self._end_round()
+                stopped = None
                 continue
-            if map is not None:
+            if map is not None and stopped is None:
                 stopped = self._elsewhere(map, callback, log_interval, name)
-                while self.turn < len(self.members):
-                    if self.turn in stopped:
-                        return
-                    self.turn += 1
-                    yield self.members[self.turn - 1]
-                continue
             member = self.members[self.turn]
-            if not member.is_done(total):
+            if stopped is not None:
+                if self.turn in stopped:
+                    return
+            elif not member.is_done(total):
                 if self.turn not in begun:
                     own = None if callback is None else callback(member)
                     begun[self.turn] = member.begin(total, own, name)

@@ -78,6 +78,11 @@ def data(level: Any) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
+def rendering(level: Any) -> list[str]:
+    """The names of windows, clocks and surfaces: made again where they are None."""
+    return [name for name, value in vars(level).items() if _is_rendering(value)]
+
+
 def put_back(level: Any, attributes: dict[str, Any], lost: Collection[str] = ()) -> None:
     """Gives the level the saved data, and takes away what it has got since, but for the lost."""
     for name, _ in list(data(level)):

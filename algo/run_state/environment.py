@@ -23,6 +23,7 @@ from .attributes import (
     put_back,
     record_data,
     records,
+    rendering,
     slots,
 )
 from .levels import Level, UnsavableEnvironment, borrowed_metadata, levels_of
@@ -112,6 +113,7 @@ def _read_level(level: Level, places: dict[int, int]) -> dict[str, Any]:
         entry[kind], lost = _storable(level, found)
         entry["lost"] += lost
     entry["code"] = code(what)
+    entry["rendering"] = rendering(what)
     entry["links"] = {
         name: [places[id(env)] for env in environments(value)]
         for name, value in vars(what).items()
@@ -153,7 +155,7 @@ def _prepare_read(level: Level, entry: dict[str, Any], levels: list[Any]) -> Cal
     _require_same_code(level, entry["code"])
 
     def restore() -> None:
-        put_back(level.what, entry["attributes"], lost)
+        put_back(level.what, entry["attributes"], (*lost, *entry.get("rendering", ())))
         for name, record in kept.items():
             vars(record).update(entry["records"][name])
         for name, capture in places.items():

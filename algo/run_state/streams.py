@@ -42,7 +42,8 @@ def prepare_streams(state: dict[str, Any]) -> Callable[[], None]:
     if len(state["cuda"]) > devices:
         raise MismatchedCheckpoint(
             f"the run drew on {len(state['cuda'])} CUDA devices and this machine has {devices}: "
-            "resume it on such a machine, or load without env for prediction"
+            "resume it on such a machine, load without env for prediction, or train on afresh with "
+            "load(path, env=env, force_reset=True)"
         )
 
     def restore() -> None:

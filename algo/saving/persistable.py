@@ -17,7 +17,15 @@ from .configuration import argument_names, restore_configuration
 from .from_sb3 import read_stock
 from .paths import existing, with_suffix
 from .policy_state import link_spaces
-from .rebuild import build, enforce, keep_units, replaced, require_state
+from .rebuild import (
+    build,
+    device_to_read_on,
+    enforce,
+    keep_units,
+    leave_devices_behind,
+    replaced,
+    require_state,
+)
 from .registry import names_of, prepare_parts, save_parts
 from .tree import require_resumable, require_tree, run_tree, without_unstorable
 
@@ -129,7 +137,7 @@ class Persistent(Model):
             from stable_baselines3.common.utils import get_system_info
 
             get_system_info()
-        manifest, tree = read(existing(path))
+        manifest, tree = read(existing(path), device=device_to_read_on())
         require_tree(tree, cls)
         objects = dict(custom_objects or {})
         tree["spaces"] |= {name: objects.pop(name) for name in _SPACES if name in objects}
@@ -140,6 +148,8 @@ class Persistent(Model):
         fresh = replaced(model, parts, overrides)
         for name in fresh:
             del parts[name]  # switched or exchanged on the caller's word: a fresh one
+        if env is None or force_reset:
+            leave_devices_behind({n: parts[n] for n in parts if force_reset or n != "streams"})
         if env is None:
             waiting = {n: parts.pop(n) for n in names_of(cls, waits=True) if n in parts}
         elif force_reset:
@@ -197,8 +207,9 @@ class Persistent(Model):
         """
         states, learned = load_path_or_dict, names_of(type(self), learned=True)
         if not isinstance(states, dict):
-            _, tree = read(existing(states))
+            _, tree = read(existing(states), device=device_to_read_on())
             require_tree(tree, type(self))
+            leave_devices_behind(tree["parts"])
             states = {name: tree["parts"][name] for name in learned}
         unknown, missing = set(states) - set(learned), set(learned) - set(states)
         if unknown or (exact_match and missing):

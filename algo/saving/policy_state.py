@@ -203,6 +203,6 @@ def _restore_noise(policy: Any, noise: dict[str, torch.Tensor] | None) -> None:
         return
     distribution = policy.action_dist
     for name in _NOISE:
-        setattr(distribution, name, noise[name].clone())
-    scale = noise["scale"].clone()
+        setattr(distribution, name, noise[name].to(policy.device, copy=True))
+    scale = noise["scale"].to(policy.device, copy=True)
     distribution.weights_dist = torch.distributions.Normal(torch.zeros_like(scale), scale)

@@ -58,6 +58,25 @@ def replaced(model: Model, parts: dict[str, Any], overrides: dict[str, Any]) -> 
     ]
 
 
+def device_to_read_on() -> str | None:
+    """Where tensors of a file go: where they were or, without that kind of device here, the CPU."""
+    return None if torch.cuda.is_available() else "cpu"
+
+
+def leave_devices_behind(parts: dict[str, Any]) -> None:
+    """Drops the streams of devices that are not here, for a run that does not go on exactly.
+
+    A model that was trained on a GPU predicts, and trains on afresh, on a machine without one.
+    """
+    here = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    names = {"cpu", *(f"cuda:{index}" for index in range(here))}
+    own = parts.get("policy.optimizer", {}).get("own", {})
+    if "generator" in own:
+        own["generator"] = {d: s for d, s in own["generator"].items() if d in names}
+    if "streams" in parts:
+        parts["streams"]["cuda"] = parts["streams"]["cuda"][:here]
+
+
 def keep_units(model: Model, parts: dict[str, Any], fresh: list[str]) -> None:
     """Lets predictions stay what they mean where the caller exchanges what their units are of.
 
