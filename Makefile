@@ -13,12 +13,13 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help gate fuzz mutants test lint bench field test-oldest
+.PHONY: help gate fuzz mutants kinds test lint bench field test-oldest
 
 help:
 	@echo "make gate   generated scenarios of DistributionalPPO, saved, resumed and compared bit for bit"
 	@echo "make fuzz   the same over the whole space for MINUTES=5, with a coverage table; failures are kept"
 	@echo "make mutants  the kill matrix of the gate over all mutants, not every tenth; some minutes"
+	@echo "make kinds  every fact of every kind of state, kept and lost: false alarms and losses found; some minutes"
 	@echo "make test   all tests, on all cores"
 	@echo "make lint   ruff, and mypy in strict mode"
 	@echo "make test-oldest  the tests on the oldest libraries we promise, in a set-up of their own"
@@ -37,6 +38,10 @@ fuzz: $(STAMP)
 mutants: $(STAMP)
 	@echo "mutants: every mutant of every kind on nine subjects, under the checks that must see it"
 	$(BIN)/python -m properties.mutation $(ARGS)
+
+kinds: $(STAMP)
+	@echo "kinds: every fact of every kind of state, kept and lost; ARGS='--every N' for every N-th"
+	$(BIN)/python -m properties.kinds $(ARGS)
 
 test: $(STAMP)
 	@echo "test: pytest on all cores"

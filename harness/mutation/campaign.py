@@ -27,9 +27,12 @@ from ..trial.runs import Shared
 from ..trial.trial import Trial
 from .enumerate_mutants import mutants_of
 from .mutant import (
+    CONTAINED,
     EXCLUDED,
+    HEALED,
     KILLED,
     LOST_ANYWAY,
+    NEVER_READ,
     SURVIVED,
     UNASKED,
     UNCHANGED,
@@ -99,10 +102,10 @@ class Campaign:
         """Returns all that are to be tried; first looks at what the load as it is already shows."""
         trial = self.trial(None)
         if not capabilities_of(self.subject).strict:
-            self.lost = CHECKS["roundtrip"](self.trial(None)).diff.mismatches
+            self.lost = _differences("roundtrip", self.trial(None))
         for check in self.checks:
             try:
-                self.known[check] = {str(m) for m in CHECKS[check](trial).diff.mismatches}
+                self.known[check] = set(map(str, _differences(check, trial)))
             except NotApplicable:
                 continue
         with preserved_streams():
@@ -154,7 +157,7 @@ class Campaign:
     def outcome(self, trial: Trial, mutant: Mutant, check: str) -> Outcome:
         """Returns what one check made of it."""
         try:
-            diff = CHECKS[check](trial).diff
+            shown = _differences(check, trial)
         except NoMutation as why:
             return Outcome(mutant=mutant, check="", result=UNCHANGED, reason=str(why))
         except Unreachable as why:
@@ -164,15 +167,32 @@ class Campaign:
         except Exception as error:  # a loud failure, in whatever words
             reason = f"{type(error).__name__}: {error}"
             return Outcome(mutant=mutant, check=check, result=KILLED, reason=reason)
-        new = [m for m in diff.mismatches if str(m) not in self.known[check]]
-        if not new and len(diff.mismatches) < len(self.known[check]):
+        new = [m for m in shown if str(m) not in self.known[check]]
+        if not new and len(shown) < len(self.known[check]):
             reason = "it puts back what the load itself has lost"
             return Outcome(mutant=mutant, check="", result=UNCHANGED, reason=reason)
         if not new:
-            reason = CHECKS[check].silence
+            reason = _silence(check, trial, mutant)
             return Outcome(mutant=mutant, check=check, result=SURVIVED, reason=reason)
         named = any(_related(at, place) for m in new for at in _ends(m) for place in mutant.places)
         return Outcome(mutant=mutant, check=check, result=KILLED, named=named)
+
+
+def _differences(check: str, trial: Trial) -> tuple[Mismatch, ...]:
+    """Returns all that a check sees, also what a library does by itself: that is known before."""
+    found = CHECKS[check].run(trial)
+    return found.diff.mismatches if found else ()
+
+
+def _silence(check: str, trial: Trial, mutant: Mutant) -> str:
+    """Returns why a check saw nothing: of the future, what became of what was broken."""
+    if Aspect.FUTURE not in aspect_of(check):
+        return CHECKS[check].silence
+    _, outcome = trial.control.aftermath
+    for fate, paths in ((CONTAINED, outcome.contained), (HEALED, outcome.healed)):
+        if any(_related(path, place) for path in paths for place in mutant.places):
+            return fate
+    return NEVER_READ
 
 
 def _ends(mismatch: Mismatch) -> Iterator[KeyPath]:

@@ -12,6 +12,11 @@ KILLED, SURVIVED = "killed", "survived"
 UNCHANGED, UNREACHABLE = "no change", "unreachable"
 LOST_ANYWAY, EXCLUDED, UNASKED = "not in the checkpoint", "excluded", "no check looks"
 
+CONTAINED = "contained: it stays wrong up to the end, and reaches nothing else"
+HEALED = "healed: it is written anew before anything reads it, and right at the end"
+NEVER_READ = "never read: nothing moves it or reads it, and it stays as it was broken"
+"""What became of something broken that the future does not show."""
+
 
 @final
 @dataclass(frozen=True, kw_only=True)

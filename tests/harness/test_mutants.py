@@ -9,10 +9,19 @@ import torch
 from resumeproof.core.errors import HarnessError
 from resumeproof.core.scenario import Scenario
 from resumeproof.mutation.campaign import mutate
-from resumeproof.mutation.mutant import KILLED, UNCHANGED
+from resumeproof.mutation.mutant import (
+    CONTAINED,
+    HEALED,
+    KILLED,
+    LOST_ANYWAY,
+    NEVER_READ,
+    UNCHANGED,
+)
 from resumeproof.state.mismatch import Diff
 from resumeproof.subjects.loop import loop
+from resumeproof.subjects.sb3 import sb3
 from resumeproof.trial.finding import Finding
+from stable_baselines3 import PPO
 
 SCENARIO = Scenario(length=9, save_at=6)
 
@@ -111,7 +120,46 @@ def test_resume_does_not_see_what_is_set_anew_and_says_so(matrix):
     """The scratch value matters to no future: a survivor of `resume`, with its reason."""
     hidden = [o for o in matrix.survivors("resume") if str(o.mutant.keypath).endswith(".scratch")]
     assert hidden
-    assert {o.reason for o in hidden} == {"every later boundary agrees bit for bit"}
+    assert {o.reason for o in hidden} == {HEALED}
+
+
+class Idle:
+    """Has a number that is overwritten before it is read, and an order that nobody asks for."""
+
+    def __init__(self):
+        self.steps, self.scratch, self.table = 0, 0.0, {"a": 1.0}
+
+    def step(self):
+        """One more."""
+        self.steps += 1
+        self.scratch = float(self.steps)
+        self.table = {"b": self.scratch, "a": self.table["a"] + 1.0}
+
+    def save(self):
+        """All of it."""
+        return copy.deepcopy(vars(self))
+
+    def load(self, state):
+        """All of it."""
+        vars(self).update(copy.deepcopy(state))
+
+
+def test_what_resume_lets_pass_is_contained_healed_or_never_read():
+    """What is written anew before anything reads it is told from what stays as it was broken."""
+    idle = loop(make=Idle, step=Idle.step, save=Idle.save, load=Idle.load)
+    found = mutate(idle, SCENARIO, ("resume",))
+    fates = {str(o.mutant.keypath): o.reason for o in found.survivors()}
+    assert fates["run.scratch"] == HEALED
+    assert {*fates.values()} <= {CONTAINED, HEALED, NEVER_READ}
+
+
+def test_what_a_library_loses_by_itself_is_no_mutant_that_lives():
+    """Stock PPO brings no environment back: that is lost anyway, and all else is killed."""
+    kind = sb3(PPO, env="CartPole-v1", n_steps=16, batch_size=16, policy_kwargs={"net_arch": [8]})
+    found = mutate(kind, Scenario(length=48, save_at=32), ("roundtrip",), stride=25)
+    assert found.survivors() == ()
+    assert found.count(LOST_ANYWAY) > 0
+    assert found.count(KILLED) > 10
 
 
 def test_an_edit_that_changes_nothing_is_no_mutant(matrix):
