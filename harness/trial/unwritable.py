@@ -35,7 +35,9 @@ def _way_of(error: BaseException) -> Callable[[Any], Any]:
     if any("cloudpickle" in name for name in files) and find_spec("cloudpickle"):
         dumps: Callable[[Any], Any] = import_module("cloudpickle").dumps
         return dumps
-    return copy.deepcopy if files and files[-1].endswith("copy.py") else pickle.dumps
+    # what a copy refuses may be raised by the object itself, as tensors do
+    copied = copy.__file__ in files and not any("pickle" in name for name in files)
+    return copy.deepcopy if copied else pickle.dumps
 
 
 def _can(write: Callable[[Any], Any], item: Any) -> bool:
