@@ -57,11 +57,11 @@ def line_of(row: Row) -> dict[str, Any]:
     start = time.perf_counter()
     runs = [Apart(experiment, row), Apart(_product, row)]
     facts, said = (run.answer() for run in runs)
-    judged, why = judge(said.get("verdict", ""), said.get("checks", ()), facts)
+    judged, why = _judged(row, said, facts)
     mended: dict[str, Any] = {}
     if judged == REFUSAL and row.mended is not None:
         mended = Apart(_product, row.mended).answer()
-        if judge(mended.get("verdict", ""), mended.get("checks", ()), facts)[0] == RIGHT:
+        if _judged(row, mended, facts)[0] == RIGHT:
             judged = RIGHT
     return {
         "row": row.name,
@@ -73,6 +73,11 @@ def line_of(row: Row) -> dict[str, Any]:
         "facts": facts,
         "seconds": round(time.perf_counter() - start, 1),
     }
+
+
+def _judged(row: Row, said: dict[str, Any], facts: dict[str, Any]) -> tuple[str, str]:
+    given = said.get("verdict", ""), said.get("checks", ()), facts
+    return judge(*given, only=("resume",)) if row.way == "sb3" else judge(*given)
 
 
 class Apart:

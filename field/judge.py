@@ -13,13 +13,19 @@ _FACT_OF = {
 _MUST_HOLD = ("repeats", "resume", "purity")
 
 
-def judge(verdict: str, checks: Sequence[str], facts: Mapping[str, str]) -> tuple[str, str]:
+def judge(
+    verdict: str,
+    checks: Sequence[str],
+    facts: Mapping[str, str],
+    only: Sequence[str] = tuple(_FACT_OF),
+) -> tuple[str, str]:
     """Returns right, wrong or refusal, and why.
 
     Args:
         verdict: what resumeproof says.
         checks: those of its checks that do not hold.
         facts: what the experiment found, by fact where it fails; "" where it holds.
+        only: the checks that may fail; of stock SB3, which restores no environment, `resume`.
     """
     if "raised" in facts:
         return WRONG, f"the experiment raised: {facts['raised']}"
@@ -29,13 +35,12 @@ def judge(verdict: str, checks: Sequence[str], facts: Mapping[str, str]) -> tupl
     if verdict == "FLAKY":
         return (RIGHT, facts["repeats"]) if facts["repeats"] else (WRONG, "two runs agree")
     if verdict in ("DIFFERS", "LOST_WORK"):
-        return _of_checks(checks, facts)
+        return _of_checks(checks, {name: facts.get(_FACT_OF[name], "") for name in only})
     return REFUSAL, ""
 
 
-def _of_checks(checks: Sequence[str], facts: Mapping[str, str]) -> tuple[str, str]:
-    unconfirmed = [name for name in checks if not facts.get(_FACT_OF.get(name, ""))]
+def _of_checks(checks: Sequence[str], seen: Mapping[str, str]) -> tuple[str, str]:
+    unconfirmed = [name for name in checks if not seen.get(name)]
     if unconfirmed or not checks:
         return WRONG, f"not so: {', '.join(unconfirmed)}"
-    fact = _FACT_OF[checks[0]]
-    return RIGHT, f"{fact}: {facts[fact]}"
+    return RIGHT, f"{_FACT_OF[checks[0]]}: {seen[checks[0]]}"

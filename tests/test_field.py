@@ -118,6 +118,13 @@ def test_a_verdict_is_right_if_the_experiment_has_found_the_same(
     assert judge(verdict, checks, {**HOLDS, **broken})[0] == judged
 
 
+def test_of_stock_sb3_only_the_future_may_differ() -> None:
+    """What else fails is a wrong verdict, whatever the experiment has seen of the future."""
+    facts = {**HOLDS, "resume": "step 5"}
+    assert judge("DIFFERS", ["resume"], facts, only=["resume"])[0] == "right"
+    assert judge("DIFFERS", ["resume", "roundtrip"], facts, only=["resume"])[0] == "wrong"
+
+
 def test_nothing_is_right_where_the_experiment_has_failed() -> None:
     """Then nobody knows."""
     assert judge("EXACT", [], {"raised": "KeyError"}) == (
