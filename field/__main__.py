@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from .campaign import GROUPS, LINES, kept, run_group
+from .campaign import LINES, kept, run_group
+from .groups import GROUPS
 from .table import write
 
 

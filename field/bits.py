@@ -18,15 +18,26 @@ def bits_of(value: Any) -> Bits:
     return dict(_flat(value, "", 0))
 
 
-def memory_of(value: Any, way: str = "") -> dict[str, int]:
+def memory_of(value: Any) -> dict[str, int]:
     """Returns where the tensors in a value lie in memory, by the way to them."""
+    return dict(_places(value, "", set()))
+
+
+def _places(value: Any, way: str, seen: set[int]) -> Iterator[tuple[str, int]]:
+    if id(value) in seen:
+        return
+    seen.add(id(value))
     if isinstance(value, torch.Tensor):
-        return {way: value.data_ptr()} if value.numel() else {}
-    if not isinstance(value, Mapping | list | tuple):
-        return {}
-    items = value.items() if isinstance(value, Mapping) else enumerate(value)
-    found = (memory_of(inner, f"{way}[{key}]") for key, inner in items)
-    return {place: at for places in found for place, at in places.items()}
+        if value.numel():
+            yield way, value.data_ptr()
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _places(inner, f"{way}[{key}]", seen)
+    elif isinstance(value, list | tuple):
+        for number, inner in enumerate(value):
+            yield from _places(inner, f"{way}[{number}]", seen)
+    elif (hasattr(value, "__dict__") and not callable(value)) or isinstance(value, torch.nn.Module):
+        yield from _places(vars(value), f"{way}.", seen)
 
 
 def first_difference(expected: Bits, got: Bits) -> str:

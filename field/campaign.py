@@ -20,19 +20,6 @@ from .judge import REFUSAL, RIGHT, judge
 from .product import product
 from .row import Row
 
-GROUPS = (
-    "torch_optimizers",
-    "torch_schedulers",
-    "torch_parts",
-    "optimizers",
-    "pytorch_optimizers",
-    "metrics",
-    "data",
-    "training",
-    "reinforcement",
-    "sb3_algorithms",
-    "sb3_environments",
-)
 LINES = Path("reports/field.jsonl")
 _LOG = Path("reports/field.log")
 _SECONDS = 90.0
@@ -65,7 +52,7 @@ def line_of(row: Row) -> dict[str, Any]:
             judged = RIGHT
     return {
         "row": row.name,
-        "package": f"{row.package} {version(row.package)}",
+        "package": f"{row.package} {version(row.package).partition('+')[0]}",
         "judged": judged,
         "why": why,
         "said": said,

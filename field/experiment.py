@@ -112,7 +112,7 @@ def _shares(driver: PlainDriver, state: Any) -> str:
     """Where a state changes as the run that has loaded it trains on, or its memory is the run's."""
     before = bits_of(state)
     other = driver.restore(driver.build(_OTHER_SEED), state)
-    held = memory_of([driver.state(other), vars(other)])
+    held = memory_of([driver.state(other), other])
     common = {way: at for way, at in memory_of(state).items() if at in held.values()}
     _course(driver, other, 0, 3)
     return first_difference(before, bits_of(state)) or next(iter(common), "")

@@ -8,6 +8,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from .groups import GROUPS
+
 PAGE = Path("docs/field.md")
 _HEAD = """# Real code
 
@@ -39,7 +41,8 @@ def write(lines: Sequence[Mapping[str, Any]], page: Path = PAGE) -> None:
 def text_of(lines: Sequence[Mapping[str, Any]]) -> str:
     """Returns the page."""
     parts = [_HEAD, _summary(lines)]
-    for group, rows in groupby(lines, key=lambda line: str(line["group"])):
+    listed = sorted(lines, key=lambda line: (GROUPS.index(line["group"]), line["row"]))
+    for group, rows in groupby(listed, key=lambda line: str(line["group"])):
         title = group.replace("_", " ").capitalize()
         parts.append("\n".join([f"## {title}\n", _COLUMNS, *map(_row, rows)]) + "\n")
     return "\n".join(parts)
@@ -52,8 +55,8 @@ def _summary(lines: Sequence[Mapping[str, Any]]) -> str:
     seconds = sum(line["said"].get("seconds", 0.0) for line in lines)
     return (
         f"**{len(lines)} rows: {judged['right']} right, {judged['wrong']} wrong, "
-        f"{judged['refusal']} refusals.** Verdicts: {counted}. resumeproof took {seconds:.0f} s "
-        "for all of them together.\n"
+        f"{judged['refusal']} refusals.**\nVerdicts: {counted}. "
+        f"resumeproof took {seconds:.0f} s for all of them together.\n"
     )
 
 

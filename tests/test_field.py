@@ -145,5 +145,5 @@ def test_the_table_counts_what_it_shows() -> None:
         "mended": {},
     }
     text = text_of([line, {**line, "row": "c", "judged": "right"}])
-    assert "**2 rows: 1 right, 1 wrong, 0 refusals.** Verdicts: EXACT 2." in text
+    assert "**2 rows: 1 right, 1 wrong, 0 refusals.**\nVerdicts: EXACT 2." in text
     assert "| a\\|b | torch 2.13.0 | EXACT | wrong | 1.2 | resume: step 5 |" in text
