@@ -14,10 +14,10 @@ class Stateful:
     def __init__(self, seed=0):
         torch.manual_seed(seed)
         self.loader = StatefulDataLoader(NUMBERS, batch_size=1, shuffle=True)
-        self.batches, self.total = iter(self.loader), torch.zeros(())
+        self.batches, self.total = iter(self.loader), 0.0
 
     def step(self):
-        self.total = 0.9 * self.total + next(self.batches).sum()
+        self.total = 0.9 * self.total + float(next(self.batches))
 
 
 def save(run):
@@ -34,10 +34,10 @@ class Kept:
     def __init__(self, seed=0):
         torch.manual_seed(seed)
         self.loader = DataLoader(TensorDataset(NUMBERS), batch_size=1, shuffle=True)
-        self.batches, self.total = iter(self.loader), torch.zeros(())
+        self.batches, self.total = iter(self.loader), 0.0
 
     def step(self):
-        self.total = 0.9 * self.total + next(self.batches)[0].sum()
+        self.total = 0.9 * self.total + float(next(self.batches)[0])
 
     def save(self):
         return [self.total, torch.get_rng_state()]
@@ -51,11 +51,11 @@ class EveryEpoch:
     def __init__(self, seed=0):
         torch.manual_seed(seed)
         self.loader = DataLoader(TensorDataset(NUMBERS), batch_size=8, shuffle=True)
-        self.total = torch.zeros(())
+        self.total = 0.0
 
     def step(self):
         for (batch,) in self.loader:
-            self.total = 0.9 * self.total + batch.sum()
+            self.total = 0.9 * self.total + float(batch.sum())
 
     def save(self):
         return [self.total, torch.get_rng_state()]

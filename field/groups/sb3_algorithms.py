@@ -13,6 +13,11 @@ from ..row import Row
 
 SMALL = {"policy_kwargs": {"net_arch": [8]}}
 ROLLOUT = {"n_steps": 16, "batch_size": 16, **SMALL}
+RECURRENT = {
+    **ROLLOUT,
+    "policy": "MlpLstmPolicy",
+    "policy_kwargs": {"net_arch": [8], "lstm_hidden_size": 8},
+}
 REPLAY = {"learning_starts": 10, "buffer_size": 200, "batch_size": 8, **SMALL}
 
 
@@ -51,7 +56,7 @@ def rows():
         row_of(sb3.DDPG, "Pendulum-v1", REPLAY),
         row_of(sb3.DQN, bits, hindsight, " and HER"),
         row_of(sb3.SAC, continuous_bits, hindsight, " and HER"),
-        row_of(contrib.RecurrentPPO, "CartPole-v1", {"policy": "MlpLstmPolicy", **ROLLOUT}),
+        row_of(contrib.RecurrentPPO, "CartPole-v1", RECURRENT),
         row_of(contrib.MaskablePPO, masked, ROLLOUT),
         row_of(contrib.TRPO, "CartPole-v1", ROLLOUT),
         row_of(contrib.ARS, "CartPole-v1", {"n_delta": 2}),

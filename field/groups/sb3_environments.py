@@ -68,7 +68,7 @@ def rows():
         row_of("two environments", several, MLP),
         row_of("VecNormalize", normalized, MLP),
         row_of("VecFrameStack", stacked, MLP),
-        row_of("SubprocVecEnv", in_processes, MLP),
+        row_of("SubprocVecEnv", in_processes, MLP, mended=row_of("in one process", several, MLP)),
         row_of("Box2D LunarLander", "LunarLander-v3", MLP, "Box2D"),
         row_of("Box2D BipedalWalker", "BipedalWalker-v3", MLP, "Box2D"),
         row_of("minigrid", grid, MLP, "minigrid"),
