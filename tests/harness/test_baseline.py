@@ -13,6 +13,7 @@ from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Record, Verdict
 
 LOSING = ["check", "example_loops:ForgetsScheduler", "--checks", "resume,roundtrip"]
+pytest_plugins = ["pytester"]
 EXAMPLES = Path(__file__).parent / "examples"
 EPOCH, COUNT = "run.scheduler.last_epoch", "run.scheduler._step_count"
 
