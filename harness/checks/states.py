@@ -11,7 +11,8 @@ from ..core.errors import NotApplicable
 from ..core.randomness import preserved_streams
 from ..state.capture import capture
 from ..state.compare import Diff, compare
-from ..state.mismatch import MismatchKind
+from ..state.mismatch import Mismatch, MismatchKind
+from ..state.snapshot import Snapshot
 from ..trial.finding import Finding
 from ..trial.trial import Trial
 from .check import Aspect, Check, Cost
@@ -44,7 +45,7 @@ def _differs(trial: Trial) -> Diff:
         if diff := trial.compare(before, session.capture(live)):
             return diff
         stored = pickle.loads(pickle.dumps(state_of(trial, live)))
-        if diff := compare(state, capture(stored, name="state"), excluded):
+        if diff := _without_memory(compare(state, capture(stored, name="state"), excluded), state):
             return diff
         target = trained(trial, session.other_seed)
         restore(trial, target, stored)
@@ -63,6 +64,18 @@ def as_content(trial: Trial, diff: Diff) -> Diff:
         return diff
     kept = (m for m in diff.mismatches if m.kind is not MismatchKind.ALIASING)
     return dataclasses.replace(diff, mismatches=tuple(kept))
+
+
+def _without_memory(diff: Diff, state: Snapshot) -> Diff:
+    """Returns the differences but for memory that two tensors share: pickle cuts it for anybody."""
+
+    def is_memory(mismatch: Mismatch) -> bool:
+        place = state.resolve(mismatch.keypath)
+        if place is None or mismatch.kind is not MismatchKind.ALIASING:
+            return False
+        return not state.is_plain(place) and state.kind(place).numeric
+
+    return Diff(mismatches=tuple(m for m in diff.mismatches if not is_memory(m)))
 
 
 def state_of(trial: Trial, live: Any) -> Any:

@@ -119,3 +119,15 @@ def expected_losses(given: object) -> tuple[ExpectedLoss, ...]:
             f"({type(given).__name__}): write {{'model._last_obs': 'SB3 resets at every learn()'}}"
         )
     return tuple(ExpectedLoss(pattern=pattern, reason=why) for pattern, why in given.items())
+
+
+def expected_of(given: object) -> Mapping[str, str]:
+    """Returns expected losses as a mapping, `STOCK` alone as one of its patterns.
+
+    Raises:
+        InvalidExpectedLoss: it is neither; shows it.
+    """
+    if given == STOCK:
+        return {STOCK: "what the stock class loses"}
+    expected_losses(given)
+    return dict(given)  # type: ignore[call-overload, no-any-return]

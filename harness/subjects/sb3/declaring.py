@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from ...core.errors import InvalidSubject
 from ...core.exclusions import Exclusion, declared, require_exclusions
-from ...core.expected import STOCK
+from ...core.expected import STOCK, expected_of
 from ...core.expected import expected_losses as expected
 from .callbacks import require_factory
 from .exclusions import OF_CALLBACKS, OF_WRAPPERS, WALL_CLOCK
@@ -52,8 +52,9 @@ def sb3(
         save_points: "between calls" of `learn()`, or "any step", the author's claim that a save
             inside of `learn()` is exact too; otherwise what the class declares as
             `checkpoint_save_points`, and between calls where it declares nothing.
-        expected_losses: as for `loop`; or "sb3" for what the stock class that the algorithm is
-            built on loses in the same scenario, found by running it beside.
+        expected_losses: as for `loop`; "sb3", alone or as one of the patterns, for what the stock
+            class that the algorithm is built on loses in the same scenario, found by running it
+            beside.
         strict: whether every difference fails, not only those that change the future.
         choices: values of options that scenarios are drawn from, the plainest first; small ones
             are offered for what is neither fixed nor named here.
@@ -75,6 +76,7 @@ def sb3(
             f"({type(algorithm).__name__}): write sb3(PPO, env='CartPole-v1')"
         )
     require_known(algorithm, options)
+    known = expected_of(expected_losses)
     own = tuple(dict.fromkeys((*declared(algorithm), *require_exclusions(exclusions))))
     return Sb3Subject(
         algorithm=algorithm,
@@ -83,8 +85,8 @@ def sb3(
         variants=variants or {},
         exclusions=(*WALL_CLOCK, *OF_WRAPPERS, *(OF_CALLBACKS if callback else ()), *own),
         own_exclusions=own,
-        expected_losses=() if expected_losses == STOCK else expected(expected_losses),
-        beside_stock=expected_losses == STOCK,
+        expected_losses=expected({p: why for p, why in known.items() if p != STOCK}),
+        beside_stock=STOCK in known,
         save_extras=is_stock(algorithm) if save_extras is None else save_extras,
         between_calls=save_points_of(algorithm, save_points) == BETWEEN_CALLS,
         strict=strict,
