@@ -110,12 +110,17 @@ class _Moves:
 
     def touch(self, mismatch: Mismatch, elements: Elements | None) -> bool:
         """Returns whether what differs is of what has moved, element by element where it can."""
-        at = mismatch.keypath
+        at = self._own(mismatch.keypath)
         if any(at.startswith(whole) for whole in self._wholes):
             return True
         if mismatch.kind in _WHOLE and at in self._above:
             return True
         return any(self._overlap(move, elements) for move in self._kinds.get(at, ()))
+
+    def _own(self, at: KeyPath) -> KeyPath:
+        """Returns where the object at a KeyPath was first met: under that name it has moved."""
+        place = self._before.resolve(at)
+        return at if place is None else self._before.keypath(place)
 
     def _overlap(self, move: Mismatch, elements: Elements | None) -> bool:
         moved = differing(self._before, self._after, move)
