@@ -13,6 +13,7 @@ from ..core.errors import InvalidSubject, NotApplicable, StepFailed
 from ..core.exclusions import Exclusion, declared, require_exclusions
 from ..core.expected import ExpectedLoss
 from ..core.expected import expected_losses as expected
+from ..core.keypath import KeyPath
 from ..core.randomness import poison, seed_all
 from ..core.scenario import Scenario
 from . import loop_file as container
@@ -128,6 +129,9 @@ class LoopSubject:
     keeps_streams: bool = False
     copies: Sequence[str] = ()
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    _lasting: dict[KeyPath, bool] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @property
     def capabilities(self) -> Capabilities:
@@ -255,7 +259,7 @@ class LoopSubject:
         if scenario.into == "used":
             fresh = floats_of(self.roots(live), self.exclusions)
             self.train(live, until=_further(scenario), visits={})
-            spoil(self.roots(live), fresh, self.exclusions)
+            spoil(self.roots(live), fresh, self.exclusions, self._lasting)
         poison(seed)
         return live.target
 

@@ -6,7 +6,9 @@ same scenario poisons the same leaves, whatever the process did before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+import types
+from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -31,29 +33,52 @@ def spoil(
     roots: Mapping[str, Any],
     fresh: Mapping[KeyPath, bytes],
     exclusions: Sequence[Exclusion] = (),
+    lasting: MutableMapping[KeyPath, bool] | None = None,
 ) -> tuple[KeyPath, ...]:
     """Fills with NaN, in place, every float tensor and array that is not as in a fresh build.
 
     What a fresh build holds too stays: a constant, or a scratch that every step leaves empty, is
     right in any run, and no checkpoint needs to hold it. What cannot be written stays, too: memory
-    that overlaps itself, read-only arrays, tensors that refuse.
+    that overlaps itself, read-only arrays, tensors that refuse. And what a module, a class or a
+    function holds, for it is that of all runs: the next one would begin with it.
 
     Args:
         roots: of a run that was trained.
         fresh: what `floats_of` returned when it had just been built.
         exclusions: what is not walked.
+        lasting: place -> whether a module, a class or a function holds what is there, of other
+            runs of the same subject; what is not in it is asked, which takes a look at all objects.
 
     Returns:
         The places that were filled.
     """
     snapshot, objects = walk_roots(roots, exclusions)
-    filled = []
-    for place in _bulk(snapshot):
-        keypath = snapshot.keypath(place)
-        kind, moved = snapshot.kind(place), fresh.get(keypath) != snapshot.payload(place)
-        if moved and _fill(objects[place], kind):
-            filled.append(keypath)
-    return tuple(filled)
+    moved = {
+        place: snapshot.keypath(place)
+        for place in _bulk(snapshot)
+        if fresh.get(snapshot.keypath(place)) != snapshot.payload(place)
+    }
+    lasting = {} if lasting is None else lasting
+    unknown = {at: objects[place] for place, at in moved.items() if at not in lasting}
+    shared = _of_the_process(list(unknown.values()))
+    lasting.update({at: id(item) in shared for at, item in unknown.items()})
+    return tuple(
+        keypath
+        for place, keypath in moved.items()
+        if not lasting[keypath] and _fill(objects[place], snapshot.kind(place))
+    )
+
+
+def _of_the_process(items: list[Any]) -> set[int]:
+    """The ids of those that a module, a class or a function refers to."""
+    outside = [holder for holder in gc.get_referrers(*items) if _lasts(holder)] if items else []
+    return {id(item) for item in gc.get_referents(*outside)}
+
+
+def _lasts(holder: Any) -> bool:
+    if type(holder) is dict:  # of a module, or of a class
+        return "__name__" in holder or ("__module__" in holder and "__doc__" in holder)
+    return type(holder) is types.CellType
 
 
 def _bulk(snapshot: Snapshot) -> list[int]:

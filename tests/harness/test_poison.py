@@ -52,6 +52,49 @@ def test_replaced_constant_is_known_by_its_place() -> None:
     assert [str(path) for path in spoil(later, fresh)] == ["run['mean']"]
 
 
+MASK = torch.ones(3)
+
+
+class _Masks:
+    """From its second step on it holds what its module and its class hold."""
+
+    TABLE: Any = np.full(3, 2.0)
+
+    def __init__(self, seed: int = 0) -> None:
+        self.total, self.steps = 0.0, 0
+        self.mask: Any = None
+        self.table: Any = None
+        self.weight = torch.zeros(3)
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps == 2:
+            self.mask, self.table = MASK, self.TABLE
+        if self.mask is not None:
+            self.weight = self.weight + self.mask * torch.from_numpy(self.table)
+        self.total += float(self.weight.sum())
+
+    def save(self) -> Any:
+        return {"total": self.total, "steps": self.steps, "weight": self.weight.clone()}
+
+    def load(self, state: Any) -> None:
+        vars(self).update(state)
+        late = self.steps >= 2
+        self.mask, self.table = (MASK, self.TABLE) if late else (None, None)
+
+
+def test_what_a_module_or_a_class_holds_is_never_spoiled() -> None:
+    """It belongs to all runs of the program: the next one would begin with NaN."""
+    parts: dict[str, Any] = {"step": _Masks.step, "save": _Masks.save, "load": _Masks.load}
+    subject = component(_Masks, strict=True, **parts)
+    for cycles in (1, 2):
+        scenario = Scenario(length=8, save_at=4, cycles=cycles, gap=2 * (cycles - 1))
+        record = run(subject, scenario, ("roundtrip", "resume", "completeness"))
+        assert (record.verdict.value, record.findings) == ("EXACT", ())
+    assert MASK.tolist() == [1.0] * 3
+    assert _Masks.TABLE.tolist() == [2.0] * 3
+
+
 class _Scratch:
     """Exact: what it sums into is empty at the end of every step, and made anew."""
 
