@@ -55,7 +55,7 @@ class RslRl:
     def __init__(self):
         actor = MLPModel(SEEN, SETS, "actor", 2, [8], distribution_cfg=GAUSSIAN)
         critic = MLPModel(SEEN, SETS, "critic", 1, [8])
-        self.ppo = PPO(actor, critic, RolloutStorage("rl", 4, 3, SEEN, [2]), desired_kl=1e-4)
+        self.ppo = PPO(actor, critic, RolloutStorage("rl", 4, 3, SEEN, [2]), 1, 1)
 
     def step(self):
         for _ in range(3):
@@ -178,6 +178,7 @@ def rows():
             save=save_rsl_rl,
             load=load_rsl_rl,
             look=lambda run: run.ppo.save(),
+            steps=12,
         ),
         Row(
             name="skrl DQN",

@@ -9,16 +9,27 @@ from ..core.keypath import KeyPath
 from ..core.randomness import preserved_streams
 from ..files.paths import files_of, required_files
 from ..state.mismatch import Diff, Mismatch, MismatchKind
+from ..state.snapshot import Snapshot
 from ..trial.finding import Finding
+from ..trial.runs import Save
 from ..trial.trial import Trial
 from .check import Aspect, Check
 
 
 def purity(trial: Trial) -> Finding | None:
-    """Saving changes nothing: neither the state, random streams included, nor the future."""
+    """Saving changes nothing: neither the state, random streams included, nor the future.
+
+    What a save makes or counts for itself, which no training moves and which reaches nothing up to
+    the end, such as a writer that is made at the first save, is noted, and fails a subject only
+    that is strict.
+    """
     save, at = trial.saving
     diff = trial.compare(save.before, save.after)
-    return Finding(step=save.step, diff=diff) if diff else trial.future(at, loads=False)
+    if not diff:
+        return trial.future(at, loads=False)
+    if trial.capabilities.strict or not _reaches_nothing(trial, save, at, diff):
+        return Finding(step=save.step, diff=diff)
+    return Finding(step=save.step, diff=Diff(), notes=(_note(diff),))
 
 
 PURITY = Check(
@@ -29,6 +40,23 @@ PURITY = Check(
     per_scenario=True,
     spares_library=True,
 )
+
+
+def _reaches_nothing(trial: Trial, save: Save, at: Mapping[int, Snapshot], diff: Diff) -> bool:
+    """Whether what a save has changed is inert in the run that goes on, and no random stream."""
+    if any(trial.control.is_stream(mismatch) for mismatch in diff.mismatches):
+        return False
+    outcome = trial.control.follow_once(save.after, at)
+    return not (outcome.spreading or outcome.contained)
+
+
+def _note(diff: Diff) -> str:
+    first, *others = diff.mismatches
+    also = f" and {len(others)} more" if others else ""
+    return (
+        f"purity: saving changes {first.keypath}{also}, which nothing moves and which reaches "
+        "nothing up to the end: not judged; strict=True judges it"
+    )
 
 
 def settled(trial: Trial) -> Finding:

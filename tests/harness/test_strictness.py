@@ -6,6 +6,7 @@ import shutil
 import zipfile
 
 import pytest
+import torch
 from resumeproof.checks import CHECKS
 from resumeproof.core.errors import InvalidTarget, NotApplicable
 from resumeproof.core.scenario import Scenario
@@ -308,3 +309,42 @@ def test_entries_of_a_zip_within_a_checkpoint_are_damaged(forgives):
     paths = found("strictness", subject)
     expected = {"checkpoint['files/checkpoint.zip: half of c.pkl']"} if forgives else set()
     assert set(paths) == expected
+
+
+class Remembers:
+    """Keeps the path that it was loaded from, which is another one at every load."""
+
+    def __init__(self):
+        self.weight, self.source = torch.zeros(2), ""
+
+    def step(self):
+        """Moves."""
+        self.weight = self.weight + torch.rand(2)
+
+    def save(self, path):
+        """As torch writes it: some of its entries nobody reads."""
+        torch.save([self.weight, torch.get_rng_state()], path)
+
+    def load(self, path):
+        """All of it."""
+        self.weight, stream = torch.load(path)
+        torch.set_rng_state(stream)
+        self.source = str(path)
+
+
+class Guesses(Remembers):
+    """Takes what cannot be read for a fresh start."""
+
+    def load(self, path):
+        """In silence."""
+        try:
+            super().load(path)
+        except Exception:
+            self.weight = torch.zeros(2)
+
+
+@pytest.mark.parametrize(("kind", "right"), [(Remembers, True), (Guesses, False)])
+def test_what_differs_between_two_loads_of_the_intact_file_is_no_damage(kind, right):
+    """A path that is remembered; a start from nothing is found beside it."""
+    subject = loop(make=kind, step=kind.step, save=kind.save, load=kind.load)
+    assert (not found("strictness", subject)) is right
