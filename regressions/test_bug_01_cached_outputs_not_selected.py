@@ -78,12 +78,14 @@ def strange_rows(algorithm: type[DistributionalPPO], scenario: Scenario) -> list
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SB3 would rather have no part of a minibatch
         model: Any = ours(algorithm).build(scenario)
-    before = copy.deepcopy(model.policy)  # collecting a rollout does not change it
+    before: list[Any] = []  # in the units of this update, and no step taken yet
 
     def checked(model: Any, batch: updates.Minibatch, *rest: Any) -> Any:
+        if not before:
+            before.append(copy.deepcopy(model.policy))
         rollout = torch.as_tensor(model.rollout_buffer.observations)
         with torch.no_grad():
-            whole = before.critic_outputs(rollout)
+            whole = before[0].critic_outputs(rollout)
         # a sample is known by the bits of its observation
         at = [int((rollout == row).all(dim=1).nonzero()[0]) for row in batch.samples.observations]
         own = [outputs[at] for outputs in whole]

@@ -17,6 +17,7 @@ from stable_baselines3.common.utils import obs_as_tensor
 from ..run_state.callbacks import CallbackRun
 from ..run_state.loop import COLLECTED, COLLECTING, IDLE
 from ..run_state.model import Model
+from .lean import LeanActor, fill_values, lean_actor, record
 
 
 def collect_rollout(model: Model, callbacks: CallbackRun, n_steps: int) -> bool:
@@ -36,9 +37,13 @@ def collect_rollout(model: Model, callbacks: CallbackRun, n_steps: int) -> bool:
         return False
     if loop.phase == IDLE:
         _begin(model, callbacks)
+    actor, watched = lean_actor(model), callbacks.are_anyones_own()
     while loop.phase == COLLECTING and model.rollout_buffer.pos < n_steps:
         with loop.indivisible("an environment step"):
-            _step(model)
+            if actor is None:
+                _step(model)
+            else:
+                _lean_step(model, actor, watched)
         callbacks.root.update_locals(_locals(model, callbacks))
         if not callbacks.on_step():
             return False
@@ -95,9 +100,7 @@ def _step(model: Model) -> None:
         values = model.denormalize_values(values)
     actions = actions_t.cpu().numpy()
     performed = _performable(model, actions)
-    new_obs, rewards, dones, infos = model.present_env.step(performed)
-    model.num_timesteps += model.present_env.num_envs
-    model._update_info_buffer(infos, dones)
+    new_obs, rewards, dones, infos = _perform(model, performed)
     model._loop.transition = {
         "obs_tensor": observations,
         "actions": actions,
@@ -117,6 +120,44 @@ def _step(model: Model) -> None:
         model._last_obs, actions, bootstrapped, model._last_episode_starts, values, log_probs
     )
     model._last_obs, model._last_episode_starts = new_obs, dones
+
+
+def _lean_step(model: Model, actor: LeanActor, watched: bool) -> None:
+    """The same by the lean actor; what only callbacks want is made where one is watching."""
+    actions, log_probs = actor.act(model._last_obs)
+    actions = actions.reshape((-1, *(model.action_space.shape or ())))
+    performed = _performable(model, actions)
+    seen = _for_watchers(model, log_probs) if watched else {}
+    new_obs, rewards, dones, infos = _perform(model, performed)
+    model._loop.transition = {
+        **seen,
+        "actions": actions,
+        "clipped_actions": performed,
+        "new_obs": new_obs,
+        "rewards": rewards,
+        "dones": dones,
+        "infos": infos,
+        "n_steps": model.rollout_buffer.pos,
+    }
+    record(model, _bootstrap_truncated(model, rewards, dones, infos), actions, log_probs)
+    model._last_obs, model._last_episode_starts = new_obs, dones
+
+
+def _for_watchers(model: Model, log_probs: np.ndarray[Any, Any]) -> dict[str, Any]:
+    observations = obs_as_tensor(model._last_obs, model.device)
+    values = model.predict_values(observations)
+    return {
+        "obs_tensor": observations,
+        "values": values,
+        "log_probs": torch.from_numpy(log_probs),
+    }
+
+
+def _perform(model: Model, performed: np.ndarray[Any, Any]) -> Any:
+    new_obs, rewards, dones, infos = model.present_env.step(performed)
+    model.num_timesteps += model.present_env.num_envs
+    model._update_info_buffer(infos, dones)
+    return new_obs, rewards, dones, infos
 
 
 def _performable(model: Model, actions: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -152,6 +193,7 @@ def _bootstrap_truncated(
 def _complete(model: Model) -> None:
     """Computes returns and advantages; from here on the update is what comes next."""
     buffer = model.rollout_buffer
+    fill_values(model)
     # the model's are the ones a user, or a population, changes
     buffer.gamma, buffer.gae_lambda = model.gamma, model.gae_lambda
     last_values = model.predict_values(obs_as_tensor(model._last_obs, model.device))

@@ -91,6 +91,11 @@ class CallbackRun:
         """Calls every callback's `on_rollout_end`, from the given one on."""
         self._each("on_rollout_end", first)
 
+    def are_anyones_own(self) -> bool:
+        """Whether a callback is not of the libraries, so that it may read all that it is given."""
+        libraries = ("stable_baselines3.", "resumeproof.")
+        return not all(type(c).__module__.startswith(libraries) for c in leaves(self.root))
+
     def pending(self) -> dict[str, Any] | None:
         """What is still to be called of the hook that runs right now, or None."""
         if self.hook is None:
