@@ -50,14 +50,15 @@ def grid():
     return DummyVecEnv([lambda: FlatObsWrapper(gym.make("MiniGrid-Empty-5x5-v0"))])
 
 
-def row_of(name, env, options, package="stable-baselines3"):
+def row_of(name, env, options, package="stable-baselines3", mended=None):
     return Row(
         name=name,
         package=package,
         way="sb3",
         make=sb3.PPO,
         options={"env": env, **options},
-        steps=8,
+        steps=6,
+        mended=mended,
     )
 
 
