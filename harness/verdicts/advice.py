@@ -109,10 +109,14 @@ def paths_of(mismatches: Sequence[Mismatch]) -> list[str]:
 
 
 def at_load(record: Record, finding: Finding | None) -> Sequence[Mismatch]:
-    """Returns what differed at the load, before the future spread it; otherwise what is shown."""
+    """Returns what differed at the load, before the future spread it; otherwise what is shown.
+
+    Noise is left out, where something else is there: nobody can save it.
+    """
     at_load = (f for f in record.findings if aspect_of(f.check) == Aspect.LOADED)
     first = next(at_load, finding)
-    return first.diff.mismatches if first else ()
+    shown = first.diff.mismatches if first else ()
+    return [m for m in shown if str(m.keypath) not in record.noise] or shown
 
 
 def listed(names: Iterable[str]) -> str:

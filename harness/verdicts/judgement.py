@@ -10,7 +10,7 @@ from ..causes.attribution import Attribution, Operation
 from ..causes.operation import first_operation
 from ..causes.outcomes import outcome_of
 from ..causes.search import attribute
-from ..checks import CHECKS, Aspect, aspect_of
+from ..checks import CHECKS, Aspect, Cost, aspect_of
 from ..core.errors import HarnessError, NotApplicable, is_unsupported
 from ..core.pace import Deadline, Progress, Watch
 from ..state.compare import Diff
@@ -48,17 +48,29 @@ class Judgement:
         self.passed = 0
         self.strict = trial.capabilities.strict
         self.attribution: Attribution | None = None
+        self.found: dict[int, Attribution] = {}
         self.operation: Operation | None = None
 
     def judge_all(self, checks: Sequence[str]) -> None:
         """Runs the checks, the first in any case and the others while there is time."""
         self.not_run = list(checks)
         for number, check in enumerate(checks, start=1):
+            if self.deadline.seconds is not None and CHECKS[check].cost is Cost.HIGH:
+                self.trace_early()
             if number > 1 and self.deadline.is_over:
                 return
             self.watch(Progress(check=check, number=number, of=len(checks)))
             self.judge(check)
             self.not_run.remove(check)
+
+    def trace_early(self) -> None:
+        """Searches for the causes while there is time: they say more than what costs much does."""
+        traceable = self.raised is None and any(map(_of_load, self.findings))
+        if self.found or self.strict or not traceable or self.trial.control.flaky:
+            return
+        cycle, outcome = self.aftermath
+        if outcome.spreading and not self.deadline.is_over:
+            self.search(cycle)
 
     def judge(self, check: str) -> None:
         """Runs one check, unless the subject has already raised."""
@@ -112,7 +124,7 @@ class Judgement:
         raised = self.trial.error
         cycle, outcome = (len(self.trial.loads) - 1, None) if raised else self.aftermath
         if outcome is None or outcome.spreading:
-            if self.deadline.is_over:
+            if self.deadline.is_over and cycle not in self.found:
                 self.notes.append("the budget was spent before the causes were searched for")
                 return
             self.attribution = found = self.search(cycle)
@@ -125,13 +137,16 @@ class Judgement:
             self.acquit(self.attribution)
 
     def search(self, cycle: int) -> Attribution:
-        """Searches for the causes, telling of every run that this takes."""
+        """Searches for the causes, telling of every run that this takes; once for every load."""
+        if cycle in self.found:
+            return self.found[cycle]
 
         def tell(evaluation: int, at_most: int) -> None:
             step = Progress(check="causes", number=1, of=1, evaluation=evaluation, at_most=at_most)
             self.watch(step)
 
-        return attribute(self.trial, cycle, deadline=self.deadline, tell=tell)
+        self.found[cycle] = attribute(self.trial, cycle, deadline=self.deadline, tell=tell)
+        return self.found[cycle]
 
     def broken_off(self, seconds: float) -> Record:
         """Returns what is known where the run was interrupted; nobody is blamed for more.
