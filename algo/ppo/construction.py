@@ -15,7 +15,31 @@ from .minibatches import has_own_get
 
 # arguments of the model that it hands on to its policy
 _OF_CRITIC = ("critic", "twin_critics", "critic_kwargs", "twin")
-_HANDED_ON = (*_OF_CRITIC, "optimizer_class", "optimizer_kwargs")
+# where users of Stable-Baselines3 put the optimizer, and the argument of the model that it is
+_OF_OPTIMIZER = {"optimizer_class": "optimizer", "optimizer_kwargs": "optimizer_kwargs"}
+DEFAULT_OPTIMIZER = "adaptive_upgd"
+
+
+def with_optimizer(given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments with the optimizer in its place, where `policy_kwargs` held it.
+
+    Raises:
+        TypeError: it is given in both places.
+    """
+    options = dict(given["policy_kwargs"] or {})
+    found = {name: options.pop(name) for name in _OF_OPTIMIZER if name in options}
+    if not found:
+        return given
+    own = {"optimizer": DEFAULT_OPTIMIZER, "optimizer_kwargs": None}
+    for name, value in found.items():
+        argument = _OF_OPTIMIZER[name]
+        if value is not None and given[argument] != own[argument]:
+            raise TypeError(
+                f"expected {argument} once, got {argument}={given[argument]!r} and "
+                f"policy_kwargs[{name!r}]={value!r}: leave out one of them"
+            )
+    moved = {_OF_OPTIMIZER[name]: value for name, value in found.items() if value is not None}
+    return given | moved | {"policy_kwargs": options}
 
 
 def policy_options(model: Model) -> dict[str, Any]:
@@ -42,11 +66,11 @@ def require_policy(model: Model) -> None:
         ValueError: the critic or the optimizer is unknown.
     """
     kind = type(model).__name__
-    for name in _HANDED_ON:
+    for name in _OF_CRITIC:
         if name in model.policy_kwargs:
             raise TypeError(
                 f"policy_kwargs[{name!r}] is an argument of the model: write "
-                f"{kind}(..., {name.removesuffix('_class')}={model.policy_kwargs[name]!r})"
+                f"{kind}(..., {name}={model.policy_kwargs[name]!r})"
             )
     head_class(model.critic)
     require_among("twin", model.twin, TWINS)

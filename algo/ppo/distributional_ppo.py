@@ -32,7 +32,13 @@ from ..saving.configuration import (
 from ..saving.persistable import Persistent
 from ..saving.policy_state import configured_attributes
 from .arguments import require_arguments, require_given
-from .construction import policy_options, require_extensions, require_policy
+from .construction import (
+    DEFAULT_OPTIMIZER,
+    policy_options,
+    require_extensions,
+    require_policy,
+    with_optimizer,
+)
 from .copies import restore_state, state_of
 from .learning import advance, start_learning
 from .update import update
@@ -70,7 +76,8 @@ class DistributionalPPO(Persistent):
         target_kl: stop an update when a minibatch's KL exceeds 1.5 times this, in nats.
         stats_window_size: episodes over which returns and lengths are averaged in the log.
         tensorboard_log: folder of the log, or None.
-        policy_kwargs: keyword arguments of the policy.
+        policy_kwargs: keyword arguments of the policy; an `optimizer_class` among them is the
+            `optimizer`.
         verbose: 0 silent, 1 information, 2 debugging.
         seed: of every stream of the run; None leaves them as they are.
         device: "auto", "cpu", "cuda", or another one that computes.
@@ -142,7 +149,7 @@ class DistributionalPPO(Persistent):
         critic: str | type[nn.Module] = "quantile",
         twin_critics: bool = True,
         critic_kwargs: dict[str, Any] | None = None,
-        optimizer: str | type[torch.optim.Optimizer] = "adaptive_upgd",
+        optimizer: str | type[torch.optim.Optimizer] = DEFAULT_OPTIMIZER,
         optimizer_kwargs: dict[str, Any] | None = None,
         vgs: bool = True,
         vgs_kwargs: dict[str, Any] | None = None,
@@ -155,6 +162,7 @@ class DistributionalPPO(Persistent):
         given = dict(locals())  # a list of 25 names twice would be two lists
         require_known(unknown, self._keywords(), type(self).__name__)
         require_given(given)
+        given = with_optimizer(given)
         if components is not None:
             require_among("components", components, ("all",))
             twin_critics, vgs = True, True
@@ -162,7 +170,7 @@ class DistributionalPPO(Persistent):
         self.components = None  # said by the parts from here on, which `load` may switch off again
         self.critic, self.twin_critics, self.critic_kwargs = critic, twin_critics, critic_kwargs
         self.twin = twin
-        self.optimizer, self.optimizer_kwargs = optimizer, optimizer_kwargs
+        self.optimizer, self.optimizer_kwargs = given["optimizer"], given["optimizer_kwargs"]
         self.vgs_kwargs, self.normalize_returns = vgs_kwargs, normalize_returns
         self.kl_penalty_kwargs = component_options(kl_penalty, None, KLPenalty, "kl_penalty")
         component_options(vgs, vgs_kwargs, VarianceGradientScaler, "vgs")

@@ -209,6 +209,20 @@ def test_argument_of_another_kind_is_refused(argument: str, value: Any, error: A
         make_model(**{argument: value})
 
 
+def test_optimizer_may_stand_among_the_arguments_of_the_policy(tmp_path: Path) -> None:
+    """Where SB3 has it; it is trained with, saved and loaded; twice is refused."""
+    options = {"optimizer_class": torch.optim.AdamW, "optimizer_kwargs": {"weight_decay": 0.5}}
+    model = make_model(policy_kwargs={"net_arch": [8], **options}).learn(16)
+    assert type(model.policy.optimizer) is torch.optim.AdamW
+    assert model.policy_kwargs == {"net_arch": [8]}
+    model.save(tmp_path / "run")
+    loaded = DistributionalPPO.load(tmp_path / "run", device="cpu")
+    assert loaded.policy.optimizer.param_groups[0]["weight_decay"] == 0.5
+    with pytest.raises(TypeError, match=r"expected optimizer once, got optimizer='adam' and"):
+        make_model(optimizer="adam", policy_kwargs=options)
+    make_model(policy_kwargs={"optimizer_kwargs": None})
+
+
 def test_quantiles_are_counted_in_whole_numbers() -> None:
     """Half a quantile is none."""
     with pytest.raises(ValueError, match=r"expected n_quantiles .*got n_quantiles=2\.5"):
