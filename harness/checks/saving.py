@@ -11,7 +11,6 @@ from ..files.paths import files_of, required_files
 from ..state.mismatch import Diff, Mismatch, MismatchKind
 from ..state.snapshot import Snapshot
 from ..trial.finding import Finding
-from ..trial.runs import Save
 from ..trial.trial import Trial
 from .check import Aspect, Check
 
@@ -27,7 +26,7 @@ def purity(trial: Trial) -> Finding | None:
     diff = trial.compare(save.before, save.after)
     if not diff:
         return trial.future(at, loads=False)
-    if trial.capabilities.strict or not _reaches_nothing(trial, save, at, diff):
+    if trial.capabilities.strict or not reaches_nothing(trial, save.after, at, diff):
         return Finding(step=save.step, diff=diff)
     return Finding(step=save.step, diff=Diff(), notes=(_note(diff),))
 
@@ -42,11 +41,18 @@ PURITY = Check(
 )
 
 
-def _reaches_nothing(trial: Trial, save: Save, at: Mapping[int, Snapshot], diff: Diff) -> bool:
-    """Whether what a save has changed is inert in the run that goes on, and no random stream."""
+def reaches_nothing(trial: Trial, after: Snapshot, at: Mapping[int, Snapshot], diff: Diff) -> bool:
+    """Returns whether what a save has changed is inert in the run that goes on, and no stream.
+
+    Args:
+        trial: whose run it is.
+        after: the state after the save.
+        at: the states at later boundaries.
+        diff: what the save has changed.
+    """
     if any(trial.control.is_stream(mismatch) for mismatch in diff.mismatches):
         return False
-    outcome = trial.control.follow_once(save.after, at)
+    outcome = trial.control.follow_once(after, at)
     return not (outcome.spreading or outcome.contained)
 
 

@@ -23,6 +23,7 @@ _NEXT = {
     Verdict.UNSUPPORTED: "give the subject what the message names, or leave the check out",
 }
 _UNREACHED = "look first at what is listed as not reached: it may be what was lost"
+_AGAIN = "run it again, with more time: what is listed as not run was not judged"
 _HIDDEN = (
     "look for state that cannot be reached from the run: on a class, in a module or a cache, on "
     "disk, or hidden by observe= or by an exclusion"
@@ -35,6 +36,8 @@ def next_step(record: Record, finding: Finding | None) -> str:
     lost = found.lost if found else ()
     if found is not None and not found.complete:
         return _UNREACHED if found.unreachable else _HIDDEN
+    if record.verdict is Verdict.UNSUPPORTED and record.not_run:
+        return _AGAIN
     if record.verdict in _NEXT and not (lost and record.verdict is Verdict.ERROR):
         return _NEXT[record.verdict]
     known = CHECKS.get(finding.check) if finding else None

@@ -158,7 +158,7 @@ class Judgement:
         self.findings = judged
         if self.raised is None and judged:
             self.verdict = Verdict.DIFFERS
-        elif self.raised is None and (open_ or not self.passed):
+        elif self.raised is None:  # what was not judged is not EXACT
             self.verdict = Verdict.UNSUPPORTED
         tail = f"; differences that were not judged yet: {', '.join(open_)}" if open_ else ""
         self.notes.append(f"interrupted: what is listed is what was known then{tail}")

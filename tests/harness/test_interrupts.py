@@ -31,5 +31,7 @@ def test_interrupt_is_answered_with_a_report(tmp_path, number, check):
     assert "interrupted: what is listed is what was known then" in out
     assert f"not run, for want of time: {check}" in out
     assert "DIFFERS" not in out
+    assert "0 of 0 scenarios EXACT" in out
+    assert "next: run it again, with more time" in out
     assert "Traceback" not in out + err
     assert [path.name for path in tmp_path.iterdir() if "resumeproof" in path.name] == []

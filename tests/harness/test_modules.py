@@ -146,3 +146,40 @@ def test_tie_that_a_load_cuts_is_found():
     record = run(component(CutsTheTie, step=embed), LIFE, ["roundtrip", "resume"])
     assert record.verdict is Verdict.DIFFERS
     assert {m.kind.value for m in record.attribution.lost} == {"ALIASING"}
+
+
+class Evaluates:
+    """Reading its state sets a flag that the next step takes back, as some optimizers do."""
+
+    def __init__(self):
+        self.weight, self.training = torch.ones(2), True
+
+    def step(self):
+        """Trains, in training mode."""
+        self.training = True
+        self.weight = self.weight * 1.1 + 0.01
+
+    def state_dict(self):
+        """Evaluates first."""
+        self.training = False
+        return {"weight": self.weight.clone()}
+
+    def load_state_dict(self, state):
+        """Puts the weight back."""
+        self.weight = state["weight"].clone()
+
+
+class Disturbs(Evaluates):
+    """Reading its state moves what is read."""
+
+    def state_dict(self):
+        """Moves, then reads."""
+        self.weight = self.weight + 0.5
+        return super().state_dict()
+
+
+@pytest.mark.parametrize(("kind", "found"), [(Evaluates, []), (Disturbs, ["purity", "component"])])
+def test_trace_of_reading_counts_where_it_reaches_something(kind, found):
+    """What a read leaves behind and the next step takes back is nobody's loss."""
+    record = run(component(kind, step=kind.step), LIFE, ["purity", "component"])
+    assert [finding.check for finding in record.findings] == found

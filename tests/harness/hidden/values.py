@@ -1,12 +1,14 @@
 """Facts of containers, plain values and handles. Rows as in `test_hidden_facts`."""
 
 import collections
+import ctypes
 import dataclasses
 import datetime
 import decimal
 import enum
 import io
 import logging
+import multiprocessing
 import os
 import pathlib
 import random
@@ -252,7 +254,23 @@ FILES = {
     "name of a file": (read("rb"), other(lambda: opened("rb"))),
     "closed file": (read("r"), lambda it: it.close()),
 }
-FACTS = {**CONTAINERS, **VALUES, **FILES}
+
+
+class CountAndMean(ctypes.Structure):
+    """Two numbers, as C lays them out."""
+
+    _fields_ = (("count", ctypes.c_int), ("mean", ctypes.c_double))
+
+
+OF_C = {
+    "number of C": (lambda: ctypes.c_int64(3), attribute("value", 4)),
+    "zero of C": (lambda: ctypes.c_double(0.0), attribute("value", -0.0)),
+    "type of a number of C": (lambda: ctypes.c_int32(3), other(lambda: ctypes.c_uint32(3))),
+    "structure of C": (lambda: CountAndMean(1, 2.0), attribute("mean", 3.0)),
+    "array of C": (lambda: (ctypes.c_int * 3)(1, 2, 3), item(2, 4)),
+    "number that processes share": (lambda: multiprocessing.Value("q", 3), attribute("value", 4)),
+}
+FACTS = {**CONTAINERS, **VALUES, **FILES, **OF_C}
 NOT_STATE = {
     "level of a logger": (lambda: logging.Logger("x"), lambda it: it.setLevel(5)),
     "order of attributes": (
@@ -272,4 +290,7 @@ REFUSED = {
     "file of bytes that is read and written": lambda: opened("r+b"),
     "file between two lines": lambda: between(opened("r")),
     "socket": socket.socket,
+    "address of C": lambda: ctypes.c_void_p(5),
+    "text at an address of C": lambda: ctypes.c_char_p(b"text"),
+    "array of addresses of C": lambda: (ctypes.c_void_p * 2)(1, 2),
 }

@@ -1,4 +1,4 @@
-"""Memory by the bytes: arrays of Python, views of memory, and proxies of what may be gone."""
+"""Memory by the bytes: arrays of Python, values of C, views of memory, weak proxies."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import numpy as np
 
 from ...kind import Kind
 from ..containers import joined
-from ..reading import Child, Facts, Late, Memory, Names, Reader, Reading
+from ..reading import Child, Facts, Late, Memory, Names, Reader, Reading, Unreadable
 
 _object_at = ctypes.py_object
 _NONE = id(None)
+# codes of what `ctypes` holds as numbers or characters; the others are addresses
+_NUMBERS_OF_C = frozenset("cbBhHiIlLqQfdg?u")
 
 
 def _array(obj: array[Any]) -> Reading:
@@ -30,6 +32,33 @@ def _array(obj: array[Any]) -> Reading:
 
 def _dtype(obj: array[Any]) -> str:
     return np.dtype(f"u{obj.itemsize}" if obj.typecode in "uw" else obj.typecode).str
+
+
+def _value_of_c(obj: Any) -> Reading:
+    """Its type and its bytes, of a number, a structure or an array of such.
+
+    Raises:
+        Unreadable: it holds an address, which says nothing in another run.
+    """
+    kind = type(obj)
+    if _holds_addresses(kind):
+        raise Unreadable("holds an address, and not what lies there")
+    size = ctypes.sizeof(obj)
+    start = ctypes.addressof(obj)
+    facts = ("value of C", kind.__name__, size)
+    return facts, (), (ctypes.string_at(start, size), (start, size, start, "cpu"))
+
+
+def _holds_addresses(kind: Any) -> bool:
+    if issubclass(kind, ctypes.Array):
+        return _holds_addresses(kind._type_)
+    if issubclass(kind, ctypes.Structure | ctypes.Union):
+        return any(_holds_addresses(field[1]) for field in getattr(kind, "_fields_", ()))
+    return getattr(kind, "_type_", "") not in _NUMBERS_OF_C
+
+
+def _write_value(target: Any, source: Any) -> None:
+    ctypes.memmove(ctypes.addressof(target), ctypes.addressof(source), ctypes.sizeof(target))
 
 
 def _view(obj: memoryview) -> Reading:
@@ -75,11 +104,16 @@ OWN_KINDS = (
         write=_write,
     ),
     Kind(name="memoryview"),
+    Kind(name="value of C", bulk=True, write=_write_value),
 )
 
 READERS: dict[type, Reader] = {
     array: _array,
     memoryview: _view,
+    ctypes._SimpleCData: _value_of_c,
+    ctypes.Array: _value_of_c,
+    ctypes.Structure: _value_of_c,
+    ctypes.Union: _value_of_c,
     weakref.ProxyType: _proxy,
     weakref.CallableProxyType: _proxy,
 }
