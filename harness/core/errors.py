@@ -6,6 +6,7 @@ from typing import Any, Self, final
 
 from .keypath import KeyPath
 
+_POINTER = "SwigPyObject"
 _ID = re.compile(r"\[\d{7,}\]")
 
 
@@ -58,8 +59,12 @@ class UncapturableLeaf(HarnessError):
 
     @property
     def exclusion(self) -> str:
-        """The exclusion that covers it, in every process: what is keyed by an id, by any key."""
-        pattern = _ID.sub("[*]", str(self.keypath))
+        """The exclusion that covers it, in every process: what is keyed by an id, by any key.
+
+        Where objects of C++ are wrapped by SWIG, there are many, each with its pointer in `this`.
+        """
+        is_pointer = self.type_name.rpartition(".")[2] == _POINTER
+        pattern = "**.this" if is_pointer else _ID.sub("[*]", str(self.keypath))
         reason = f"{self.type_name.rpartition('.')[2]} that no run can lose"
         return f"resumeproof.Exclusion(pattern={pattern!r}, reason={reason!r})"
 

@@ -142,3 +142,13 @@ def test_facts_must_be_plain_values():
     """An object among the facts is refused: it would be compared by its own idea of equality."""
     with pytest.raises(InvalidReader, match="plain values as facts of kind 'x', got ndarray"):
         reading("x", np.ones(1))
+
+
+def test_one_line_excludes_every_object_that_swig_wraps():
+    """A world of Box2D holds many, and a user does not want to be told of each."""
+    told = UncapturableLeaf(KeyPath("model", "env", "lander", "this"), "SwigPyObject", "is hidden")
+    cut = eval(told.exclusion, {"resumeproof": resumeproof})
+    assert isinstance(cut, Exclusion)
+    others = ("model.env.drawlist[1].joint.this", "model.env.world.this", "model.env.lander.this")
+    assert all(cut.covers(path) for path in others)
+    assert not cut.covers("model.env.lander.thistle")
