@@ -17,7 +17,8 @@ class Finding:
         step: environment or loop steps done when it was seen.
         diff: what differed.
         check: the name of the check that saw it; `Check` fills it in.
-        notes: what else it has to say, for those of the record; no part of the plain data.
+        notes: what it has seen and holds only against a subject that is strict, and why; no part
+            of the plain data.
     """
 
     step: int

@@ -18,7 +18,7 @@ from ..trial.finding import Finding
 from ..trial.reference import Outcome
 from ..trial.trial import Trial
 from .raising import place_of, text_of
-from .verdict import Raised, Record, Skipped, Verdict
+from .verdict import Raised, Record, Skipped, Spared, Verdict
 
 # no check of a checkpoint, but what FLAKY rests on: the run that never stopped, once more
 REPEAT = "repeat"
@@ -43,6 +43,7 @@ class Judgement:
         self.findings: list[Finding] = []
         self.raised: Raised | None = None
         self.skipped: list[Skipped] = []
+        self.spared: list[Spared] = []
         self.notes: list[str] = []
         self.unsupported = False
         self.passed = 0
@@ -84,7 +85,7 @@ class Judgement:
             self.judge_error(check, error)
         else:
             self.passed += 1
-            self.notes += finding.notes
+            self.spared += [Spared(check=check, reason=note) for note in finding.notes]
             if finding:
                 self.findings.append(dataclasses.replace(finding, notes=()))
 
@@ -255,6 +256,7 @@ class Judgement:
             findings=tuple(map(self.without_values_of_noise, self.findings)),
             raised=self.raised,
             skipped=tuple(self.skipped),
+            spared=tuple(self.spared),
             notes=tuple(self.notes),
             noise=trial.control.known_noise,
             state_moved=coverage.moved if coverage else None,

@@ -71,6 +71,7 @@ def notes(record: Record, verbose: bool) -> list[str]:
     operation = [f"first operation that differs: {record.operation}"] if record.operation else []
     told = [*record.notes, *operation, *_noise(record, verbose), *_coverage(record, verbose)]
     told += _expected(record, verbose)
+    told += _spared(record, verbose)
     told += [f"not run, for want of time: {', '.join(record.not_run)}"] if record.not_run else []
     if verbose:
         return [*map(str, record.skipped), *told]
@@ -89,6 +90,13 @@ def _coverage(record: Record, verbose: bool) -> list[str]:
         f"state coverage {coverage[0]} of {coverage[1]}: moved, but at the fresh value at every "
         f"save: {named}{where}"
     ]
+
+
+def _spared(record: Record, verbose: bool) -> list[str]:
+    if verbose or not record.spared:
+        return list(map(str, record.spared))
+    names = ", ".join(dict.fromkeys(spared.check for spared in record.spared))
+    return [f"seen, and held only against what is strict (a library does it by itself): {names}"]
 
 
 def _expected(record: Record, verbose: bool) -> list[str]:

@@ -41,6 +41,18 @@ class Skipped:
 
 @final
 @dataclass(frozen=True, kw_only=True)
+class Spared:
+    """What a check has seen and holds against nobody who is not strict, and why."""
+
+    check: str
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
 class Raised:
     """An exception that a check has met.
 
@@ -73,6 +85,8 @@ class Record:
         findings: of the checks that did not hold, first seen first.
         raised: the exception behind ERROR.
         skipped: the checks that did not apply.
+        spared: what fails only a subject that is strict: a library does it by itself, or it
+            reaches nothing.
         notes: what else is to be said, as that `train` is not re-entrant.
         state_moved: how many leaves moved in the scenario, or None.
         untested: KeyPaths of those that stood at their fresh value at every save point.
@@ -97,6 +111,7 @@ class Record:
     findings: tuple[Finding, ...] = ()
     raised: Raised | None = None
     skipped: tuple[Skipped, ...] = ()
+    spared: tuple[Spared, ...] = ()
     notes: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
     state_moved: int | None = None
@@ -146,6 +161,7 @@ class Record:
             "findings": [finding.to_plain() for finding in self.findings],
             "raised": None if self.raised is None else dataclasses.asdict(self.raised),
             "skipped": [dataclasses.asdict(skipped) for skipped in self.skipped],
+            "spared": [dataclasses.asdict(spared) for spared in self.spared],
             "notes": list(self.notes),
             "noise": list(self.noise),
             "untested": list(self.untested),
@@ -170,6 +186,7 @@ class Record:
             "findings": tuple(map(Finding.from_plain, plain["findings"])),
             "raised": None if raised is None else Raised(**raised),
             "skipped": tuple(Skipped(**skipped) for skipped in plain["skipped"]),
+            "spared": tuple(Spared(**spared) for spared in plain.get("spared", ())),
             "notes": tuple(plain["notes"]),
             "noise": tuple(plain.get("noise", ())),
             "untested": tuple(plain.get("untested", ())),

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from resumeproof.core.scenario import Scenario
 from resumeproof.verdicts import report, summary
-from resumeproof.verdicts.verdict import Raised, Skipped, Verdict
+from resumeproof.verdicts.verdict import Raised, Skipped, Spared, Verdict
 
 from tests.harness.record_cases import LATER, LOST, attribution, finding, mismatch, record
 
@@ -197,3 +197,18 @@ def test_difference_that_a_test_expects_is_told_apart():
         "sb3:MyPPO  DIFFERS, DIFFERS (expected), EXACT",
         "1 of 2 scenarios EXACT; 1 that their tests expect to differ; 0.8 s",
     ]
+
+
+def test_what_a_library_does_by_itself_is_one_line():
+    """The checks that saw it, in one line; every reason if asked for."""
+    reasons = [
+        Spared(check=check, reason=f"{check}: torch does so") for check in ("order", "order")
+    ]
+    spared = record(findings=(), verdict=Verdict.EXACT, spared=(*reasons, SPARED))
+    assert report.notes(spared, verbose=False) == [
+        "seen, and held only against what is strict (a library does it by itself): order, isolation"
+    ]
+    assert report.notes(spared, verbose=True) == [*map(str, reasons), "isolation: so does SB3"]
+
+
+SPARED = Spared(check="isolation", reason="isolation: so does SB3")

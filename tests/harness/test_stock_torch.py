@@ -138,7 +138,7 @@ def test_plain_part_of_torch_fails_no_check(name):
     found = [(f.check, str(m)) for f in record.findings for m in f.diff.mismatches]
     assert (found, record.raised, record.verdict) == ([], None, Verdict.EXACT)
     assert not record.vacuous
-    assert len([note for note in record.notes if note.startswith("strictness: ")]) == 1
+    assert len([spared for spared in record.spared if spared.check == "strictness"]) == 1
 
 
 @pytest.mark.parametrize("name", ["Linear", "SGD"])
@@ -147,7 +147,7 @@ def test_strict_part_is_held_to_what_torch_does(name):
     factory, step = ROWS[name]
     record = run(component(factory, step=step, strict=True), LIFE, ["strictness"])
     assert record.failed_check == "strictness"
-    assert record.notes == ()
+    assert record.spared == ()
 
 
 class Widens(torch.optim.SGD):
@@ -205,7 +205,7 @@ def test_who_loads_on_top_of_torch_is_not_blamed_for_what_torch_does(name):
     factory, step = ON_TOP[name]
     record = run(component(factory, step=step), LIFE, ASKED)
     assert (record.findings, record.verdict) == ((), Verdict.EXACT)
-    assert any(note.startswith("strictness: ") for note in record.notes)
+    assert any(spared.check == "strictness" for spared in record.spared)
 
 
 class ForgetsMomentum(torch.optim.SGD):
@@ -295,4 +295,4 @@ def test_states_of_torch_within_a_users_own_are_known(strict, found):
     assert bool(record.findings) is found
     paths = [str(m.keypath) for f in record.findings for m in f.diff.mismatches]
     assert all(path.startswith("state['module']") for path in paths)
-    assert sorted(note.split(" of ")[1].split()[0] for note in record.notes)[-1:] == ["SGD"]
+    assert sorted(s.reason.split(" of ")[1].split()[0] for s in record.spared)[-1:] == ["SGD"]
