@@ -40,9 +40,8 @@ class Population:
     """Several `DistributionalPPO` that train in turns, with hyper-parameters that evolve.
 
     After every `interval` steps of each member the worst copy the best, everything learned
-    included, and perturb the hyper-parameters that they took over. A member that is never touched
-    ends bit for bit as a model of its seed that trained alone. The whole population saves and
-    resumes exactly.
+    included, and perturb the hyper-parameters. A member that is never touched ends bit for bit as
+    a model of its seed that trained alone. The whole population saves and resumes exactly.
 
     Args:
         make: builds the model of a member from its seed, in an environment of its own:
@@ -172,8 +171,7 @@ class Population:
 
         Args:
             schedule: as `schedule_of` returns it.
-            seed: of the new member; left out, that of the member whose weights began the schedule,
-                so that it is the same to the bit up to the first copy.
+            seed: of the new member; left out, that of the member whose weights began it.
         """
         first = schedule[0].member
         member = Member(first, self.members[first].seed if seed is None else seed, self._make)
