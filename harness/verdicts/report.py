@@ -17,6 +17,7 @@ from .verdict import Record, Verdict
 
 _SHOWN = 8
 _SHOWN_OF_OWNER = 3
+_FEW = 2
 _HEADLINES = {
     Verdict.ERROR: "checkpoint error",
     Verdict.FLAKY: "not repeatable",
@@ -211,7 +212,7 @@ def _suspects(record: Record, finding: Finding) -> Sequence[Mismatch]:
 
 
 def _cut(lines: Sequence[str], flag: str, most: int = _SHOWN) -> list[str]:
-    if not flag or len(lines) <= most:
+    if not flag or len(lines) <= most + _FEW:  # to say that they are cut takes a line, too
         return list(lines)
     return [*lines[:most], f"({len(lines) - most} more, see {flag})"]
 
