@@ -18,6 +18,7 @@ from ..state.snapshot import Snapshot
 from .entries import read_entries
 
 _ZIP = b"PK\x03\x04"
+_PICKLE = pickle.PROTO
 
 
 def content_of(path: Path, without: Collection[str] = ()) -> Snapshot:
@@ -39,7 +40,7 @@ def _opened(content: Any) -> Any:
     """Pickles as what they hold: equal objects do not have equal pickles. Keys in order."""
     if isinstance(content, dict):
         if ":serialized:" in content:  # as SB3 writes objects into JSON
-            return pickle.loads(base64.b64decode(content[":serialized:"]))
+            return _within(pickle.loads(base64.b64decode(content[":serialized:"])))
         return {key: _opened(content[key]) for key in sorted(content, key=str)}
     return _unpickled(content) if isinstance(content, bytes) else content
 
@@ -47,7 +48,16 @@ def _opened(content: Any) -> Any:
 def _unpickled(content: bytes) -> Any:
     try:
         if content.startswith(_ZIP) and "torch" in sys.modules:  # with objects in it
-            return sys.modules["torch"].load(io.BytesIO(content), weights_only=False)
-        return pickle.loads(content)
+            return _within(sys.modules["torch"].load(io.BytesIO(content), weights_only=False))
+        return _within(pickle.loads(content))
     except Exception:  # no pickle
         return content
+
+
+def _within(content: Any) -> Any:
+    """The same, with pickles that lie in its containers opened: an environment, say."""
+    if type(content) is dict:
+        return {key: _within(value) for key, value in content.items()}
+    if type(content) in (list, tuple):
+        return type(content)(map(_within, content))
+    return _unpickled(content) if type(content) is bytes and content[:1] == _PICKLE else content
