@@ -1,5 +1,6 @@
 """Handles of the operating system: where a run writes is no state, what it reads from is."""
 
+import csv
 import io
 import sys
 from collections.abc import Callable
@@ -25,6 +26,11 @@ def _stream(obj: Any) -> Reading:
         return _position(obj, io.TextIOWrapper.tell)
     if readable and not _is_console(obj):
         raise Unreadable("is open for reading and writing, and its content is in no memory")
+    return ("stream", "written"), (), None
+
+
+def _rows(obj: object) -> Reading:
+    """What writes rows to a file, as a stream that is written: it keeps none of them."""
     return ("stream", "written"), (), None
 
 
@@ -101,4 +107,5 @@ READERS: dict[type, Reader] = {
     # the classes of C have `io.IOBase` only as a virtual base, and this one as a real one
     **dict.fromkeys(io.IOBase.__mro__[:2], refuse(_SYSTEM)),
     BaseException: _error,
+    type(csv.writer(io.StringIO())): _rows,
 }

@@ -1,6 +1,7 @@
 """Facts of containers, plain values and handles. Rows as in `test_hidden_facts`."""
 
 import collections
+import csv
 import ctypes
 import dataclasses
 import datetime
@@ -272,6 +273,7 @@ OF_C = {
 }
 FACTS = {**CONTAINERS, **VALUES, **FILES, **OF_C}
 NOT_STATE = {
+    "file of rows": (lambda: [csv.writer(io.StringIO())], item(0, csv.writer(io.StringIO()))),
     "level of a logger": (lambda: logging.Logger("x"), lambda it: it.setLevel(5)),
     "order of attributes": (
         lambda: SimpleNamespace(a=1, b=1),
