@@ -84,7 +84,3 @@ UPGD_ALONE = component(make_upgd, step=descend)
 VGS = component(make_scaler, step=scale, strict=True)
 KL_PENALTY = component(KLPenalty, step=penalise, strict=True, copies=("pickle", "deepcopy"))
 NORMALIZER = component(ReturnNormalizer, step=normalise, strict=True, copies=("pickle", "deepcopy"))
-
-_TORCH = "torch's own Optimizer.load_state_dict; the model checks before it calls it (algo.saving)"
-# checks of strictness that are known not to hold for a part alone
-LENIENT = {subject.name: _TORCH for subject in (ADAPTIVE_UPGD, UPGD_ALONE)}

@@ -153,6 +153,7 @@ class Watch:
     def __init__(self, reference: Reference, left: Collection[Mismatch]) -> None:
         self.reference = reference
         self.left = frozenset(mismatch.keypath for mismatch in left)
+        self._cut = frozenset(m.keypath for m in left if m.kind is MismatchKind.ALIASING)
         self._whole = frozenset(m.keypath for m in left if m.kind in _COVERING)
         self.spreading: tuple[Mismatch, ...] = ()
         self.step: int | None = None
@@ -171,6 +172,8 @@ class Watch:
                 spreading.append(mismatch)
                 continue
             self._wrong.add(loss)
+            if loss in self._cut and _is_stream(expected, mismatch):
+                continue  # a copy of a space has a stream of its own, and nobody draws from it
             if self.reference.moves(step).touch(mismatch, differing(expected, got, mismatch)):
                 self._moving.add(loss)
         if spreading and self.step is None:
@@ -193,6 +196,11 @@ class Watch:
             contained=frozenset(self._moving),
             healed=self.left - self._wrong,
         )
+
+
+def _is_stream(expected: Snapshot, mismatch: Mismatch) -> bool:
+    place = expected.resolve(mismatch.keypath)
+    return place is not None and expected.kind(place).take is not None
 
 
 @final

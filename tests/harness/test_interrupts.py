@@ -11,6 +11,11 @@ import pytest
 EXAMPLES = Path(__file__).parent / "examples"
 
 
+def _hear_interrupts():
+    """Undoes what a shell does to all it runs in the background: they do not hear Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("check", ["purity", "roundtrip", "strictness", "fresh_process"])
 def test_interrupt_is_answered_with_a_report(tmp_path, number, check):
@@ -20,7 +25,7 @@ def test_interrupt_is_answered_with_a_report(tmp_path, number, check):
         [sys.executable, "-m", "resumeproof", "check", "example_loops:Trainer", "--length", "2000",
          "--save-at", "1000"],
         cwd=EXAMPLES, env=environment, text=True, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=_hear_interrupts,
     )  # fmt: skip
     for line in process.stderr:
         if f": {check} (" in line:

@@ -279,7 +279,7 @@ def test_fuzz_case_of_what_never_moves_is_vacuous():
 
 def test_fuzz_case_whose_checks_never_apply_is_skipped():
     """It says why, and does not pass."""
-    with pytest.raises(unittest.SkipTest, match="has no `overrides`"):
+    with pytest.raises(unittest.SkipTest, match="claims no options that win over the file"):
         debug(strategies.fuzz_case(scaler, checks=("override",)))
 
 
