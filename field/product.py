@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any, final
 
-from resumeproof import CheckpointMismatch, check_resume, component, loop
+from resumeproof import CheckpointMismatch, Exclusion, check_resume, component, loop
 from resumeproof.verdicts.failure import collecting
 from resumeproof.verdicts.verdict import Record
 
@@ -66,7 +66,8 @@ def subject_of(row: Row) -> Any:
     if row.way == "sb3":
         from resumeproof import sb3
 
-        return sb3(row.make, **row.options)
+        cut = [Exclusion(pattern=pattern, reason="no run can lose it") for pattern in row.excluded]
+        return sb3(row.make, **row.options, exclusions=cut)
     make = {"component": component, "loop": lambda m, **k: loop(make=m, **k)}[row.way]
     return make(row.make, step=row.step, save=row.save, load=row.load)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, final
 
@@ -29,6 +29,7 @@ class Row:
         look: what a user looks at after a step, beside what the step returns.
         lent: what the program around a component keeps for it: tensors, and what has a state.
         steps: how long the experiment trains.
+        excluded: patterns of the exclusions that a refusal has asked for; of a mended row only.
         mended: the row with the line added that a refusal asks for.
     """
 
@@ -43,6 +44,7 @@ class Row:
     look: Callable[[Any], Any] | None = None
     lent: Callable[[Any], list[Any]] = nothing
     steps: int = 24
+    excluded: Sequence[str] = ()
     mended: Row | None = None
 
 
