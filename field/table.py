@@ -66,7 +66,9 @@ def _row(line: Mapping[str, Any]) -> str:
     cells = (
         line["row"],
         line["package"],
-        f"{verdict}, then {line['mended'].get('verdict', 'no answer')}" if line["mended"] else verdict,
+        f"{verdict}, then {line['mended'].get('verdict', 'no answer')}"
+        if line["mended"]
+        else verdict,
         line["judged"],
         f"{said.get('seconds', 0.0):.1f}",
         "; ".join(_told(line)),
