@@ -17,7 +17,7 @@ from ..core.keypath import HISTORY, KeyPath
 from ..core.pace import Deadline
 from ..core.randomness import preserved_streams
 from ..state.mismatch import Mismatch
-from ..transplant.patch import Transplant, Unreachable
+from ..transplant.patch import Transplant
 from ..transplant.sites import Graph, Site, sites
 from ..trial.reference import Outcome, Watch
 from ..trial.session import Stop
@@ -215,11 +215,7 @@ class _Search:
                 self.unreachable.setdefault(site.keypath, "was put back, and is not there")
 
     def put(self, transplant: Transplant, put: Iterable[Site]) -> None:
-        for site in put:
-            try:
-                transplant.put(site)
-            except Unreachable as reason:
-                self.unreachable[site.keypath] = str(reason)
+        self.unreachable |= transplant.put_all(put)
 
     def follow(self, live: Any, left: tuple[Mismatch, ...]) -> Outcome:
         """Trains to the end, or to the first boundary at which something spreads.

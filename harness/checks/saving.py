@@ -28,7 +28,7 @@ def purity(trial: Trial) -> Finding | None:
         return trial.future(at, loads=False)
     if trial.capabilities.strict or not reaches_nothing(trial, save.after, at, diff):
         return Finding(step=save.step, diff=diff)
-    return Finding(step=save.step, diff=Diff(), notes=(_note(diff),))
+    return Finding(step=save.step, diff=Diff(), notes=(left_behind("purity: saving", diff),))
 
 
 PURITY = Check(
@@ -56,11 +56,12 @@ def reaches_nothing(trial: Trial, after: Snapshot, at: Mapping[int, Snapshot], d
     return not (outcome.spreading or outcome.contained)
 
 
-def _note(diff: Diff) -> str:
+def left_behind(who: str, diff: Diff) -> str:
+    """Returns, in words, what a save or a read has changed, and why it is not judged."""
     first, *others = diff.mismatches
     also = f" and {len(others)} more" if others else ""
     return (
-        f"purity: saving changes {first.keypath}{also}, which nothing moves and which reaches "
+        f"{who} changes {first.keypath}{also}, which nothing moves and which reaches "
         "nothing up to the end: not judged; strict=True judges it"
     )
 

@@ -16,7 +16,7 @@ from ..state.snapshot import Snapshot
 from ..trial.finding import Finding
 from ..trial.trial import Trial
 from .check import Aspect, Check, Cost
-from .saving import reaches_nothing
+from .saving import left_behind, reaches_nothing
 
 
 def component(trial: Trial) -> Finding:
@@ -24,7 +24,9 @@ def component(trial: Trial) -> Finding:
 
     Of a subject that is not strict, what is one object in it is not looked at: see `as_content`.
     """
-    return Finding(step=trial.scenario.save_at, diff=_differs(trial))
+    notes: list[str] = []
+    diff = _differs(trial, notes)
+    return Finding(step=trial.scenario.save_at, diff=diff, notes=tuple(notes))
 
 
 COMPONENT = Check(
@@ -37,7 +39,7 @@ COMPONENT = Check(
 )
 
 
-def _differs(trial: Trial) -> Diff:
+def _differs(trial: Trial, notes: list[str]) -> Diff:
     session, excluded = trial.session, trial.subject.exclusions
     live = trained(trial, trial.scenario.seed)
     with preserved_streams():
@@ -45,10 +47,10 @@ def _differs(trial: Trial) -> Diff:
         state = capture(state_of(trial, live), name="state")
         after = session.capture(live)
         stored = pickle.loads(pickle.dumps(state_of(trial, live)))
-        if (diff := trial.compare(before, after)) and not _is_without_trace(
-            trial, live, after, diff
-        ):
-            return diff
+        if diff := trial.compare(before, after):
+            if not _is_without_trace(trial, live, after, diff):
+                return diff
+            notes.append(left_behind("component: reading the state", diff))
         if diff := _without_memory(compare(state, capture(stored, name="state"), excluded), state):
             return diff
         target = trained(trial, session.other_seed)

@@ -43,6 +43,16 @@ class Transplant:
         except Exception as error:  # foreign objects may refuse in any way
             raise Unreachable(f"{type(error).__name__}: {error}") from error
 
+    def put_all(self, sites: Iterable[Site]) -> dict[KeyPath, str]:
+        """Puts what it can back; returns where it could not, and why."""
+        refused: dict[KeyPath, str] = {}
+        for site in sites:
+            try:
+                self.put(site)
+            except Unreachable as reason:
+                refused[site.keypath] = str(reason)
+        return refused
+
     def _put(self, site: Site) -> None:
         ways = {
             How.COPY: self._copy,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from ..state.mismatch import Mismatch, MismatchKind
 from ..state.snapshot import Snapshot
 from ..subjects.capabilities import capabilities_of
 from ..subjects.protocol import Subject
-from ..transplant.patch import Transplant, Unreachable
+from ..transplant.patch import Transplant
 from ..transplant.sites import Graph, sites
 from .session import Session
 
@@ -48,11 +48,9 @@ class Expected:
     @cached_property
     def of_stock(self) -> tuple[ExpectedLoss, ...]:
         """Those of the stock class that the subject's is built on, where they are asked for."""
-        offered = capabilities_of(self.session.subject)
-        if not offered.beside_stock or offered.library is None:
+        if not capabilities_of(self.session.subject).beside_stock:
             return ()
-        with preserved_streams():
-            stock = offered.library(self.session.scenario)
+        stock = self.session.library
         return () if stock is None else tuple(losses_of(stock, self.session))
 
     def load(self, path: Path, cycle: int = 0) -> Any:
@@ -98,18 +96,12 @@ class Expected:
             if not new:
                 break
             tried |= {(m.keypath, m.kind) for m in new}
-            self._transplant(new, donor, target)
+            refused = Transplant(donor, target).put_all(sites(new, donor, target))
+            for keypath, reason in refused.items():
+                self._note(keypath, reason)
         for mismatch in lost:
             self._note(mismatch.keypath, "was put back, and is not there")
         self._count({keypath for keypath, _ in tried}, cycle)
-
-    def _transplant(self, lost: Sequence[Mismatch], donor: Graph, target: Graph) -> None:
-        transplant = Transplant(donor, target)
-        for site in sites(lost, donor, target):
-            try:
-                transplant.put(site)
-            except Unreachable as reason:
-                self._note(site.keypath, str(reason))
 
     def _note(self, keypath: KeyPath, why_not: str) -> None:
         for loss in self._covering(keypath):

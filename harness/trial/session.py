@@ -200,6 +200,16 @@ class Session:
         self.used |= {pattern for _, pattern in snapshot.excluded}
         return snapshot
 
+    @cached_property
+    def library(self) -> Subject | None:
+        """The library's own class that the subject is built on, as a subject, if there is one."""
+        find = capabilities_of(self.subject).library
+        if find is None:
+            return None
+        with preserved_streams():
+            found: Subject | None = find(self.scenario)
+        return found
+
     def differences(self, expected: Snapshot, got: Snapshot, *, worded: bool) -> list[Mismatch]:
         """Returns the differences between two states, without what is excluded.
 

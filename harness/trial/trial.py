@@ -225,7 +225,7 @@ class Trial:
         Args:
             number: added to the seed; with 0 it is this trial, where the subject is of that class.
         """
-        stock = self._library
+        stock = self.session.library
         if stock is None or (stock is self.subject and number == 0):
             return None if stock is None else self
         if number not in self._of_library:
@@ -236,11 +236,6 @@ class Trial:
             )
             self._of_library[number] = Trial(stock, scenario)
         return self._of_library[number]
-
-    @cached_property
-    def _library(self) -> Any:
-        find = self.capabilities.library
-        return None if find is None else find(self.scenario)
 
     @property
     def has_shown_movement(self) -> bool:

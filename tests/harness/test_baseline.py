@@ -158,6 +158,15 @@ def test_spent_budget_names_no_cause_that_was_not_tried():
     assert "the budget was spent before the causes were searched for" in record.notes
 
 
+def test_causes_are_searched_for_before_what_costs_much():
+    """With a budget, whatever its size, they come between the cheap checks and the dear ones."""
+    seen = []
+    names = ("strictness", "resume")
+    scenario = Scenario(length=6, save_at=3)
+    run(SUBJECT, scenario, names, deadline=Deadline(1000.0), watch=lambda at: seen.append(at.check))
+    assert list(dict.fromkeys(seen)) == ["resume", "causes", "strictness"]
+
+
 def test_budget_of_a_command_lists_what_was_left(capsys):
     """A tiny budget: one scenario, and the others by name."""
     status, out, _ = command(

@@ -183,3 +183,5 @@ def test_trace_of_reading_counts_where_it_reaches_something(kind, found):
     """What a read leaves behind and the next step takes back is nobody's loss."""
     record = run(component(kind, step=kind.step), LIFE, ["purity", "component"])
     assert [finding.check for finding in record.findings] == found
+    noted = [spared.check for spared in record.spared]
+    assert noted == ([] if found else ["purity", "component"])

@@ -339,7 +339,7 @@ class Guesses(Remembers):
         """In silence."""
         try:
             super().load(path)
-        except Exception:
+        except Exception:  # the fault that is planted: an error becomes a fresh start
             self.weight = torch.zeros(2)
 
 
