@@ -235,11 +235,28 @@ def test_own_loss_beside_those_of_stock():
     assert [str(m.keypath) for m in record.attribution.lost] == ["model.scale"]
 
 
-class Kept(PPO):
-    """PPO that brings its last observation back."""
+class KeepsItsStream(PPO):
+    """PPO that brings torch's random stream back, which the stock class loses."""
 
-    def _excluded_save_params(self):
-        return [n for n in super()._excluded_save_params() if n != "_last_obs"]
+    def save(self, *args, **options):
+        """Saves the stream, too."""
+        self.stream = torch.get_rng_state()
+        super().save(*args, **options)
+
+    @classmethod
+    def load(cls, *args, **options):
+        """Puts it back last."""
+        model = super().load(*args, **options)
+        torch.set_rng_state(model.stream)
+        return model
+
+
+def test_what_the_stock_class_loses_and_a_subclass_does_not_fails():
+    """`"sb3"` is strict, too: what is mended is named, with the list that is left."""
+    subject = sb3(KeepsItsStream, **SMALL, expected_losses="sb3")
+    with pytest.raises(NoLongerLost, match=r"no longer lost: 'streams\.torch'") as caught:
+        check_resume(subject, [BETWEEN], ["resume"])
+    assert "'model.env': 'stock PPO does not restore it'" in str(caught.value)
 
 
 def test_stock_class_is_asked_for_where_there_is_one():
