@@ -29,19 +29,8 @@ from resumeproof.state.compare import compare
 from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Record, Verdict
 
-from tests.harness.hidden import (
-    arrays,
-    code,
-    identities,
-    modules,
-    rl,
-    running,
-    tensors,
-    values,
-    wrapped,
-)
+from tests.harness.hidden.tables import TABLES
 
-TABLES = (arrays, code, identities, modules, rl, running, tensors, values, wrapped)
 CHANGED_AT = 2
 CHECKS = ("purity", "roundtrip", "resume", "completeness")
 
@@ -87,7 +76,7 @@ def cases(every: int = 1) -> Iterator[Case]:
     """
     listed = [
         (f"{table.__name__.rpartition('.')[2]}: {key}", row, name == "FACTS")
-        for table in TABLES
+        for table in TABLES.values()
         for name in ("FACTS", "NOT_STATE")
         for key, row in getattr(table, name).items()
     ]

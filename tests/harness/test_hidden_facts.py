@@ -10,29 +10,7 @@ from resumeproof.core.errors import UncapturableLeaf
 from resumeproof.state.capture import capture
 from resumeproof.state.compare import compare
 
-from tests.harness.hidden import (
-    arrays,
-    code,
-    identities,
-    modules,
-    rl,
-    running,
-    tensors,
-    values,
-    wrapped,
-)
-
-TABLES = {
-    "code": code,
-    "values": values,
-    "running": running,
-    "arrays": arrays,
-    "tensors": tensors,
-    "modules": modules,
-    "rl": rl,
-    "identities": identities,
-    "wrapped": wrapped,
-}
+from tests.harness.hidden.tables import TABLES
 
 
 def rows(table):

@@ -1,0 +1,25 @@
+"""Every module of rows, by its name; whoever asks about all kinds of state goes through it."""
+
+from tests.harness.hidden import (
+    arrays,
+    code,
+    identities,
+    modules,
+    rl,
+    running,
+    tensors,
+    values,
+    wrapped,
+)
+
+TABLES = {
+    "code": code,
+    "values": values,
+    "running": running,
+    "arrays": arrays,
+    "tensors": tensors,
+    "modules": modules,
+    "rl": rl,
+    "identities": identities,
+    "wrapped": wrapped,
+}
