@@ -78,7 +78,7 @@ def cases(every: int = 1) -> Iterator[Case]:
         (f"{table.__name__.rpartition('.')[2]}: {key}", row, name == "FACTS")
         for table in TABLES.values()
         for name in ("FACTS", "NOT_STATE")
-        for key, row in getattr(table, name).items()
+        for key, row in getattr(table, name, {}).items()
     ]
     for row, (make, change), is_state in listed[::every]:
         kept = (False,) if _repeats(make, change) else ()
