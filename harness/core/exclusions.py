@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from .errors import InvalidExclusion, UnusedExclusion
-from .keypath import covers
+from .keypath import covers, is_everything
 
 
 @final
@@ -31,7 +31,7 @@ class Exclusion:
                 f"expected a reason for pattern={self.pattern!r}, got {self.reason!r}; "
                 "write one sentence on why this is not state"
             )
-        if not self.pattern.strip("*[]. "):
+        if is_everything(self.pattern):
             raise InvalidExclusion(
                 f"expected a pattern that names a KeyPath, got pattern={self.pattern!r}; "
                 "an exclusion of everything checks nothing"

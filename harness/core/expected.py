@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self, final
 
 from .errors import HarnessError
+from .keypath import is_everything
 
 STOCK = "sb3"
 """Stands for what the stock base class of an SB3 algorithm loses."""
@@ -70,7 +71,7 @@ class ExpectedLoss:
     reason: str
 
     def __post_init__(self) -> None:
-        if not self.pattern.strip("*[]. "):
+        if is_everything(self.pattern):
             raise InvalidExpectedLoss(
                 f"expected a pattern that names a KeyPath, got pattern={self.pattern!r}: to expect "
                 "that everything is lost judges nothing"

@@ -120,6 +120,11 @@ def _brackets(segment: int | tuple[str | int] | tuple[str, str], previous: Segme
     return f".{key}" if of_parameter and str(key).isidentifier() else f"[{key!r}]"
 
 
+def is_everything(pattern: str) -> bool:
+    """Returns whether a pattern names nothing in particular."""
+    return not pattern.strip("*[]. ")
+
+
 def covers(pattern: str, rendered: str) -> bool:
     """Whether `pattern` covers the rendered path itself, or one that it lies under."""
     return compiled(pattern).match(rendered) is not None

@@ -12,7 +12,7 @@ from ..state.elements import differing
 from ..state.mismatch import Diff, Mismatch
 from ..state.snapshot import Snapshot
 from .noise import Noise
-from .reference import Outcome, Reference, Watch
+from .reference import Outcome, Reference, Watch, is_stream
 from .runs import Course, Moment, Resumed
 from .session import Session
 
@@ -115,9 +115,7 @@ class Control:
         """Returns whether a leaf is a random stream: where one stands means nothing in itself."""
         if mismatch.keypath.segments[:1] == ("streams",):
             return True
-        fresh = self.course.fresh
-        place = fresh.resolve(mismatch.keypath)
-        return place is not None and fresh.kind(place).take is not None
+        return is_stream(self.course.fresh, mismatch.keypath)
 
     @property
     def course(self) -> Course:

@@ -172,7 +172,7 @@ class Watch:
                 spreading.append(mismatch)
                 continue
             self._wrong.add(loss)
-            if loss in self._cut and _is_stream(expected, mismatch):
+            if loss in self._cut and is_stream(expected, mismatch.keypath):
                 continue  # a copy of a space has a stream of its own, and nobody draws from it
             if self.reference.moves(step).touch(mismatch, differing(expected, got, mismatch)):
                 self._moving.add(loss)
@@ -198,9 +198,10 @@ class Watch:
         )
 
 
-def _is_stream(expected: Snapshot, mismatch: Mismatch) -> bool:
-    place = expected.resolve(mismatch.keypath)
-    return place is not None and expected.kind(place).take is not None
+def is_stream(state: Snapshot, keypath: KeyPath) -> bool:
+    """Returns whether a random stream stands at a KeyPath, by what its kind sets aside."""
+    place = state.resolve(keypath)
+    return place is not None and state.kind(place).take is not None
 
 
 @final

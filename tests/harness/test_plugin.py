@@ -262,21 +262,11 @@ def test_loading_pins_one_thread_before_torch():
 
 
 FLOOR = """
+    import sys
+
+    sys.path.insert(0, {examples!r})
+    from example_loops import ForgetsPatience as Trainer
     from resumeproof import Scenario, check_resume, loop
-
-    class Trainer:
-        def __init__(self, seed=0):
-            self.steps, self.patience = 0, 0
-
-        def step(self):
-            self.steps += 1
-            self.patience = self.patience + 1 if self.steps in (17, 18, 19) else 0
-
-        def save(self):
-            return {{"steps": self.steps}}
-
-        def load(self, state):
-            vars(self).update(state)
 
     def test_trainer():
         subject = loop(make=Trainer, step=Trainer.step, save=Trainer.save, load=Trainer.load)
@@ -291,7 +281,7 @@ def test_run_that_has_tested_too_little_fails(run_suite, floor):
     result = run_suite(f"--ckpt-min-state-coverage={floor}", suite=FLOOR)
     assert result.parseoutcomes() == {"passed": 1}
     assert result.ret == (floor > 50)
-    below = "loop:Trainer: state coverage 1 of 2, expected 51%: save where * run.patience"
+    below = "loop:ForgetsPatience: state coverage 1 of 2, expected 51%: save where * run.patience"
     if floor > 50:
         result.stdout.fnmatch_lines([below])
     else:

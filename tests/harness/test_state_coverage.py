@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,33 +123,17 @@ def test_floor_is_not_met_where_nothing_shows_what_moves() -> None:
     assert "state coverage is not known, expected 1%" in line
 
 
-_TRAINER = """
-class Trainer:
-    def __init__(self, seed=0):
-        self.steps, self.patience = 0, 0
-    def step(self):
-        self.steps += 1
-        self.patience = self.patience + 1 if self.steps in (17, 18, 19) else 0
-    def save(self):
-        return {"steps": self.steps}
-    def load(self, state):
-        vars(self).update(state)
-"""
 _GIVEN = "--checks purity,roundtrip --length 24 --save-at 13 --into fresh"
 
 
 @pytest.mark.parametrize(("floor", "status"), [(50, 0), (51, 1)])
 def test_command_fails_below_the_floor(
-    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
     floor: int,
     status: int,
 ) -> None:
     """All is EXACT, and half of what moves was tested."""
-    (tmp_path / f"floor_{floor}.py").write_text(_TRAINER)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    words = f"check floor_{floor}:Trainer {_GIVEN} --min-state-coverage {floor}"
+    words = f"check example_loops:ForgetsPatience {_GIVEN} --min-state-coverage {floor}"
     assert main(words.split()) == status
     out = capsys.readouterr().out
     assert ("state coverage 1 of 2, expected 51%: save where" in out) is bool(status)
