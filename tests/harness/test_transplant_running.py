@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils import data
 
-from tests.harness.hidden import identities, running
+from tests.harness.hidden import identities, memory, running
 from tests.harness.transplants import Thing, put_back
 
 # could not be reached, for a reason that is in the report
@@ -50,7 +50,7 @@ STAYS = {
     "released view",
     "object of a view",
 }
-ROWS = {**running.FACTS, **identities.FACTS}
+ROWS = {**running.FACTS, **identities.FACTS, **memory.FACTS}
 
 
 def pair(name):
