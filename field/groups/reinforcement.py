@@ -164,8 +164,9 @@ def listed():
     return TorchrlBuffer(storage=ListStorage(12), collate_fn=torch.stack, batch_size=4)
 
 
-def unseen(buffer):
-    return None
+def revision(buffer):
+    """What torchrl tells by whether a storage has changed: the state leaves it out."""
+    return int(buffer._storage._mutation_revision)
 
 
 def rows():
@@ -205,20 +206,20 @@ def rows():
             package="torchrl",
             make=partial(buffer, RandomSampler),
             step=fill,
-            look=unseen,
+            look=revision,
         ),
         Row(
             name="torchrl ReplayBuffer, without replacement",
             package="torchrl",
             make=partial(buffer, SamplerWithoutReplacement),
             step=fill,
-            look=unseen,
+            look=revision,
         ),
         Row(
             name="torchrl ListStorage",
             package="torchrl",
             make=listed,
             step=fill_list,
-            look=unseen,
+            look=revision,
         ),
     ]

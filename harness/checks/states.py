@@ -122,11 +122,11 @@ def _require(trial: Trial) -> tuple[Callable[[Any], Any], Callable[[Any, Any], N
     return offered.state, offered.restore
 
 
-def trained(trial: Trial, seed: int) -> Any:
-    """A run of its own, trained to the save point.
+def trained(trial: Trial, seed: int, until: int | None = None) -> Any:
+    """A run of its own, trained to the save point, or to another step.
 
     Raises:
         NotApplicable: the subject has no states in memory, so that nobody needs the run.
     """
     _require(trial)
-    return trial.session.trained(seed)
+    return trial.session.trained(seed, until)

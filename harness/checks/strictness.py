@@ -7,6 +7,8 @@ import pickle
 import warnings
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
@@ -24,14 +26,14 @@ from .states import restore, state_of, trained
 from .stock_torch import takers
 
 _MAX_FOUND = 8
-_SILENT = "a load in silence"
 
 
 def strictness(trial: Trial) -> Finding:
-    """A damaged file is an error or loads as the intact one, a damaged state always an error.
+    """A damaged file or state is an error, or loads as the intact one.
 
-    What torch's own `load_state_dict` does with a damaged state is noted, and fails a subject only
-    that is strict.
+    Of a subject that is strict a damaged state is always an error, and leaves the target as it was.
+    Of any other, what an error leaves half loaded is noted only, as is what torch's own
+    `load_state_dict` does.
     """
     step = trial.scenario.save_at
     reasons: list[str] = []
@@ -106,33 +108,34 @@ def _unnoticed(damage: str, difference: str) -> Mismatch:
 
 
 def _damaged_states(trial: Trial) -> tuple[Diff, tuple[str, ...]]:
-    """A state with an entry missing, added, renamed or reshaped is an error, and changes no target.
+    """A state with an entry missing, added, renamed or reshaped does not pass unnoticed.
 
-    Ends with the first few that are not: each costs another target.
+    Ends with the first few that do: each costs another target.
 
     Raises:
         NotApplicable: the subject has no states in memory, or there is no entry in them.
     """
     state = pickle.loads(pickle.dumps(state_of(trial, trained(trial, trial.scenario.seed))))
+    whole = _Whole(trial, state)
     mismatches: list[Mismatch] = []
-    of_torch: Counter[str] = Counter()
+    lenient: Counter[str] = Counter()
     target: _Target | None = None
     for keypath, damage, damaged in damages_of_state(state):
-        target = target or _Target(trial, state)
+        target = target or _Target(trial, whole)
         fault = target.fault(damaged)
-        if not fault:
+        if fault is None:
             continue
-        if stock := target.stock(fault, keypath, damage, damaged):
-            of_torch[stock] += 1
+        if excuse := target.excuse(fault, keypath, damage, damaged) or whole.excuse(fault, damage):
+            lenient[excuse] += 1
         else:
-            mismatches.append(_violation(keypath, damage, fault))
+            mismatches.append(_violation(trial, keypath, damage, fault))
         target = None  # it was changed
         if len(mismatches) == _MAX_FOUND:
             break
     else:
-        if target is None and not mismatches and not of_torch:
+        if target is None and not mismatches and not lenient:
             raise _nothing_to_damage(trial, state)
-    return Diff(mismatches=tuple(mismatches)), tuple(_note(*item) for item in of_torch.items())
+    return Diff(mismatches=tuple(mismatches)), tuple(_note(*item) for item in lenient.items())
 
 
 def _nothing_to_damage(trial: Trial, state: Any) -> NotApplicable:
@@ -142,52 +145,125 @@ def _nothing_to_damage(trial: Trial, state: Any) -> NotApplicable:
     )
 
 
-def _note(name: str, count: int) -> str:
-    return (
-        f"strictness: what torch's own load_state_dict of {name} does with {count} damaged states "
-        "(takes them in silence, or in part before it raises) is not judged; strict=True judges it"
-    )
+def _note(what: str, count: int) -> str:
+    return f"strictness: {what}: {count} of the damaged states; strict=True judges it"
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class _Fault:
+    """What a load of a damaged state has done.
+
+    Attributes:
+        halfway: whether it raised; otherwise it was silent.
+        diff: in what the target is no longer as it was, if it raised.
+        after: the target as the load left it.
+    """
+
+    halfway: bool
+    diff: Diff
+    after: Snapshot
+
+
+@final
+class _Whole:
+    """The state without a damage, and how it is loaded."""
+
+    def __init__(self, trial: Trial, state: Any) -> None:
+        self.trial = trial
+        self.state = state
+
+    def target(self) -> Any:
+        """A run to load into, not as far as the state: a count that is not loaded then shows."""
+        return trained(self.trial, self.trial.session.other_seed, self._until)
+
+    def excuse(self, fault: _Fault, damage: str) -> str:
+        """Why a fault fails nobody who is not strict; "" if the run goes on from another state."""
+        if self.trial.capabilities.strict:
+            return ""
+        if fault.halfway:
+            return "an error that leaves the target in part loaded"
+        if damage == "reshaped":  # by whoever assigns it: no run writes one for itself
+            return "an entry of another shape, taken as it is"
+        lasting = self.trial.control.lasting(self.trial.compare(self._loaded, fault.after))
+        lost = [mismatch for mismatch in lasting if mismatch.keypath not in self._noise]
+        return "" if lost else "a load as if it were whole"
+
+    @cached_property
+    def _until(self) -> int:
+        """Half-way to the save point, unless the state cannot be loaded into a run from there."""
+        until = self.trial.scenario.save_at // 2
+        try:
+            self._load(until)
+        except NotApplicable:
+            raise
+        except Exception:  # such as of a load that compares the state with its own
+            return self.trial.scenario.save_at
+        return until
+
+    @cached_property
+    def _loaded(self) -> Snapshot:
+        """A target after it was loaded whole."""
+        return self._load(self._until)
+
+    @cached_property
+    def _noise(self) -> frozenset[KeyPath]:
+        """In what two such targets differ."""
+        again = self.trial.compare(self._loaded, self._load(self._until))
+        return frozenset(mismatch.keypath for mismatch in again.mismatches)
+
+    def _load(self, until: int) -> Snapshot:
+        live = trained(self.trial, self.trial.session.other_seed, until)
+        restore(self.trial, live, copy.deepcopy(self.state))
+        return self.trial.session.capture(live)
 
 
 @final
 class _Target:
     """A run that damaged states are loaded into, until one of them has changed it."""
 
-    def __init__(self, trial: Trial, state: Any) -> None:
+    def __init__(self, trial: Trial, whole: _Whole) -> None:
         self.trial = trial
-        self.live = trained(trial, trial.session.other_seed)
+        self.live = whole.target()
         self.before = trial.session.capture(self.live)
         # before anything damaged is loaded, which may leave an entry of its own behind
-        self.takers = [] if trial.capabilities.strict else takers(trial, self.live, state)
+        self.takers = [] if trial.capabilities.strict else takers(trial, self.live, whole.state)
 
-    def fault(self, damaged: Any) -> str:
-        """What is wrong with how it takes a state; nothing is if it raises and stays as it was."""
+    def fault(self, damaged: Any) -> _Fault | None:
+        """How it has taken a state; none if it raised and stayed as it was."""
         trial = self.trial
+        halfway = False
         try:
             # a copy: some loads take entries out of the state they are given
             restore(trial, self.live, copy.deepcopy(damaged))
         except NotApplicable:
             raise
         except Exception:  # an error is what the check asks for
-            diff = trial.compare(self.before, trial.session.capture(self.live))
-            return f"an error halfway: {diff.mismatches[0]}" if diff else ""
-        return _SILENT
+            halfway = True
+        after = trial.session.capture(self.live)
+        diff = trial.compare(self.before, after) if halfway else Diff()
+        return None if halfway and not diff else _Fault(halfway=halfway, diff=diff, after=after)
 
-    def stock(self, fault: str, keypath: KeyPath, damage: str, damaged: Any) -> str:
-        """The class of torch whose own load, called alone, does what the run's did; "" if none."""
+    def excuse(self, fault: _Fault, keypath: KeyPath, damage: str, damaged: Any) -> str:
+        """What torch's own load, called alone, does as the run's did; "" if none does."""
         way = tuple(part[0] if isinstance(part, tuple) else part for part in keypath.segments[1:])
         for taker in self.takers:
             inside = taker.holds(way, inside=damage != "extra")
-            if inside and taker.takes(damaged) is (fault == _SILENT):
-                return taker.name
+            if inside and taker.takes(damaged) is not fault.halfway:
+                return (
+                    f"what torch's own load_state_dict of {taker.name} takes in silence or in part"
+                )
         return ""
 
 
-def _violation(keypath: KeyPath, damage: str, got: str) -> Mismatch:
+def _violation(trial: Trial, keypath: KeyPath, damage: str, fault: _Fault) -> Mismatch:
+    untouched = ", and the target as it was" if trial.capabilities.strict else ""
     return Mismatch(
         keypath=keypath,
         kind=MismatchKind.VALUE,
         type_name="state",
-        expected=f"an error that names this {damage} entry, and the target as it was",
-        got=got,
+        expected=f"an error that names this {damage} entry{untouched}",
+        got=f"an error halfway: {fault.diff.mismatches[0]}"
+        if fault.halfway
+        else "a load in silence",
     )

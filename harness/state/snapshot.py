@@ -33,7 +33,7 @@ class Leaf:
         target: for an alias, where the object was first met.
         dtype: of a tensor or array, with byte order; "" otherwise.
         shape: of a tensor or array.
-        layout: strides, and for tensors offset, device, conjugate and negative bit.
+        layout: strides, and for tensors device, conjugate and negative bit.
         facts: everything else that the reader returned.
         payload: bytes in C order.
     """

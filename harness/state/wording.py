@@ -39,7 +39,7 @@ def bytes_texts(expected: bytes, got: bytes) -> tuple[str, str]:
     return f"{expected[cut].hex()} at byte {first}", f"{got[cut].hex()}"
 
 
-_LAYOUT = ("storage offset", "device", "conjugate bit", "negative bit")
+_LAYOUT = ("device", "conjugate bit", "negative bit")
 
 
 def layout_texts(expected: Facts, got: Facts) -> tuple[str, str]:

@@ -83,11 +83,11 @@ class Session:
             )
         return live
 
-    def trained(self, seed: int) -> Any:
-        """Returns a run of its own, trained to the save point by one call that ends there."""
+    def trained(self, seed: int, until: int | None = None) -> Any:
+        """Returns a run of its own, trained by one call to the save point, or to another step."""
         with preserved_streams():
             live = self.build(dataclasses.replace(self.scenario, seed=seed))
-            self.advance(live, 0, self.scenario.save_at)
+            self.advance(live, 0, self.scenario.save_at if until is None else until)
             return live
 
     def save(self, live: Any, step: int, path: Path) -> Save:

@@ -97,7 +97,7 @@ def _spared(record: Record, verbose: bool) -> list[str]:
     if verbose or not record.spared:
         return list(map(str, record.spared))
     names = ", ".join(dict.fromkeys(spared.check for spared in record.spared))
-    return [f"seen, and held only against what is strict (a library does it by itself): {names}"]
+    return [f"seen, and held only against what is strict: {names}"]
 
 
 def _expected(record: Record, verbose: bool) -> list[str]:

@@ -148,7 +148,7 @@ BITES = {
     "order": (Torch, "component.opt.state['weight'].exp_avg"),
     "resume": (Forgets, "component.count"),
     "completeness": (Forgets, "component.count"),
-    "strictness": (Careless, "state['moments']"),
+    "strictness": (Careless, "state['count']"),
     "fresh_process": (Forgets, "component.count"),
     "component": (Grows, "state['count']"),
 }

@@ -206,7 +206,7 @@ def test_what_a_library_does_by_itself_is_one_line():
     ]
     spared = record(findings=(), verdict=Verdict.EXACT, spared=(*reasons, SPARED))
     assert report.notes(spared, verbose=False) == [
-        "seen, and held only against what is strict (a library does it by itself): order, isolation"
+        "seen, and held only against what is strict: order, isolation"
     ]
     assert report.notes(spared, verbose=True) == [*map(str, reasons), "isolation: so does SB3"]
 

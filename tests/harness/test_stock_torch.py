@@ -295,4 +295,4 @@ def test_states_of_torch_within_a_users_own_are_known(strict, found):
     assert bool(record.findings) is found
     paths = [str(m.keypath) for f in record.findings for m in f.diff.mismatches]
     assert all(path.startswith("state['module']") for path in paths)
-    assert sorted(s.reason.split(" of ")[1].split()[0] for s in record.spared)[-1:] == ["SGD"]
+    assert any("load_state_dict of SGD" in spared.reason for spared in record.spared)

@@ -11,7 +11,6 @@ from resumeproof.checks import CHECKS
 from resumeproof.core.errors import InvalidTarget, NotApplicable
 from resumeproof.core.scenario import Scenario
 from resumeproof.files.entries import read_entries
-from resumeproof.subjects.component import component
 from resumeproof.subjects.loop import loop
 from resumeproof.trial.trial import Trial
 from resumeproof.verdicts.runner import run
@@ -185,40 +184,6 @@ def test_checkpoint_without_files_is_not_passed(name):
     subject = Writes(lambda path, state: HELD.update({path.name: dict(state)}), lambda path: {})
     with pytest.raises(NotApplicable, match=r"writes wrote no file at .*0-5.zip'.* '0-5\.\.\.'"):
         CHECKS[name](Trial(subject, SCENARIO))
-
-
-class Grouped:
-    """A state with a list of dicts in it; `tolerant` names the damage that it does not mind."""
-
-    def __init__(self, tolerant=""):
-        self.tolerant, self.count, self.rate = tolerant, 0, 1.0
-
-    def step(self):
-        """Counts, ever more slowly."""
-        self.count, self.rate = self.count + 1, self.rate / 2
-
-    def state_dict(self):
-        """The rate as of the first of several groups."""
-        return {"count": self.count, "groups": ({"rate": self.rate, "kind": "plain"},)}
-
-    def load_state_dict(self, state):
-        """Checks what it is not tolerant of."""
-        wanted, got = {"rate", "kind"}, set(state["groups"][0])
-        damage = {(1, 0): "missing", (0, 1): "extra", (1, 1): "renamed"}
-        shape = (len(wanted - got), len(got - wanted))
-        if set(state) != {"count", "groups"} or shape != (0, 0) != damage[shape] != self.tolerant:
-            raise ValueError(f"entries {got}, expected {wanted}")
-        self.count, self.rate = state["count"], state["groups"][0].get("rate", 1.0)
-
-
-@pytest.mark.parametrize("damage", ["missing", "extra", "renamed"])
-def test_every_damage_is_done_in_lists_too(damage):
-    """What one group of a list has lost, got, or has under another name is refused, or found."""
-    subject = component(lambda: Grouped(damage), step=Grouped.step)
-    texts = found("strictness", subject)
-    assert all("state['groups'][0]" in path for path in texts)
-    assert {text.split(" this ")[1].split(" entry")[0] for text in texts.values()} == {damage}
-    assert not found("strictness", component(Grouped, step=Grouped.step))
 
 
 class Zipped(Writes):

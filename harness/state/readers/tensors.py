@@ -39,7 +39,8 @@ _SPARSE = {
 def read_tensor(obj: torch.Tensor) -> Reading:
     """Values, dtype, shape, strides, device, lazy bits, flags; gradient and hooks as children.
 
-    Elements that a strided view skips do not count.
+    Elements that a strided view skips do not count, nor does where in its memory it starts: what
+    shares the memory with it is compared by distance.
     """
     if type(obj) is torch.Tensor or type(obj) is torch.nn.Parameter:
         return _tensor(obj)
@@ -64,7 +65,7 @@ def _tensor(obj: torch.Tensor) -> Reading:
         "tensor",
         dtype,
         tuple(obj.shape),
-        ("strides", *obj.stride(), obj.storage_offset(), where, *lazy),
+        ("strides", *obj.stride(), where, *lazy),
         (grown, leaf),
     )
     data = _data(obj, storage, device, lazy != (False, False))
