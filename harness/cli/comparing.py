@@ -12,8 +12,9 @@ def run_diff(parsed: argparse.Namespace) -> int:
 
     diffs = compare_files(parsed.expected, parsed.got)
     for entry, diff in diffs.items():
-        count = len(diff.mismatches)
-        sys.stdout.write(f"{entry}: {f'{count} differ' if count else 'equal'}\n")
+        sys.stdout.write(f"{entry}: {f'{diff.count} differ' if diff else 'equal'}\n")
         for mismatch in diff.mismatches:
             sys.stdout.write(f"  {mismatch}\n")
+        if left := diff.count - len(diff.mismatches):
+            sys.stdout.write(f"  ({left} more)\n")
     return int(any(diffs.values()))
