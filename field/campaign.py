@@ -22,7 +22,7 @@ from .row import Row
 
 LINES = Path("reports/field.jsonl")
 _LOG = Path("reports/field.log")
-_SECONDS = 90.0
+_SECONDS = 300.0
 _FORK = multiprocessing.get_context("fork")
 
 

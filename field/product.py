@@ -63,13 +63,13 @@ def product(row: Row) -> Said:
 
 def subject_of(row: Row) -> Any:
     """Returns the subject, made as its user would make it."""
+    cut = [Exclusion(pattern=pattern, reason="no run can lose it") for pattern in row.excluded]
     if row.way == "sb3":
         from resumeproof import sb3
 
-        cut = [Exclusion(pattern=pattern, reason="no run can lose it") for pattern in row.excluded]
         return sb3(row.make, **row.options, exclusions=cut)
     make = {"component": component, "loop": lambda m, **k: loop(make=m, **k)}[row.way]
-    return make(row.make, step=row.step, save=row.save, load=row.load)
+    return make(row.make, step=row.step, save=row.save, load=row.load, exclusions=cut)
 
 
 def _named(record: Record) -> tuple[str, ...]:

@@ -106,7 +106,13 @@ def shown(run):
 def rows():
     return [
         loop_of(Nodes, package="torchdata", name="nodes, batched", look=shown),
-        loop_of(Prefetched, package="torchdata", name="nodes, prefetched by a thread", look=shown),
+        loop_of(
+            Prefetched,
+            package="torchdata",
+            name="nodes, prefetched by a thread",
+            look=shown,
+            mended=loop_of(Prefetched, package="torchdata", excluded=("run.node",)),
+        ),
         loop_of(
             EveryEpoch, package="torch", name="DataLoader, iterated in every epoch", look=shown
         ),

@@ -23,7 +23,12 @@ class UncapturableLeaf(HarnessError):
     """
 
     def __init__(
-        self, keypath: KeyPath, type_name: str, reason: str, readable: tuple[str, str] = ("", "")
+        self,
+        keypath: KeyPath,
+        type_name: str,
+        reason: str,
+        readable: tuple[str, str] = ("", ""),
+        whole: KeyPath | None = None,
     ) -> None:
         """Keeps the parts of the message, and writes it.
 
@@ -33,11 +38,13 @@ class UncapturableLeaf(HarnessError):
             reason: completes "cannot capture x: T ...".
             readable: module and name of the class that a reader can be registered for, the
                 object's own or that of the object it belongs to; empty if there is none.
+            whole: of what to exclude instead of the object, which changes what that shares.
         """
         self.keypath = keypath
         self.type_name = type_name
         self.reason = reason
         self.readable = readable
+        self.whole = whole
         super().__init__(
             f"cannot capture {keypath}: {type_name} {reason}.\n"
             f"  If it is state:     {self.registration}\n"
@@ -63,14 +70,17 @@ class UncapturableLeaf(HarnessError):
 
         Where objects of C++ are wrapped by SWIG, there are many, each with its pointer in `this`.
         """
-        is_pointer = self.type_name.rpartition(".")[2] == _POINTER
-        pattern = "**.this" if is_pointer else _ID.sub("[*]", str(self.keypath))
-        reason = f"{self.type_name.rpartition('.')[2]} that no run can lose"
+        name = self.type_name.rpartition(".")[2]
+        pattern = "**.this" if name == _POINTER else _ID.sub("[*]", str(self.whole or self.keypath))
+        reason = f"{name} that no run can lose"
+        if self.whole:
+            reason = f"a {name} works for it: what a load loses shows in what it gives"
         return f"resumeproof.Exclusion(pattern={pattern!r}, reason={reason!r})"
 
-    def __reduce__(self) -> tuple[type[Self], tuple[KeyPath, str, str, tuple[str, str]]]:
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
         # workers send it home
-        return type(self), (self.keypath, self.type_name, self.reason, self.readable)
+        parts = (self.keypath, self.type_name, self.reason, self.readable, self.whole)
+        return type(self), parts
 
 
 @final

@@ -21,7 +21,7 @@ from ..core.exclusions import Exclusion
 from ..core.keypath import KeyPath, Segment, last_texts, may_end
 from .identities import Identities
 from .readers import KINDS, reader_for
-from .readers.reading import Child, Late, Memory, Unreadable, importable, name_of
+from .readers.reading import Child, Late, Memory, Unreadable, Unsteady, importable, name_of
 from .rows import MemoryGroup, Row, keypath_of
 from .snapshot import Snapshot
 
@@ -203,7 +203,16 @@ class _Walk:
         known = isinstance(reason, Unreadable)
         why = str(reason) if known else f"cannot be read ({type(reason).__name__}: {reason})"
         keypath = self.keypath(parent).child(segment)
-        return UncapturableLeaf(keypath, name_of(cls), why, self.readable(parent, cls))
+        whole = self.user_of(parent) if isinstance(reason, Unsteady) else None
+        return UncapturableLeaf(keypath, name_of(cls), why, self.readable(parent, cls), whole)
+
+    def user_of(self, place: int) -> KeyPath:
+        """Returns where the nearest object above is that has a state of its own, else this one."""
+        above = place
+        while above > 0 and not callable(getattr(self.object_at(above), "state_dict", None)):
+            above = self.rows[above][0]
+        # what hangs on no object but the root is the run itself
+        return self.keypath(above if len(self.keypath(above).segments) > 1 else place)
 
     def readable(self, parent: int, cls: type) -> tuple[str, str]:
         """Returns where to import the class from, or the nearest class above that has a name."""

@@ -5,6 +5,7 @@ import gc
 import multiprocessing
 import operator
 import pathlib
+import pickle
 import struct
 import sys
 import threading
@@ -17,7 +18,7 @@ import torch
 from resumeproof.core.errors import InvalidReader, UncapturableLeaf
 from resumeproof.core.exclusions import Exclusion
 from resumeproof.core.keypath import KeyPath
-from resumeproof.state.capture import capture
+from resumeproof.state.capture import capture, capture_roots
 from resumeproof.state.readers import _REGISTRY, reader_for, reading, register_leaf
 
 
@@ -102,6 +103,41 @@ def test_a_key_that_is_an_id_is_excluded_as_any_key():
     live = SimpleNamespace(handles={id(print): sys._getframe()})
     with pytest.raises(UncapturableLeaf, match=r"pattern='handles\[\*\]'"):
         capture(live)
+
+
+class Source:
+    """Has a state, and within it an iterator whose thread runs."""
+
+    def __init__(self, stop):
+        thread = threading.Thread(target=stop.wait)
+        thread.start()
+        self.iterator = SimpleNamespace(thread=thread)
+
+    def state_dict(self):
+        """Where it stands."""
+
+
+@pytest.mark.parametrize(
+    ("wrap", "pattern"),
+    [
+        (lambda source: SimpleNamespace(loader=source), "run.loader"),
+        (lambda source: SimpleNamespace(loader=source.iterator), "run.loader"),
+        (lambda source: source, "run.iterator"),
+    ],
+    ids=["with a state", "without", "the run itself"],
+)
+def test_what_a_running_thread_works_for_is_excluded_whole(wrap, pattern):
+    """What the thread shares moves as it likes, so that an exclusion of the thread helps nobody."""
+    stop = threading.Event()
+    run = wrap(Source(stop))
+    try:
+        with pytest.raises(UncapturableLeaf, match=rf"pattern='{pattern}'") as error:
+            capture_roots({"run": run})
+        exclusion = eval(error.value.exclusion, {"resumeproof": resumeproof})
+        assert capture_roots({"run": run}, [exclusion])
+        assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)
+    finally:
+        stop.set()
 
 
 def test_a_class_that_no_module_has_gets_no_line_to_paste():

@@ -56,6 +56,10 @@ class Unreadable(Exception):
     """A reader met an object it cannot read completely; capture adds the KeyPath."""
 
 
+class Unsteady(Unreadable):
+    """It cannot be read, and what it shares with others moves at a pace of its own."""
+
+
 def reading(
     kind: str,
     *facts: Any,

@@ -16,7 +16,7 @@ from typing import Any
 
 from ...kind import Kind, Members, Pairs
 from ..objects import attributes
-from ..reading import Child, Reader, Reading, Unreadable
+from ..reading import Child, Reader, Reading, Unreadable, Unsteady
 
 # names, ids and handles of the operating system: each thread of a process has others
 _OF_THE_PROCESS = frozenset({"_name", "_ident", "_native_id", "_tstate_lock", "_handle", "_stderr"})
@@ -46,7 +46,7 @@ def _thread_object(obj: threading.Thread) -> Reading:
     own = obj.__dict__
     begun, over = own["_started"]._flag, not threading.Thread.is_alive(obj)
     if begun and not over:
-        raise Unreadable("is a thread that runs, and cannot be read while it does")
+        raise Unsteady("is a thread that runs, and cannot be read while it does")
     hidden = _OF_THE_PROCESS | {"_started", "_is_stopped", "_invoke_excepthook"}
     children = [item for item in attributes(own) if item[0] not in hidden]
     return ("thread", "over" if begun else "not begun"), children, None
