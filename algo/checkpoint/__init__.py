@@ -6,6 +6,7 @@ Imports nothing else of this package.
 
 from .encoding.codecs import decode, encode
 from .encoding.memory import Block
+from .encoding.objects import Stored
 from .encoding.storable import bits_of, is_storable, unstorable_reason
 from .errors import (
     CheckpointError,
@@ -31,6 +32,7 @@ __all__ = [
     "MismatchedCheckpoint",
     "NewerCheckpoint",
     "NoCheckpoint",
+    "Stored",
     "UnsupportedValue",
     "atomic_write",
     "bits_of",

@@ -1,6 +1,7 @@
 """What one environment or wrapper keeps in its attributes, sorted into data, records and code.
 
-- data: plain values (numbers, strings, arrays, generators, containers of these), put back whole;
+- data: plain values (numbers, strings, arrays, generators, containers of these), put back whole,
+  and objects made of such, see `graph`;
 - records: the objects of the libraries whose own attributes are data, filled in place;
 - captures: data that functions close over or keep as mutable defaults, put back into them;
 - code: functions, classes and modules, which stay those of the environment that the user passes;
@@ -25,9 +26,12 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import RecordConstructorArgs
+from stable_baselines3.common import atari_wrappers, envs, monitor, vec_env
 from stable_baselines3.common.running_mean_std import RunningMeanStd
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.stacked_observations import StackedObservations
+
+from .graph.natives import is_handle
 
 # Gymnasium moved its running statistics in 1.0
 _STATISTICS = (
@@ -40,6 +44,12 @@ RECORDS: tuple[type, ...] = (
     RunningMeanStd,
     StackedObservations,
     import_module(_STATISTICS).RunningMeanStd,
+)
+_OF_LIBRARIES = frozenset(
+    value
+    for module in (gym.wrappers, vec_env, monitor, atari_wrappers, envs)
+    for value in vars(module).values()
+    if isinstance(value, type)
 )
 # what a step returned, written anew by the next one before anybody reads it
 OUTPUTS = ("buf_infos", "reset_infos")
@@ -59,7 +69,7 @@ class Capture:
 
 def is_of_library(level: Any) -> bool:
     """Whether Gymnasium or Stable-Baselines3 wrote the class, so that a user cannot add to it."""
-    return type(level).__module__.startswith(("gymnasium.wrappers.", "stable_baselines3."))
+    return type(level) in _OF_LIBRARIES
 
 
 def slots(level: Any) -> list[str]:
@@ -72,15 +82,15 @@ def data(level: Any) -> Iterator[tuple[str, Any]]:
     for name, value in vars(level).items():
         if isinstance(value, (spaces.Space, EnvSpec, *RECORDS)) or _is_made_of(level, name):
             continue
-        if is_code(value) or _is_rendering(value) or _is_writer(value) or _is_records(value):
+        if is_code(value) or is_handle(value) or _is_writer(value) or _is_records(value):
             continue
         if not environments(value):
             yield name, value
 
 
 def rendering(level: Any) -> list[str]:
-    """The names of windows, clocks and surfaces: made again where they are None."""
-    return [name for name, value in vars(level).items() if _is_rendering(value)]
+    """The names of clocks, fonts and logs: no state, and made again where they are None."""
+    return [name for name, value in vars(level).items() if is_handle(value)]
 
 
 def put_back(level: Any, attributes: dict[str, Any], lost: Collection[str] = ()) -> None:
@@ -89,7 +99,7 @@ def put_back(level: Any, attributes: dict[str, Any], lost: Collection[str] = ())
         if name not in attributes and name not in OUTPUTS and name not in lost:
             del vars(level)[name]
     for name, value in attributes.items():
-        if not _is_rendering(vars(level).get(name)):
+        if not is_handle(vars(level).get(name)):
             vars(level)[name] = value
 
 
@@ -219,11 +229,6 @@ def _is_records(value: Any) -> bool:
     )
 
 
-def _is_rendering(value: Any) -> bool:
-    # a window or a surface, made again at the next render()
-    return type(value).__module__.split(".")[0] == "pygame"
-
-
 def _is_writer(value: Any) -> bool:
     # Monitor's open log file belongs to the environment that the user passes
-    return type(value).__name__ == "ResultsWriter"
+    return isinstance(value, monitor.ResultsWriter)

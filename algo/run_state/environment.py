@@ -26,6 +26,9 @@ from .attributes import (
     rendering,
     slots,
 )
+from .graph.freeze import Freezer, Unfrozen
+from .graph.reachable import Reachable
+from .graph.thaw import Thawer
 from .levels import Level, UnsavableEnvironment, borrowed_metadata, levels_of
 from .missing import collecting, lose
 from .streams import prepare_space_generators, space_generators
@@ -45,7 +48,8 @@ def save_environment(env: VecEnv, path: str = "env") -> dict[str, Any]:
     """
     levels = list(levels_of(env, path, set()))
     places = {id(level.what): place for place, level in enumerate(levels)}
-    return {"levels": [_save_level(level, places) for level in levels]}
+    freezer = Freezer({key: ("level", place) for key, place in places.items()})
+    return {"levels": [_save_level(level, places, freezer) for level in levels]}
 
 
 def is_exact(state: dict[str, Any]) -> bool:
@@ -72,7 +76,8 @@ def prepare_environment(
         )
     levels = [level.what for level in here]
     borrowed = list(borrowed_metadata(levels))
-    restores = [_prepare_level(*pair, levels) for pair in zip(here, saved, strict=True)]
+    thawer = Thawer(Reachable(levels), {"level": levels})
+    restores = [_prepare_level(*pair, levels, thawer) for pair in zip(here, saved, strict=True)]
 
     def restore() -> None:
         for apply in restores:
@@ -83,7 +88,7 @@ def prepare_environment(
     return restore
 
 
-def _save_level(level: Level, places: dict[int, int]) -> dict[str, Any]:
+def _save_level(level: Level, places: dict[int, int], freezer: Freezer) -> dict[str, Any]:
     what = level.what
     entry: dict[str, Any] = {
         "class": type(what).__name__,
@@ -96,13 +101,13 @@ def _save_level(level: Level, places: dict[int, int]) -> dict[str, Any]:
         # Gymnasium's own stream is easily forgotten in a hand-written get_state
         entry["np_random"] = vars(what).get("_np_random")
         state = {"get_state()": what.get_state()} if level.how == "asked" else {}
-        kept, entry["lost"] = _storable(level, state)
+        kept, entry["lost"] = _storable(level, state, freezer)
         entry["state"] = kept.get("get_state()")
         return entry
-    return entry | _read_level(level, places)
+    return entry | _read_level(level, places, freezer)
 
 
-def _read_level(level: Level, places: dict[int, int]) -> dict[str, Any]:
+def _read_level(level: Level, places: dict[int, int], freezer: Freezer) -> dict[str, Any]:
     what = level.what
     entry: dict[str, Any] = {"lost": _unread_slots(level)}
     for kind, found in {
@@ -110,7 +115,7 @@ def _read_level(level: Level, places: dict[int, int]) -> dict[str, Any]:
         "records": {name: record_data(record) for name, record in records(what)},
         "captures": {capture.name: capture.value for capture in captures(what)},
     }.items():
-        entry[kind], lost = _storable(level, found)
+        entry[kind], lost = _storable(level, found, freezer)
         entry["lost"] += lost
     entry["code"] = code(what)
     entry["rendering"] = rendering(what)
@@ -122,7 +127,9 @@ def _read_level(level: Level, places: dict[int, int]) -> dict[str, Any]:
     return entry
 
 
-def _prepare_level(level: Level, entry: dict[str, Any], levels: list[Any]) -> Callable[[], None]:
+def _prepare_level(
+    level: Level, entry: dict[str, Any], levels: list[Any], thawer: Thawer
+) -> Callable[[], None]:
     restore_spaces = _prepare_spaces(level.where, level.what, entry["spaces"])
     if level.how != entry["how"]:
         raise MismatchedCheckpoint(
@@ -130,7 +137,9 @@ def _prepare_level(level: Level, entry: dict[str, Any], levels: list[Any]) -> Ca
             f"{entry['how']} when the run was saved: resume it with the same get_state() and "
             "set_state()"
         )
-    restore_read = _prepare_read(level, entry, levels) if level.how == "read" else None
+    reads = level.how == "read"
+    thawer.check(entry.get("state"), level.where)
+    restore_read = _prepare_read(level, entry, levels, thawer) if reads else None
 
     def restore() -> None:
         restore_spaces()
@@ -139,27 +148,35 @@ def _prepare_level(level: Level, entry: dict[str, Any], levels: list[Any]) -> Ca
         if level.how in ("read", "lost"):
             return
         if level.how == "asked" and not entry.get("lost"):
-            level.what.set_state(entry["state"])
+            level.what.set_state(thawer.thaw(entry["state"]))
         if entry["np_random"] is not None:
             level.what._np_random = entry["np_random"]
 
     return restore
 
 
-def _prepare_read(level: Level, entry: dict[str, Any], levels: list[Any]) -> Callable[[], None]:
+def _prepare_read(
+    level: Level, entry: dict[str, Any], levels: list[Any], thawer: Thawer
+) -> Callable[[], None]:
     lost = entry.get("lost", ())
     kept = {name: record for name, record in records(level.what) if name not in lost}
     _require_same(level.where, "the running statistics or frame stacks", kept, entry["records"])
     places = {each.name: each for each in captures(level.what) if each.name not in lost}
     _require_same(level.where, "functions that keep the variables", places, entry["captures"])
     _require_same_code(level, entry["code"])
+    for kind in ("attributes", "records", "captures"):
+        thawer.check(entry[kind], level.where)
 
     def restore() -> None:
-        put_back(level.what, entry["attributes"], (*lost, *entry.get("rendering", ())))
+        attributes = {
+            name: thawer.thaw(tree, vars(level.what).get(name))
+            for name, tree in entry["attributes"].items()
+        }
+        put_back(level.what, attributes, (*lost, *entry.get("rendering", ())))
         for name, record in kept.items():
-            vars(record).update(entry["records"][name])
+            vars(record).update(thawer.thaw(entry["records"][name]))
         for name, capture in places.items():
-            capture.put(entry["captures"][name])
+            capture.put(thawer.thaw(entry["captures"][name], capture.value))
         for name, indices in entry["links"].items():
             _link(level.what, name, [levels[index] for index in indices])
 
@@ -232,15 +249,23 @@ def _prepare_spaces(where: str, level: Any, saved: dict[str, list[Any]]) -> Call
     return restore
 
 
-def _storable(level: Level, values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+def _storable(
+    level: Level, values: dict[str, Any], freezer: Freezer
+) -> tuple[dict[str, Any], list[str]]:
     """The values that can be saved, and the names of those that are lost."""
     kept, owner = {}, type(level.what).__name__
     for name, value in values.items():
-        reason = unstorable_reason(value)
+        place, reason = f"{level.where}.{name}", None
+        try:
+            tree = freezer.freeze(value, place)
+            reason = unstorable_reason(tree)  # nested too deep, say
+        except Unfrozen as unfrozen:
+            inside = unfrozen.path.removeprefix(place)
+            reason = f"{inside} is {unfrozen.reason}" if inside else unfrozen.reason
         if reason is None:
-            kept[name] = value
+            kept[name] = tree
             continue
         short = reason.partition(", expected one of")[0]  # the advice says what is expected
-        text = f"{level.where}.{name} cannot be saved ({short}): {_ADVICE.format(owner=owner)}"
+        text = f"{place} cannot be saved ({short}): {_ADVICE.format(owner=owner)}"
         lose(UnsavableEnvironment(text))
     return kept, [name for name in values if name not in kept]

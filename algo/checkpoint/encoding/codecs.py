@@ -9,10 +9,11 @@ from ..errors import DamagedCheckpoint, UnsupportedValue
 from .arrays import ARRAY_CODECS
 from .generators import GENERATOR_CODECS
 from .memory import Block
+from .objects import OBJECT_CODECS
 from .plain import PLAIN_CODECS, VARIANTS
 from .schema import ROOT, Codec, Decoder, Encoder, Json
 
-CODECS: Final = (*PLAIN_CODECS, *ARRAY_CODECS, *GENERATOR_CODECS)
+CODECS: Final = (*PLAIN_CODECS, *ARRAY_CODECS, *GENERATOR_CODECS, *OBJECT_CODECS)
 """Every type that can be stored, except registered code."""
 
 _BY_KIND = {codec.kind: codec for codec in CODECS}

@@ -105,7 +105,7 @@ class Encoder:
         name = self._names.get(id(value))
         if name is not None:
             return name
-        kinds = {codec.kind for codec in self._codecs.values()}
+        kinds = {codec.kind for codec in self._codecs.values() if codec.tag != "$object"}
         legal = sorted(kind.__name__ for kind in kinds if not kind.__name__.endswith("DType"))
         raise UnsupportedValue(
             f"{path} is {_describe(value)}, expected one of these exact types: {', '.join(legal)}; "
@@ -118,8 +118,9 @@ def _describe(value: object) -> str:
     kind = type(value)
     if isinstance(value, type) or callable(value):
         title = getattr(value, "__qualname__", kind.__qualname__)
-        return f"{value.__module__}.{title}, code without a registered name"
-    return f"a {kind.__module__}.{kind.__qualname__}"
+        return f"{getattr(value, '__module__', '?')}.{title}, code without a registered name"
+    # types that SWIG makes have no module
+    return f"a {getattr(kind, '__module__', '?')}.{kind.__qualname__}"
 
 
 @final

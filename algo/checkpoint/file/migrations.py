@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
 """The format that is written; raise it with every change that an older reader would not survive."""
 
 # what the scaler took before the law of format 3
@@ -44,6 +44,7 @@ def _runs(tree: Any) -> Iterator[Any]:
 MIGRATIONS: Final[Mapping[int, Callable[[Any], Any]]] = {
     1: lambda tree: tree,  # the manifest says since then what is missing; nothing was before
     2: _to_3,
+    3: lambda tree: tree,  # objects are stored since then; there were none before
 }
 """The step from each older version to the next one, by the version that it starts from."""
 
