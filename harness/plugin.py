@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
@@ -44,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--ckpt-min-state-coverage",
-        type=float,
+        type=_percentage,
         metavar="N",
         default=None,
         help="fail where of a hundred leaves that moved fewer were tested",
@@ -64,13 +65,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--ckpt-mutate-every",
-        type=int,
+        type=_stride,
         metavar="N",
         default=1,
         help="with --ckpt-mutate: try every N-th mutant of an operator only",
     )
     parser.addini("ckpt_baseline", "losses that are known, by the subject's name", default="")
     parser.addini("ckpt_profile", "Hypothesis profile of fuzz cases", default="ckpt-dev")
+
+
+def _percentage(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise ArgumentTypeError(f"expected a number from 0 to 100, got {text!r}: write 95")
+    return value
+
+
+def _stride(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"expected a whole number from 1 on, got {text!r}: write 10")
+    return int(text)
 
 
 class CkptHooks:
@@ -166,7 +183,7 @@ def _expected(item: pytest.Item) -> AbstractContextManager[None]:
     """Lets the subjects of a test expect what its markers and the baseline of the project say."""
     testing = sys.modules.get(f"{__package__}.testing")
     path = item.config.getoption("--ckpt-baseline") or item.config.getini("ckpt_baseline")
-    marked = [mark.args[0] if mark.args else {} for mark in item.iter_markers("ckpt_expect")]
+    marked = [_losses_of(mark) for mark in item.iter_markers("ckpt_expect")]
     if testing is None or not (path or marked):
         return nullcontext()
     known: Any = (lambda _name: {}) if not path else _baseline(item.config.rootpath / path).of
@@ -177,6 +194,17 @@ def _expected(item: pytest.Item) -> AbstractContextManager[None]:
         lambda name: {**known(name), **of_markers}
     )
     return context
+
+
+def _losses_of(mark: pytest.Mark) -> Any:
+    if len(mark.args) == 1 and isinstance(mark.args[0], dict | str):
+        return mark.args[0]
+    got = ", ".join(map(repr, mark.args)) or "nothing"
+    return pytest.fail(
+        f"expected ckpt_expect to be given losses, got {got}: write "
+        "ckpt_expect({'model._last_obs': 'SB3 resets at every learn()'}) or ckpt_expect('sb3')",
+        pytrace=False,
+    )
 
 
 def _baseline(path: Path) -> Any:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from .checks import CHECKS, require_checks
-from .core.errors import NothingApplies, NothingToRun, UnknownCheck
+from .core.errors import InvalidSubject, NothingApplies, NothingToRun, UnknownCheck
 from .core.expected import STOCK, expected_losses
 from .core.extras import needing_extras
 from .core.scenario import Scenario
 from .subjects.capabilities import expecting
-from .subjects.protocol import Subject, require_subject
+from .subjects.protocol import Subject, is_subject, require_subject
 from .verdicts.coverage import require_meaningful
 from .verdicts.failure import passed
 from .verdicts.plan import follow_ups, per_scenario, plan
@@ -84,7 +84,7 @@ def check(
     __tracebackhide__ = True
     subject = _expecting(require_subject(subject))
     names = require_checks(checks)
-    if isinstance(scenarios, Scenario) or (not scenarios and scenarios is not None) or not names:
+    if not names or (scenarios is not None and not _are_scenarios(scenarios)):
         raise NothingToRun(names, scenarios)
     planned = plan(subject, names) if scenarios is None else [(s, names) for s in scenarios]
     records = passed(subject, planned)
@@ -92,6 +92,14 @@ def check(
         records += passed(subject, [(scenario, again) for scenario in follow_ups(records)])
     require_meaningful(subject, records, names)
     return records
+
+
+def _are_scenarios(given: object) -> bool:
+    return (
+        isinstance(given, Sequence)
+        and bool(given)
+        and all(isinstance(scenario, Scenario) for scenario in given)
+    )
 
 
 @final
@@ -139,6 +147,7 @@ def parametrize_with_checks(
     Raises:
         MissingExtra: pytest is not installed.
         UnknownCheck: an expected failure is not the name of a check; lists the valid ones.
+        InvalidSubject: it is no list of subjects, or an empty one.
     """
     with needing_extras("parametrize_with_checks"):
         import pytest
@@ -147,8 +156,12 @@ def parametrize_with_checks(
         raise UnknownCheck("expected_failures={name: reason}", expected_failures, sorted(CHECKS))
     expected = dict(expected_failures or {})
     require_checks(expected, "expected_failures=")
+    if is_subject(subjects) or not isinstance(subjects, Iterable) or not (listed := [*subjects]):
+        raise InvalidSubject(
+            f"expected a list of subjects, got {subjects!r}: write [sb3(PPO, env='CartPole-v1')]"
+        )
     params = []
-    for ident, subject in sorted(_identified(subjects).items()):
+    for ident, subject in sorted(_identified(listed).items()):
         for name in sorted(CHECKS):
             known = pytest.mark.xfail(reason=expected.get(name, ""), strict=strict)
             marks = [known] if name in expected else []

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from ..core import threads
 from ..core.errors import HarnessError
-from .arguments import parser
+from .arguments import parsed, parser
 from .running import INTERRUPTED
 
 __all__ = ["main", "parser"]
@@ -23,15 +23,15 @@ __all__ = ["main", "parser"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit status."""
     threads.pin()
-    parsed = parser().parse_args(arguments)
+    asked = parsed(arguments)
     with _terminated_as_interrupted():
         try:
-            status: int = parsed.command(parsed)
+            status: int = asked.command(asked)
         except HarnessError as error:
-            sys.stderr.write(f"resumeproof {parsed.name}: {error}\n")
+            sys.stderr.write(f"resumeproof {asked.name}: {error}\n")
             return 2
         except KeyboardInterrupt:
-            sys.stderr.write(f"resumeproof {parsed.name}: interrupted before anything was known\n")
+            sys.stderr.write(f"resumeproof {asked.name}: interrupted before anything was known\n")
             return INTERRUPTED
     return status
 

@@ -6,6 +6,7 @@ import argparse
 import ast
 import dataclasses
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidTarget
@@ -30,7 +31,9 @@ def checks_of(parsed: argparse.Namespace) -> tuple[str, ...]:
     """Returns the names of the checks to run."""
     from ..checks import CHECKS, require_checks
 
-    return require_checks(CHECKS if parsed.checks is None else parsed.checks.split(","), "--checks")
+    if parsed.checks is None:
+        return tuple(CHECKS)
+    return require_checks([name.strip() for name in parsed.checks.split(",")], "--checks")
 
 
 def cases_of(
@@ -103,6 +106,27 @@ def options_of(parsed: argparse.Namespace) -> dict[str, Any]:
             raise InvalidTarget(f"expected -s KEY=VALUE, got {text!r}: write -s n_steps=16")
         options[key] = _value(value)
     return options
+
+
+def writable(path: Path, option: str) -> Path:
+    """Returns the path, if a file can be written there.
+
+    Raises:
+        InvalidTarget: its folder does not exist, it is a folder, or it must not be written.
+    """
+    if not path.absolute().parent.is_dir():
+        raise InvalidTarget(
+            f"expected a file in an existing folder for {option}, got {str(path)!r}: make "
+            f"{str(path.parent)!r} first"
+        )
+    try:
+        with path.open("a"):
+            return path
+    except OSError as error:
+        raise InvalidTarget(
+            f"expected a file that can be written for {option}, got {str(path)!r}: "
+            f"{error.strerror}; name another one"
+        ) from error
 
 
 def _value(text: str) -> Any:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import InvalidTarget
 from ..core.pace import Deadline
-from .asked import cases_of, checks_of
+from .asked import cases_of, checks_of, writable
 from .progress import Teller
 
 if TYPE_CHECKING:
     from ..verdicts.verdict import Record
 
 _ROUNDS = 8
+_PARTIAL = {"budget": None, "quick": False, "json": None}
 
 
 def update(parsed: argparse.Namespace) -> int:
@@ -26,7 +27,18 @@ def update(parsed: argparse.Namespace) -> int:
     from ..verdicts.baseline import UNEXPLAINED, Baseline
 
     if parsed.baseline is None:
-        raise InvalidTarget("expected --baseline FILE with --update-baseline: name the file")
+        raise InvalidTarget(
+            "expected --baseline FILE with --update-baseline, got no file: write --baseline "
+            "losses.toml"
+        )
+    given = [f"--{name}" for name, value in _PARTIAL.items() if getattr(parsed, name) != value]
+    if given:
+        raise InvalidTarget(
+            f"expected --update-baseline to see all that is lost, got {given[0]} beside it: leave "
+            "it out, and check against the baseline afterwards"
+        )
+    if not parsed.baseline.exists():
+        writable(parsed.baseline, "--baseline").unlink()
     baseline = Baseline.read(parsed.baseline, must_exist=False)
     before = baseline.of(parsed.target)
     known, others = _known(parsed, dict(before))

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, final
 
-from ..core.errors import InvalidTarget
-from .asked import OF_ONE_SCENARIO
+from .asked import OF_ONE_SCENARIO, writable
 
 if TYPE_CHECKING:
     from ..subjects.by_name import Case
@@ -30,7 +29,7 @@ class Outputs:
         parsed: what the command says.
 
     Raises:
-        InvalidTarget: the folder of the file for `--json` does not exist.
+        InvalidTarget: the file for `--json` cannot be written.
     """
 
     def __init__(self, parsed: argparse.Namespace) -> None:
@@ -38,12 +37,7 @@ class Outputs:
         self.texts: list[str] = []
         path: Path | None = parsed.json
         if path is not None:
-            if not path.absolute().parent.is_dir():
-                raise InvalidTarget(
-                    f"expected a file in an existing folder for --json, got {str(path)!r}: "
-                    f"make {str(path.parent)!r} first"
-                )
-            path.write_text("")
+            writable(path, "--json").write_text("")
 
     def write(self, case: Case, record: Record) -> None:
         """Writes one record, as text and as a line."""

@@ -53,8 +53,10 @@ def run_replay(parsed: argparse.Namespace) -> int:
     """Runs the cases of a file again."""
     from ..subjects.by_name import read_cases
 
+    # a file names code: nothing is imported before all of it has been read and validated
+    cases = read_cases(parsed.file, parsed.target, options_of(parsed))
     import_modules(parsed.modules)
-    checks, cases = checks_of(parsed), read_cases(parsed.file, parsed.target, options_of(parsed))
+    checks = checks_of(parsed)
     return _run(parsed, [(case, checks) for case in cases])
 
 
@@ -117,11 +119,10 @@ class _Running:
         Raises:
             Interrupted: after the record of what was known then.
         """
-        from ..subjects.by_name import require_buildable
+        from ..subjects.by_name import require_available
         from ..verdicts.runner import Interrupted
 
-        for case in {case.subject_key: case for case, _ in self.planned}.values():
-            require_buildable(case)
+        require_available(case for case, _ in self.planned)
         last = len(self.planned)
         for number, (case, names) in enumerate(self.planned, start=1):  # may grow by follow-ups
             if number > 1 and self.deadline.is_over:

@@ -1,13 +1,25 @@
 """Every error the instrument itself raises; each says when you see it and what to do."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Self, final
 
 from .keypath import KeyPath
 
 _POINTER = "SwigPyObject"
 _ID = re.compile(r"\[\d{7,}\]")
+
+
+def near(name: object, names: Iterable[str]) -> str:
+    """Returns, for the end of a message, the name that was probably meant; "" where there is none.
+
+    Args:
+        name: what was given.
+        names: what could have been.
+    """
+    found = get_close_matches(str(name), list(names), 1, 0.7)
+    return f"; did you mean {found[0]}?" if found else ""
 
 
 class HarnessError(Exception):
@@ -172,7 +184,7 @@ class UnknownCheck(HarnessError):
         listed = ", ".join(map(repr, names))
         super().__init__(
             f"expected a list of names of checks in {where}, got {listed}: "
-            f"choose from {', '.join(valid)}"
+            f"choose from {', '.join(valid)}{near(names[0], valid) if names else ''}"
         )
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, tuple[str, ...], tuple[str, ...]]]:

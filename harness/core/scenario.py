@@ -54,6 +54,10 @@ class Scenario:
         for name in ("seed", "length", "save_at", "cycles", "gap"):
             if type(getattr(self, name)) is not int:
                 raise self._invalid(name, "an int", "write a whole number")
+        if not isinstance(self.options, Mapping):
+            raise self._invalid("options", "a mapping", "write options={'batch': 8}")
+        if not isinstance(self.save_point, str):
+            raise self._invalid("save_point", "a str", "write save_point='mine', or leave it out")
         last = self.save_at + self.gap * (self.cycles - 1)
         seeds = "0 to 2**32 - 1"
         within = f"0 or more, with the last save, at step {last}, within length={self.length}"
@@ -107,7 +111,7 @@ class Scenario:
         """
         try:
             content = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidScenario(
                 f"expected a scenario as JSON, got {text[:80]!r} ({error}): pass what to_json wrote"
             ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self, final
@@ -20,6 +20,7 @@ from .importing import load_object
 from .protocol import Subject
 
 FORMAT = 1
+_ANEW = "write it anew with `check TARGET --json FILE`"
 
 
 @final
@@ -82,29 +83,37 @@ class Case:
         content = _content(text)
         if target is None and "target" not in content:
             raise InvalidTarget(_without_target(content))
-        found = target or current_target(content["target"])
+        named = target or content["target"]
+        if not isinstance(named, str):
+            raise InvalidTarget(
+                f"expected a target as module:name, got {named!r} ({type(named).__name__}): {_ANEW}"
+            )
         scenario = Scenario.from_json(json.dumps(content.get("scenario", content)))
         stored = content.get("options", {}) if "target" in content else {}
+        if not isinstance(stored, dict):
+            raise InvalidTarget(f"expected options as a JSON object, got {stored!r}: {_ANEW}")
         return cls(
-            target=found,
+            target=current_target(named),
             options={**stored, **(options or {})},
             scenario=scenario,
-            expected=content.get("expected_losses", {}),
+            expected=_expected(content.get("expected_losses", {})),
         )
 
 
 def _content(text: str) -> dict[str, Any]:
     try:
         content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InvalidTarget(f"expected a case as JSON, got {text[:60]!r} ({error})") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidTarget(
+            f"expected a case as JSON, got {text[:60]!r} ({error}): {_ANEW}"
+        ) from error
     if not isinstance(content, dict):
-        raise InvalidTarget(f"expected a case as a JSON object, got {text[:60]!r}")
+        raise InvalidTarget(f"expected a case as a JSON object, got {text[:60]!r}: {_ANEW}")
     version = content.get("format", FORMAT if "scenario" in content else None)
     if version != FORMAT:
         raise InvalidTarget(
-            f"expected a case of format {FORMAT}, got format={version!r}: write it anew with "
-            "`check TARGET --json FILE`, or replay it with the version that wrote it"
+            f"expected a case of format {FORMAT}, got format={version!r}: {_ANEW}, or replay it "
+            "with the version that wrote it"
         )
     if not {"scenario", "length"} & content.keys():
         raise InvalidTarget(
@@ -112,6 +121,19 @@ def _content(text: str) -> dict[str, Any]:
             "['scenario']: write the case with `check TARGET --json FILE`"
         )
     return content
+
+
+def _expected(stored: object) -> dict[str, str]:
+    """Returns the losses that a case expects.
+
+    Raises:
+        InvalidExpectedLoss: they are no mapping of patterns to reasons.
+    """
+    if isinstance(stored, dict):
+        expected_losses({pattern: why for pattern, why in stored.items() if pattern != STOCK})
+        return stored
+    expected_losses(stored)
+    return {}
 
 
 def _without_target(content: Mapping[str, Any]) -> str:
@@ -130,19 +152,49 @@ def read_cases(
         InvalidTarget: no such file, or what is in it is no case.
     """
     if not path.is_file():
+        what = "a folder" if path.is_dir() else "no such file"
         raise InvalidTarget(
-            f"expected a file of stored cases, got {str(path)!r}: no such file; write one with "
+            f"expected a file of stored cases, got {str(path)!r}: {what}; write one with "
             "`check TARGET --json FILE`"
         )
-    text = path.read_text()
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidTarget(
+            f"expected a file of stored cases, got {str(path)!r}, which is no text ({error}): "
+            f"{_ANEW}"
+        ) from error
     try:
         json.loads(text)
         listed = [text]
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         listed = [line for line in text.splitlines() if line.strip()]
     if not listed:
-        raise InvalidTarget(f"expected cases in {str(path)!r}, got an empty file")
+        raise InvalidTarget(f"expected cases in {str(path)!r}, got an empty file: {_ANEW}")
     return tuple(Case.from_json(line, target, options) for line in listed)
+
+
+def require_available(cases: Iterable[Case]) -> None:
+    """The subjects of all cases can be made here.
+
+    Raises:
+        HarnessError: what is wrong with the one that cannot.
+        InvalidTarget: what is missing for each of several.
+    """
+    missing: list[HarnessError] = []
+    for case in {case.subject_key: case for case in cases}.values():
+        try:
+            require_buildable(case)
+        except HarnessError as error:
+            missing.append(error)
+    if len(missing) == 1:
+        raise missing[0]
+    if missing:
+        told = "".join(f"\n  {error}" for error in dict.fromkeys(map(str, missing)))
+        raise InvalidTarget(
+            f"expected every subject of the file on this machine, got {len(missing)} that cannot "
+            f"be made here: install or register what is missing, or take these out{told}"
+        )
 
 
 def require_buildable(case: Case) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import HarnessError, InvalidTarget
+from ..core.errors import HarnessError, InvalidTarget, near
 from ..core.extras import needing_extras
 
 
@@ -18,7 +18,12 @@ def load_object(target: str) -> Any:
     Raises:
         InvalidTarget: not of that form, no such module, or no such name in it.
     """
-    module_name, colon, name = target.partition(":")
+    module_name, colon, name = target.rpartition(":")
+    if module_name.endswith(".py"):
+        dotted = module_name.removesuffix(".py").strip("./").replace("/", ".")
+        raise InvalidTarget(
+            f"expected TARGET as module:name, got {target!r}, a file: write {dotted}:{name}"
+        )
     if not (colon and module_name and name):
         raise InvalidTarget(
             f"expected TARGET as module:name, got {target!r}: write stable_baselines3:PPO"
@@ -26,9 +31,9 @@ def load_object(target: str) -> Any:
     found = load_module(module_name)
     for part in name.split("."):
         if not hasattr(found, part):
-            near = public_names(found)
             raise InvalidTarget(
-                f"expected a name in {module_name}, got {name!r}: it has {', '.join(near)}"
+                f"expected a name in {module_name}, got {name!r}: it has "
+                f"{', '.join(public_names(found))}{near(part, vars(found))}"
             )
         found = getattr(found, part)
     return found

@@ -42,21 +42,25 @@ class Baseline:
             InvalidTarget: there is no such file, or it is no baseline; says how to write one.
         """
         if not path.is_file():
-            if must_exist:
+            if must_exist or path.exists():
+                what = "no file" if path.exists() else "no such file"
                 raise InvalidTarget(
-                    f"expected a file for --baseline, got {str(path)!r}: no such file; write it "
-                    "with --update-baseline"
+                    f"expected a file for --baseline, got {str(path)!r}: {what}; write one with "
+                    "--update-baseline"
                 )
             return cls(path, {})
         try:
             known = tomllib.loads(path.read_text())
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise InvalidTarget(f"expected a baseline in {str(path)!r}, got {error}") from error
+            raise InvalidTarget(
+                f"expected a baseline in {str(path)!r}, got no TOML ({error}): write it anew with "
+                "--update-baseline"
+            ) from error
         for target, losses in known.items():
             if not isinstance(losses, dict) or not all(isinstance(w, str) for w in losses.values()):
                 raise InvalidTarget(
                     f"expected a table of pattern = reason for {target!r} in {str(path)!r}, got "
-                    f"{losses!r}"
+                    f"{losses!r}: write 'model._last_obs' = 'why it may stay'"
                 )
         return cls(path, known)
 

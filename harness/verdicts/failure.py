@@ -13,6 +13,7 @@ from ..core.scenario import Scenario
 from ..state.mismatch import Mismatch
 from ..subjects.protocol import Subject
 from . import report
+from .raising import require_built
 from .runner import run
 from .verdict import Record, Verdict
 
@@ -49,11 +50,14 @@ def passed(
 
     Raises:
         CheckpointMismatch: a check does not hold.
+        InvalidSubject: it raised, and cannot even be built.
     """
     __tracebackhide__ = True
     records = []
     for scenario, names in planned:
         record = run(subject, scenario, names)
+        if record.verdict is Verdict.ERROR:
+            require_built(subject, scenario)
         publish(record)
         if record.verdict not in (Verdict.EXACT, Verdict.UNSUPPORTED):
             raise failure_of(record)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import traceback
 
-from ..core.errors import StepFailed
+from ..core.errors import HarnessError, InvalidSubject, StepFailed
 from ..core.frames import is_foreign
+from ..core.randomness import preserved_streams
+from ..core.scenario import Scenario
+from ..subjects.protocol import Subject
 
 
 def text_of(error: BaseException) -> str:
@@ -29,3 +32,22 @@ def place_of(error: BaseException) -> str:
     own = [frame for frame in foreign if "site-packages" not in frame.filename]
     chosen = own[-1] if own else foreign[0]
     return f"{chosen.name}, {chosen.filename}:{chosen.lineno}"
+
+
+def require_built(subject: Subject, scenario: Scenario) -> None:
+    """The subject can be built; what cannot has no checkpoint that could be to blame.
+
+    Raises:
+        InvalidSubject: building it raised; shows what, and what to correct.
+    """
+    with preserved_streams():
+        try:
+            subject.build(scenario)
+        except HarnessError:
+            raise
+        except Exception as error:  # whatever a foreign constructor raises
+            raise InvalidSubject(
+                f"expected {subject.name} to be built, got {type(error).__name__}: "
+                f"{text_of(error)}: correct what it is made of: the arguments of sb3(...), "
+                "component(...) or loop(...)"
+            ) from None

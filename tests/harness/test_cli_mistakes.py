@@ -11,6 +11,14 @@ PPO = ["check", "stable_baselines3:PPO"]
 SHORT = ["--length", "12", "--save-at", "6"]
 
 
+PLAIN = {"format": 1, "length": 12, "save_at": 6}
+
+
+def case(**changes):
+    """A stored case as text, unless changed one whose module does not exist."""
+    return json.dumps({"target": "a:b", "scenario": PLAIN, **changes})
+
+
 def refused(capsys, *words):
     """What a command says when it ends with status 2."""
     assert cli.main(words) == 2
@@ -80,6 +88,19 @@ def test_module_that_raises_is_named(capsys, tmp_path, monkeypatch):
             r"expected a scenario of format 1, got format=7: read",
         ),
         ('{"format": 1, "target": "a:b"}', r"without \['scenario'\]: write the case with `check"),
+        ("[" * 100_000, r"expected a case as JSON, got '\[\[.*write it anew with `check"),
+        (f'{{"length": {"1" * 5000}}}', r"expected a case as JSON, .*Exceeds the limit .*anew"),
+        ("\xff", r"got '.*case\.json', which is no text .*: write it anew"),
+        (case(target=5), r"expected a target as module:name, got 5 \(int\): write it anew"),
+        (case(options=[1]), r"expected options as a JSON object, got \[1\]: write it anew"),
+        (case(expected_losses=[1]), r"expected_losses to map KeyPath patterns to reasons, got"),
+        (case(expected_losses={"a.b": 3}), r"expected_losses to map KeyPath patterns to reasons"),
+        (
+            case(scenario={**PLAIN, "options": 5}),
+            r"expected options to be a mapping, got options=5",
+        ),
+        (case(scenario={**PLAIN, "save_point": 5}), r"expected save_point to be a str, got"),
+        (case(scenario=5), r"expected a scenario of format 1, got format=None"),
         (
             '{"scenario": {}, "test": "test_it.py::test_x[a]"}',
             r'run `python -m pytest "test_it\.py::test_x\[a\]"`, or name the subject: .*--target',
@@ -89,8 +110,36 @@ def test_module_that_raises_is_named(capsys, tmp_path, monkeypatch):
 def test_bad_file_to_replay_is_refused(capsys, tmp_path, content, message):
     """Empty, no JSON, another version, or without what is needed."""
     path = tmp_path / "case.json"
-    path.write_text(content)
+    path.write_text(content, encoding="latin-1")
     assert re.search(message, refused(capsys, "replay", str(path)))
+
+
+def test_nothing_is_imported_before_the_whole_file_is_valid(capsys, tmp_path, monkeypatch):
+    """A file names code: one bad line at its end, and none of that code is run."""
+    (tmp_path / "leaves_a_trace.py").write_text("open('trace', 'w').close()")
+    (tmp_path / "cases.jsonl").write_text(f"{case(target='leaves_a_trace:x')}\n{case(target=5)}\n")
+    monkeypatch.chdir(tmp_path)
+    words = ["replay", "cases.jsonl", "--import", "leaves_a_trace"]
+    assert "expected a target as module:name, got 5" in refused(capsys, *words)
+    assert not (tmp_path / "trace").exists()
+
+
+def test_replay_elsewhere_lists_all_that_is_missing(capsys, tmp_path):
+    """Of all subjects of the file: modules, names and environments that this machine lacks."""
+    gone = {"env": "Gone-v1"}
+    cases = [
+        case(),
+        case(target="stable_baselines3:PP0"),
+        case(target="stable_baselines3:PPO", options=gone),
+        case(target="example_loops:Trainer"),
+    ]
+    path = tmp_path / "cases.jsonl"
+    path.write_text("\n".join(cases))
+    told = refused(capsys, "replay", str(path))
+    assert "every subject of the file on this machine, got 3 that cannot be made here" in told
+    assert "got 'a' (No module named 'a'): run from the folder it lies in, or install it" in told
+    assert "expected a name in stable_baselines3, got 'PP0'" in told
+    assert "options={'env': 'Gone-v1'}, got NameNotFound" in told
 
 
 def test_replay_takes_what_pytest_and_scenarios_write(capsys, tmp_path):

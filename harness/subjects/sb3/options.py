@@ -11,7 +11,7 @@ from typing import Any
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 
-from ...core.errors import InvalidSubject
+from ...core.errors import InvalidSubject, near
 from .environment import OPTIONS as OF_ENVIRONMENT
 
 BETWEEN_CALLS, ANY_STEP = "between calls", "any step"
@@ -52,7 +52,7 @@ def require_known(algorithm: type, options: Mapping[str, Any]) -> None:
     if unknown := sorted(options.keys() - {*names, "env"}):
         raise InvalidSubject(
             f"expected options that {algorithm.__name__} takes, got {', '.join(unknown)}: it "
-            f"takes {', '.join(names)}; what goes to learn() is callback="
+            f"takes {', '.join(names)}; what goes to learn() is callback={near(unknown[0], names)}"
         )
 
 
