@@ -29,16 +29,16 @@ _BUILDS = ("built", "rebuilt")
 def isolation(trial: Trial) -> Finding:
     """The loaded run shares nothing that training moves with the saved run, or with its state.
 
-    Tensors and arrays must not be shared where they move in a run, whether in place or not.
-    Containers and objects may be, where training puts others in their stead: the loaded run is
-    trained on, and what then has changed in the saved run, or in its state, was not its own. A run
-    that is saved at its end has no such training left.
+    What is shared may be, where training puts another one in its stead: the loaded run is trained
+    on, and what then has changed in the saved run, or in its state, was not its own. A run that is
+    saved at its end has no such training left. Of a subject that is strict, tensors and arrays must
+    not be shared where they move in a run, whether in place or not.
 
     What two fresh builds in one process share already, such as a logger or a table of the program,
     is not what a load has made common. What torch's own `load_state_dict` shares with a state, an
     optimizer with the tensors in it, is noted, and fails a subject only that is strict.
     """
-    moved = _moved(trial)
+    moved = _moved(trial) if trial.capabilities.strict else set()
     by_file = tuple(_shared(trial, *_by_file(trial), moved))
     in_memory, notes = _shared_in_memory(trial, moved)
     diff = Diff(mismatches=(*by_file, *in_memory))
@@ -134,13 +134,15 @@ def _shared(
         common = _common(trial, both, cut)
         crossing = [(what, m) for what, m in crossing if not common & {path for path, _ in m}]
     touched = set(_bulk(snapshot, moved))
-    if any(row not in touched for _, members in crossing for _, row in members):
+    if any(touched.isdisjoint(row for _, row in members) for _, members in crossing):
         touched |= _trained_elsewhere(trial, snapshot, others, loaded, cut)
     for what, members in crossing:
+        if touched.isdisjoint(row for _, row in members):
+            continue
         # of those who hold it, another run says more than a state
         other = min((path for path, _ in members if not _loaded(path)), key=_is_state)
         for path, row in members:
-            if _loaded(path) and row in touched:
+            if _loaded(path):
                 yield Mismatch(
                     keypath=path,
                     kind=MismatchKind.ALIASING,

@@ -105,15 +105,18 @@ def _without_torchs_own(
     parts = takers(trial, target, state)
     _rearrange(trial, target, how)
     before = trial.session.capture(target)
+    own, names = found, set()
+    # one after another: of two optimizers alike, each may take the other's state as well
     for taker in parts:
         taker.takes(state)
-    alone = trial.session.capture(target)
-    otherwise, moved = (
-        [m.keypath for m in trial.compare(one, alone).mismatches] for one in (got, before)
-    )
-    own = [m for m in found if _below(m, otherwise) or not _below(m, moved)]
-    names = {taker.name for taker in parts if "param_groups" in entry_at(state, taker.way)}
-    return own, tuple(map(_note, sorted(names))) if len(own) < len(found) else ()
+        alone = trial.session.capture(target)
+        otherwise, moved = (
+            [m.keypath for m in trial.compare(one, alone).mismatches] for one in (got, before)
+        )
+        left = [m for m in own if _below(m, otherwise) or not _below(m, moved)]
+        names |= {taker.name} if len(left) < len(own) else set()
+        own = left
+    return own, tuple(map(_note, sorted(names)))
 
 
 def _below(mismatch: Mismatch, paths: Iterable[KeyPath]) -> bool:

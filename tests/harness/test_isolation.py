@@ -189,6 +189,32 @@ def test_container_that_gives_way_to_another_may_be_shared():
     assert shared(lambda: Replaces([0], None, ""), Replaces) == {}
 
 
+class Pool:
+    """The last two of some tensors, which nobody writes into."""
+
+    def __init__(self):
+        self.held = deque(maxlen=2)
+
+    def step(self):
+        """One more."""
+        self.held.append(torch.full((2,), float(len(self.held) + 1)))
+
+    def state_dict(self):
+        """The very tensors."""
+        return {"held": list(self.held)}
+
+    def load_state_dict(self, state):
+        """In a deque of its own."""
+        self.held = deque(state["held"], maxlen=2)
+
+
+def test_tensors_that_give_way_to_others_may_be_shared():
+    """Where they stand others stand later; who is strict shares none that stood there."""
+    assert shared(Pool, Pool) == {}
+    strict = Trial(component(Pool, step=Pool.step, strict=True), Scenario(length=8, save_at=5))
+    assert CHECKS["isolation"](strict).diff.mismatches
+
+
 TABLE = {"sizes": [2, 3], "values": np.arange(3)}
 
 

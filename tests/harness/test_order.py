@@ -167,6 +167,39 @@ def test_what_torchs_own_load_matches_by_position_is_said_and_fails_nobody():
     )
 
 
+class Twins(Torch):
+    """Two optimizers alike: each could take the other's state."""
+
+    def __init__(self):
+        super().__init__()
+        self.other = torch.nn.Linear(2, 2)
+        self.second = torch.optim.Adam(self.other.parameters(), lr=0.1)
+
+    def step(self):
+        """One update of each."""
+        super().step()
+        self.second.zero_grad()
+        self.other(torch.randn(4, 2)).square().sum().backward()
+        self.second.step()
+
+    def state_dict(self):
+        """Of all four."""
+        more = {"other": self.other.state_dict(), "second": self.second.state_dict()}
+        return {**super().state_dict(), **more}
+
+    def load_state_dict(self, state):
+        """Of all four."""
+        super().load_state_dict(state)
+        self.other.load_state_dict(state["other"])
+        self.second.load_state_dict(state["second"])
+
+
+def test_two_optimizers_alike_are_each_acquitted():
+    """Whichever of them torch's own load was tried on last."""
+    finding = CHECKS["order"](Trial(component(Twins, step=Twins.step), LIFE))
+    assert (finding.diff.mismatches, len(finding.notes)) == ((), 1)
+
+
 def test_what_a_load_does_beside_torchs_own_is_found():
     """Though torch's own is acquitted of the rest."""
     assert list(found(Rotates)) == ["component.opt.state['bias'].exp_avg"]

@@ -57,6 +57,7 @@ _ON_DEMAND = {
     "subprocess": ".processes",
     "socket": ".processes",
     "stable_baselines3.common.logger": ".sb3",
+    "tqdm.std": ".wrappers.bars",
 }
 
 

@@ -1,6 +1,7 @@
 """Facts of what torch wraps around a model or a set of data. Rows as in `test_hidden_facts`."""
 
 import functools
+import io
 import pathlib
 import tempfile
 
@@ -14,6 +15,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import Replicate, Shard, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils import data
+from tqdm import tqdm
 
 from tests.harness.hidden.rows import EXTRA, after, attribute, doing, hooked, other, quietly
 
@@ -45,6 +47,11 @@ def trained(live):
 def wrapped(wrap, *before):
     """Makes a model in a wrapper, after some acts."""
     return quietly(lambda: after(*before)(wrap(net())))
+
+
+def bar():
+    """A bar over an iterator, on no screen."""
+    return tqdm(iter(range(5)), file=io.StringIO())
 
 
 def compiled(model):
@@ -282,8 +289,14 @@ SCALERS = {
     "scale of a scaler": (scaled, lambda it: it[1]._scale.mul_(2)),
     "stage of a scaler": (scaled, doing(lambda it: it[1].step(it[0]))),
 }
-FACTS = {**MODELS, **READ, **SCALERS}
+BARS = {
+    "what a bar goes through": (bar, doing(lambda live: next(live.iterable))),
+    "what is set on a bar": (bar, EXTRA),
+}
+
+FACTS = {**MODELS, **READ, **SCALERS, **BARS}
 NOT_STATE = {
+    "what a bar shows": (bar, doing(lambda live: (live.update(2), live.set_description("x")))),
     "compiled code": (
         wrapped(compiled),
         quietly(doing(lambda live: (live.eval()(torch.ones(2, 2)), live.train()))),
