@@ -13,7 +13,7 @@ from unittest.mock import patch
 import pytest
 import torch
 from resumeproof.algo import DistributionalPPO
-from resumeproof.algo.optim import upgd
+from resumeproof.algo.optim import _gated, _upgd_flat, upgd
 from resumeproof.algo.saving.configuration import OPTIMIZERS
 
 from properties.space import CHOICES
@@ -30,12 +30,17 @@ def _gates(utilities: Any, scales: Any) -> Any:
     return [torch.sigmoid(-u / scale) for u, scale in zip(utilities, scales, strict=True)]
 
 
+def _gate(flat: Any, scale: float) -> None:
+    flat.gate.copy_(torch.sigmoid(flat.utility / -torch.tensor(scale)))
+
+
 class _Unguarded:
     """Divides by the greatest utility, whatever it is."""
 
     def step(self, closure: Any = None) -> Any:
         """One step, without the two guards that the kernels have."""
-        with patch.multiple(upgd, find_peak=_peak, open_gates=_gates):
+        patched = patch.multiple(_gated, find_peak=_peak, open_gates=_gates)
+        with patched, patch.object(_upgd_flat, "open_gate", _gate):
             return super().step(closure)  # type: ignore[misc]
 
 

@@ -56,6 +56,30 @@ def quantile_huber_loss(quantiles: Tensor, targets: Tensor, kappa: float = 1.0) 
     check_batch({"targets": targets}, {"quantiles": quantiles})
     if not kappa > 0.0:
         raise ValueError(f"expected a positive kappa, got kappa={kappa!r}")
+    error_bn, clipped_bn, slope_bn = _huber_parts(quantiles, targets, kappa)
+    return (slope_bn * (error_bn - 0.5 * clipped_bn)).mean(dim=1) / kappa
+
+
+def quantile_huber_slopes(
+    quantiles: Tensor, targets: Tensor, kappa: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """Each sample's ``quantile_huber_loss``, and its gradient at the sample's quantiles.
+
+    Args:
+        quantiles: Predicted quantiles, ``(batch, n_quantiles)``, in the order of their levels.
+        targets: Scalar targets, ``(batch,)``.
+        kappa: Distance beyond which the loss grows linearly, in units of the target.
+
+    Returns:
+        Losses, ``(batch,)``, and slopes, ``(batch, n_quantiles)``.
+    """
+    error_bn, clipped_bn, slope_bn = _huber_parts(quantiles, targets, kappa)
+    loss_b = (slope_bn * error_bn.sub_(clipped_bn, alpha=0.5)).mean(dim=1) / kappa
+    return loss_b, slope_bn.mul_(-1.0 / (kappa * quantiles.shape[1]))
+
+
+def _huber_parts(quantiles: Tensor, targets: Tensor, kappa: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Errors, the same clipped to kappa, and |tau - 1{u < 0}| times those, ``(batch, n)`` each."""
     levels_n = quantile_midpoints(
         quantiles.shape[1], dtype=quantiles.dtype, device=quantiles.device
     )
@@ -64,4 +88,4 @@ def quantile_huber_loss(quantiles: Tensor, targets: Tensor, kappa: float = 1.0) 
     # of the gradient. Times the weight, |tau - 1{u < 0}| c is c / 2 + (tau - 1/2) |c|.
     clipped_bn = error_bn.detach().clamp(-kappa, kappa)
     slope_bn = torch.addcmul(0.5 * clipped_bn, levels_n - 0.5, clipped_bn.abs())
-    return (slope_bn * (error_bn - 0.5 * clipped_bn)).mean(dim=1) / kappa
+    return error_bn, clipped_bn, slope_bn

@@ -31,13 +31,15 @@ RULES: Mapping[str, Interval] = MappingProxyType(
 )
 """The range of each hyper-parameter; of `betas`, that of both."""
 
+SWITCHES = ("early_gate",)
+
 # a scheduler that resumes looks for initial_lr in the group
 _OPTIONAL = ("param_names", "initial_lr")
 
 
 def check_group(group: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
     """Refuses unknown keys, and values out of range, of a group that falls back on the defaults."""
-    names = RULES.keys() & defaults.keys()
+    names = _names(defaults)
     unknown = group.keys() - names - {"params", *_OPTIONAL}
     if unknown:
         raise ValueError(f"expected group keys among {sorted(names)}, got {sorted(unknown)}")
@@ -47,8 +49,15 @@ def check_group(group: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
             pair = isinstance(value, tuple | list) and len(value) == 2
             fits = pair and all(is_number(beta, RULES[name]) for beta in value)
             require(fits, name, value, f"a pair of numbers in {RULES[name]}")
+        elif name in SWITCHES:
+            require(isinstance(value, bool), name, value, "True or False")
         else:
             require_number(name, value, RULES[name])
+
+
+def _names(defaults: Mapping[str, Any]) -> set[str]:
+    """The hyper-parameters of an optimizer."""
+    return {*RULES, *SWITCHES} & defaults.keys()
 
 
 def check_state_dict(
@@ -69,7 +78,7 @@ def check_state_dict(
     parameters: dict[Any, Tensor] = {}
     for position, (group, live) in enumerate(zip(saved, param_groups, strict=True)):
         where = f"state_dict['param_groups'][{position}]"
-        names = {"params", *(RULES.keys() & defaults.keys())}
+        names = {"params", *_names(defaults)}
         require_keys(where, {k: v for k, v in group.items() if k not in _OPTIONAL}, names)
         check_group(group, defaults)
         indices, params = group["params"], live["params"]

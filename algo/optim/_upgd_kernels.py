@@ -1,7 +1,8 @@
 """The arithmetic of UPGD: pure functions over lists of tensors, cut into blocks that fit a cache.
 
 The formulas, and their source, are in `optim/upgd.py`. Every function works piece by piece with
-element-wise operations only, so its bits do not depend on how tensors are cut or listed.
+element-wise operations only, so its bits do not depend on how tensors are listed, nor on where they
+are cut into blocks. Many small tensors go together instead: `_upgd_flat`.
 """
 
 import math

@@ -19,7 +19,6 @@ of Gradient Variance in Deep Learning", 2020, https://arxiv.org/abs/2007.04532.
 """
 
 import math
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, final, get_args
@@ -32,40 +31,9 @@ from torch.optim import Optimizer
 
 from ..maths.validation import RATE, require_among, require_number, require_whole
 from ._vgs_checks import CEILINGS, FLOORS, check_state, collect_parameters, is_invariant
+from ._vgs_kernels import compute_factor, compute_ratio, compute_sq_norms
 
 ApplyTo = Literal["auto", "gradient", "step_size"]
-
-
-def compute_ratio(sq_norms: Iterable[float], mean_sq_norms: Iterable[float]) -> float:
-    """The noise-to-signal ratio r over all tensors; 0 where there is neither.
-
-    Args:
-        sq_norms: q_i, one for each tensor.
-        mean_sq_norms: |m_i|^2, in the same order.
-    """
-    noise = signal = 0.0
-    for q, mean in zip(sq_norms, mean_sq_norms, strict=True):
-        noise += max(q - mean, 0.0)
-        signal += mean + sys.float_info.epsilon * q
-    return noise / signal if signal > 0 else 0.0
-
-
-def compute_factor(ratio: float, usual: float, *, floor: float, ceiling: float) -> float:
-    """The factor of an update, in [floor, ceiling].
-
-    Args:
-        ratio: noise to signal now.
-        usual: its slow average.
-        floor: least factor.
-        ceiling: greatest factor.
-    """
-    return min(max((1 + usual) / (1 + ratio), floor), ceiling)
-
-
-def compute_sq_norms(tensors: Sequence[Tensor]) -> list[float]:
-    """|x|^2 of each tensor, summed in double precision: neither c x nor 1e-30 x loses its ratio."""
-    norms = torch._foreach_norm(list(tensors), 2, torch.float64)
-    return [norm * norm for norm in torch.stack(norms).tolist()]
 
 
 @final
@@ -145,11 +113,10 @@ class VarianceGradientScaler:
         Raises:
             ValueError: a gradient is not finite; nothing has changed.
         """
-        self.observe()
+        sq_norms = self._take_in()
         self._scale_gradients()
         if max_grad_norm is not None:
-            groups = self._optimizer.param_groups
-            clip_grad_norm_([p for group in groups for p in group["params"]], max_grad_norm)
+            self._clip(max_grad_norm, sq_norms)
         with self._scaled_step_size():
             self._optimizer.step()
         return self.factor
@@ -180,13 +147,19 @@ class VarianceGradientScaler:
         Raises:
             ValueError: a gradient is not finite; nothing has changed.
         """
+        self._take_in()
+        return self.factor
+
+    @torch.no_grad()
+    def _take_in(self) -> list[float]:
+        """Observes, and returns |g|^2 of each tracked tensor that has a gradient."""
         active = {i: p.grad for i, p in enumerate(self._tracked.values()) if p.grad is not None}
         if not active:
-            return self.factor
-        self._observe(list(active), list(active.values()))
+            return []
+        sq_norms = self._observe(list(active), list(active.values()))
         self.n_updates += 1
         self.factor = 1.0 if self.n_updates <= self.warmup_steps else self._compute_factor()
-        return self.factor
+        return sq_norms
 
     @torch.no_grad()
     def _scale_gradients(self) -> None:
@@ -194,8 +167,21 @@ class VarianceGradientScaler:
         if grads and self.factor != 1.0 and not self._scales_step:
             torch._foreach_mul_(grads, self.factor)
 
-    def _observe(self, active: list[int], grads: list[Tensor]) -> None:
-        """Brings the averages of the active tensors up to date."""
+    @torch.no_grad()
+    def _clip(self, max_grad_norm: float, sq_norms: Sequence[float]) -> None:
+        """Clips all the optimizer's gradients; of the tracked ones the norm is known already."""
+        grouped = [p for group in self._optimizer.param_groups for p in group["params"]]
+        grads = [p.grad for p in grouped if p.grad is not None]
+        if len(grads) != len(sq_norms):  # some are not tracked
+            clip_grad_norm_(grouped, max_grad_norm)
+            return
+        factor = 1.0 if self._scales_step else self.factor
+        limit = max_grad_norm / (factor * math.sqrt(sum(sq_norms)) + 1e-6)
+        if limit < 1:
+            torch._foreach_mul_(grads, limit)
+
+    def _observe(self, active: list[int], grads: list[Tensor]) -> list[float]:
+        """Brings the averages of the active tensors up to date; |g|^2 of each."""
         sq_norms = compute_sq_norms(grads)
         if not all(map(math.isfinite, sq_norms)):
             names = list(self._tracked)
@@ -212,6 +198,7 @@ class VarianceGradientScaler:
             rows = [j for j, own in enumerate(weights) if own == weight]
             exp_avgs = [self._exp_avgs[active[j]] for j in rows]
             torch._foreach_lerp_(exp_avgs, [grads[j] for j in rows], weight)
+        return sq_norms
 
     def _compute_factor(self) -> float:
         """The factor over all tensors; one that never had a gradient adds 0 to every sum."""

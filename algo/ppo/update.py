@@ -5,74 +5,29 @@ Source: Schulman et al. 2017, https://arxiv.org/abs/1707.06347, with distributio
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
-from typing import Any, final
+from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import spaces
-from stable_baselines3.common.type_aliases import RolloutBufferSamples
 from stable_baselines3.common.utils import explained_variance
 
 from ..maths.losses import approximate_kl, ppo_policy_loss
 from ..maths.normalizer import conversion
 from ..run_state.model import Model
-from .minibatches import flatten, minibatches
+from .by_hand import loss_by_hand
+from .minibatches import (
+    Differentiable,
+    Minibatch,
+    NonFiniteUpdate,
+    Statistics,
+    actions_of,
+    advantages_of,
+    flatten,
+    minibatches,
+    require_finite,
+)
 
-
-class NonFiniteUpdate(ArithmeticError):
-    """A ratio or a loss of a minibatch is not finite; no parameter has been changed by it.
-
-    You see it when training has diverged. Lower `learning_rate`, set `max_grad_norm`, or look at
-    the rewards: the message says where it happened.
-    """
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class Minibatch:
-    """What one step of the optimizer learns from.
-
-    Attributes:
-        samples: of the rollout buffer, `batch` of each.
-        targets: returns in the critic's units, shape (batch,).
-        old_outputs: of each critic head before the update, where values are clipped.
-        clip_range: greatest useful distance of the ratio from one.
-        clip_range_vf: greatest move of a prediction, in the critic's units, or None.
-        where: which one it is, for a message.
-    """
-
-    samples: RolloutBufferSamples
-    targets: torch.Tensor
-    old_outputs: tuple[torch.Tensor, ...] | None
-    clip_range: float
-    clip_range_vf: float | None
-    where: str
-
-
-@final
-@dataclass
-class Statistics:
-    """What one update logs: one value a minibatch, read only at the end."""
-
-    values: dict[str, list[torch.Tensor]] = field(default_factory=dict)
-    epoch: int = 0
-
-    def begin_epoch(self) -> None:
-        """Notes that what follows belongs to another epoch."""
-        self.epoch = len(next(iter(self.values.values()), ()))
-
-    def add(self, **values: torch.Tensor) -> None:
-        """Notes one minibatch."""
-        for name, value in values.items():
-            self.values.setdefault(name, []).append(value.detach())
-
-    def summary(self, name: str) -> float:
-        """What is logged: SB3 takes the KL of the last epoch, the loss of the last minibatch."""
-        values = self.values[name]
-        first = {"approx_kl": self.epoch, "loss": len(values) - 1}.get(name, 0)
-        return float(torch.stack(values[first:]).mean())
+__all__ = ["NonFiniteUpdate", "Statistics", "update"]
 
 
 def update(model: Model) -> None:
@@ -87,6 +42,7 @@ def update(model: Model) -> None:
     old_outputs = None if clip_range_vf is None else _old_outputs(model)
     unit = 1.0 if model.return_normalizer is None else model.return_normalizer.std
     statistics, parameters = Statistics(), list(model.policy.parameters())
+    lose = _loss if old_outputs is not None else loss_by_hand(model) or _loss
     for epoch in range(model.n_epochs):
         go_on = True
         statistics.begin_epoch()
@@ -100,7 +56,7 @@ def update(model: Model) -> None:
                 clip_range_vf=None if clip_range_vf is None else clip_range_vf / unit,
                 where=f"minibatch {number} of epoch {epoch}",
             )
-            loss = _loss(model, minibatch, statistics)
+            loss = lose(model, minibatch, statistics)
             go_on = not _too_far(model, statistics)
             if not go_on:
                 break
@@ -151,12 +107,12 @@ def _old_outputs(model: Model) -> tuple[torch.Tensor, ...]:
 
 
 def _loss(model: Model, batch: Minibatch, statistics: Statistics) -> torch.Tensor:
-    samples, actions = batch.samples, _actions(model, batch.samples)
+    samples, actions = batch.samples, actions_of(model, batch.samples)
     outputs, log_prob, entropy = model.policy.evaluate(samples.observations, actions)
     log_ratio = log_prob - samples.old_log_prob
     ratio = log_ratio.exp()
-    _require_finite(model, "ratio", ratio, batch.where)
-    policy_loss = ppo_policy_loss(_advantages(model, samples), ratio, batch.clip_range).mean()
+    require_finite(model, "ratio", ratio, batch.where)
+    policy_loss = ppo_policy_loss(advantages_of(model, samples), ratio, batch.clip_range).mean()
     value_loss = model.policy.value_net.loss(
         outputs, batch.targets, batch.old_outputs, batch.clip_range_vf
     )
@@ -165,7 +121,7 @@ def _loss(model: Model, batch: Minibatch, statistics: Statistics) -> torch.Tenso
     loss: torch.Tensor = policy_loss + model.ent_coef * entropy_loss + model.vf_coef * value_loss
     if model.kl_penalty is not None:
         loss = loss + model.kl_penalty.coefficient * kl
-    _require_finite(model, "loss", loss, batch.where)
+    require_finite(model, "loss", loss, batch.where)
     statistics.add(
         policy_gradient_loss=policy_loss,
         value_loss=value_loss,
@@ -188,33 +144,9 @@ def _whole_kl(model: Model) -> float:
     size = buffer.buffer_size * buffer.n_envs
     for start in range(0, size, model.batch_size):
         samples = buffer._get_samples(np.arange(start, min(start + model.batch_size, size)))
-        _, log_prob, _ = model.policy.evaluate(samples.observations, _actions(model, samples))
+        _, log_prob, _ = model.policy.evaluate(samples.observations, actions_of(model, samples))
         total += float(approximate_kl(log_prob - samples.old_log_prob)) * len(log_prob)
     return total / size
-
-
-def _actions(model: Model, samples: Any) -> torch.Tensor:
-    actions: torch.Tensor = samples.actions
-    return actions.long().flatten() if isinstance(model.action_space, spaces.Discrete) else actions
-
-
-def _advantages(model: Model, samples: Any) -> torch.Tensor:
-    advantages: torch.Tensor = samples.advantages
-    if not model.normalize_advantage or len(advantages) < 2:
-        return advantages
-    return (advantages - advantages.mean()) / (advantages.std() + 1e-8)
-
-
-def _require_finite(model: Model, name: str, values: torch.Tensor, where: str) -> None:
-    # one pass: a NaN is the maximum too, and no ratio is -inf
-    if math.isfinite(float(values.detach().max())):
-        return
-    bad = int((~torch.isfinite(values)).sum())
-    raise NonFiniteUpdate(
-        f"{name} is not finite for {bad} of {values.numel()} samples in {where} of update "
-        f"{model._n_updates} at {model.num_timesteps} timesteps: lower learning_rate "
-        f"({model.policy.optimizer.param_groups[0]['lr']}), or check the rewards and observations"
-    )
 
 
 def _too_far(model: Model, statistics: Statistics) -> bool:
@@ -223,10 +155,10 @@ def _too_far(model: Model, statistics: Statistics) -> bool:
     return bool(statistics.values["approx_kl"][-1] > 1.5 * model.target_kl)
 
 
-def _descend(model: Model, loss: torch.Tensor, parameters: list[torch.nn.Parameter]) -> None:
+def _descend(model: Model, loss: Differentiable, parameters: list[torch.nn.Parameter]) -> None:
     optimizer = model.policy.optimizer
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     if model.vgs is not None:
         model.vgs.step(model.max_grad_norm)
         return

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from resumeproof.algo.optim import _upgd_flat
 from resumeproof.algo.optim.upgd import UPGD, AdaptiveUPGD
 from torch import Tensor
 
@@ -268,3 +269,42 @@ def test_utility_that_overflows_changes_no_other_step(kind: Any) -> None:
         kind([p, *extra], lr=1e-2, sigma=0.0, seed=0).step()
         results.append(p.detach())
     assert torch.equal(*results)
+
+
+SMALL = [(7,), (), (5, 3), (16,), (33, 9), (1,), (181, 97)]
+
+
+@CLASSES
+@pytest.mark.parametrize("early_gate", [False, True])
+def test_many_small_tensors_take_one_step_together(
+    kind: type, early_gate: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Side by side or tensor by tensor: the same to rounding, and the same draws."""
+    runs = []
+    for is_flat in (True, False):
+        if not is_flat:
+            monkeypatch.setattr(_upgd_flat, "fits", lambda *_: False)
+        params = make_params(SMALL)
+        optimizer = kind(params, lr=1e-2, sigma=0.1, seed=5, early_gate=early_gate)
+        assert _upgd_flat.fits([(p, p) for p in params], [1] * len(params)) is is_flat
+        run(optimizer, params, range(30))
+        runs.append((params, [optimizer.state[p] for p in params], optimizer.state_dict()))
+    (flat, flat_states, one), (apart, apart_states, other) = runs
+    torch.testing.assert_close(flat, apart, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(flat_states, apart_states, rtol=1e-4, atol=1e-6)
+    assert torch.equal(one["generator"]["cpu"], other["generator"]["cpu"])
+
+
+@CLASSES
+def test_early_gate_compares_with_the_greatest_uncorrected_utility(kind: type) -> None:
+    """As the authors' code: at the first step what is useful stays, and only what is not moves."""
+    params = make_params([(4,)] * 5)
+    before = [p.detach().clone() for p in params]
+    set_grads(params, 2)
+    optimizer = kind(params, lr=1e-2, sigma=0.0, weight_decay=0.0, early_gate=True)
+    optimizer.step()
+    useful = torch.cat([-p.grad * old for p, old in zip(params, before, strict=True)])
+    moved = torch.cat([p.detach() - old for p, old in zip(params, before, strict=True)])
+    sure = useful.abs() > 0.05 * useful.max()
+    assert torch.equal(moved[sure] == 0, useful[sure] > 0)
+    assert 0 < int((useful[sure] > 0).sum()) < int(sure.sum())

@@ -294,7 +294,7 @@ def test_apply_to_overrides_the_class(kind: Callable[..., Any], apply_to: str) -
 
 @pytest.mark.parametrize("max_norm", [None, 0.5])
 def test_step_clips_what_it_has_scaled(max_norm: float | None) -> None:
-    """The order is: observe the raw gradients, scale, clip, step."""
+    """The order is: observe the raw gradients, scale, clip by torch's norm to rounding, step."""
     named, optimizer, scaler = make_scaler(torch.optim.SGD)
     twins = {name: Parameter(p.detach().clone()) for name, p in named.items()}
     other = torch.optim.SGD(twins.values(), lr=1e-2)
@@ -306,9 +306,20 @@ def test_step_clips_what_it_has_scaled(max_norm: float | None) -> None:
             torch.nn.utils.clip_grad_norm_(twins.values(), max_norm)
         other.step()
     assert factor < 1
-    for mine, theirs in zip(named.values(), twins.values(), strict=True):
-        assert torch.equal(mine, theirs)
+    torch.testing.assert_close([*named.values()], [*twins.values()], rtol=1e-6, atol=0)
     assert optimizer.param_groups[0]["lr"] == 1e-2
+
+
+def test_parameters_that_are_not_tracked_are_clipped_with_the_others() -> None:
+    """The norm is that of all the optimizer's gradients, not only of those that it observes."""
+    tracked, other = Parameter(torch.ones(2)), Parameter(torch.ones(3))
+    optimizer = torch.optim.SGD([tracked, other], lr=1.0)
+    scaler = VarianceGradientScaler([("tracked", tracked)], optimizer)
+    for p in (tracked, other):
+        p.grad = torch.full_like(p, 2.0)
+    scaler.step(1.0)
+    moves = torch.cat([1 - tracked.detach(), 1 - other.detach()])
+    torch.testing.assert_close(moves, torch.full((5,), 5**-0.5), rtol=1e-5, atol=0)
 
 
 def test_scale_alone_never_acts_half() -> None:
