@@ -84,7 +84,7 @@ def _text(case: Case, record: Record, parsed: argparse.Namespace) -> str:
     )
     if record.verdict.value == "EXACT":
         exact = f"{head}, {record.compared} leaves compared"
-        return "\n  ".join([exact, *report.notes(record, parsed.verbose)])
+        return "\n  ".join([exact, *report.exact(record, verbose=parsed.verbose)])
     again = f"python -m resumeproof replay {parsed.json}" if parsed.json else command_of(case)
     again += "".join(f" --import {module}" for module in parsed.modules)
     again += f" --checks {parsed.checks}" if parsed.checks else ""

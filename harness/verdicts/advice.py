@@ -1,4 +1,4 @@
-"""What to do about a record that is not EXACT, in one line."""
+"""What to do about a record that is not EXACT: a line for every kind of finding."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from ..trial.finding import Finding
 from .verdict import Record, Verdict
 
 SHOWN_LOST = 4
-"""How many names a line has room for."""
+"""How many leaves are named one by one; of more, what they belong to."""
+_NAMED = 12
+_FEW = 4
 # of verdicts; what to do about a check that does not hold stands beside the check
 _NEXT = {
     Verdict.ERROR: "mend the code that raised; resumeproof only called it",
@@ -22,6 +24,7 @@ _NEXT = {
     Verdict.LOST_WORK: "write the checkpoint after the work it is to hold, and load the newest one",
     Verdict.UNSUPPORTED: "give the subject what the message names, or leave the check out",
 }
+_OF_LOSSES = (Verdict.DIFFERS, Verdict.LOST_WORK)
 _UNREACHED = "look first at what is listed as not reached: it may be what was lost"
 _AGAIN = "run it again, with more time: what is listed as not run was not judged"
 _HIDDEN = (
@@ -30,19 +33,33 @@ _HIDDEN = (
 )
 
 
-def next_step(record: Record, finding: Finding | None) -> str:
-    """Returns what to do about it, in one line."""
+def next_steps(record: Record, finding: Finding | None) -> list[str]:
+    """Returns what to do about it: a line for every kind of loss, then one for every other check.
+
+    Args:
+        record: what was found.
+        finding: of the check that leads the report.
+    """
+    steps = _of_verdict(record, finding)
+    others = (o for o in record.findings if o is not finding and record.verdict in _OF_LOSSES)
+    # those without a step of their own saw what is to be saved and restored
+    own = {o.check: CHECKS[o.check].next_step for o in others if o.check in CHECKS}
+    told = [f"{check}: {step}" for check, step in own.items() if step and step not in steps]
+    return [*steps, *told]
+
+
+def _of_verdict(record: Record, finding: Finding | None) -> list[str]:
     found = record.attribution
     lost = found.lost if found else ()
     if found is not None and not found.complete:
-        return _UNREACHED if found.unreachable else _HIDDEN
+        return [_UNREACHED if found.unreachable else _HIDDEN]
     if record.verdict is Verdict.UNSUPPORTED and record.not_run:
-        return _AGAIN
+        return [_AGAIN]
     if record.verdict in _NEXT and not (lost and record.verdict is Verdict.ERROR):
-        return _NEXT[record.verdict]
+        return [_NEXT[record.verdict]]
     known = CHECKS.get(finding.check) if finding else None
     if known and known.next_step and not lost:
-        return known.next_step
+        return [known.next_step]
     if found is None or not lost:
         seen = at_load(record, finding)
         return advice(seen, beside=seen)
@@ -53,8 +70,8 @@ def advice(
     lost: Sequence[Mismatch],
     stored: Mapping[str, str] = MappingProxyType({}),
     beside: Sequence[Mismatch] = (),
-) -> str:
-    """Returns what to do about lost leaves, by what is wrong with them.
+) -> list[str]:
+    """Returns what to do about lost leaves, a line for each way in which they are wrong.
 
     Args:
         lost: the leaves.
@@ -67,28 +84,28 @@ def advice(
     lost = [mismatch for mismatch in lost if mismatch not in there]
     cut = [mismatch for mismatch in lost if mismatch.kind is MismatchKind.ALIASING]
     others = [mismatch for mismatch in lost if mismatch.kind is not MismatchKind.ALIASING]
-    parts = []
+    steps = []
     if retyped:
-        parts.append(
+        steps.append(
             f"give the keys of {listed(map(str, retyped))} back their type: they are saved as int "
             "and loaded as str, as JSON has them"
         )
     if others:
         many = len(others) > SHOWN_LOST
-        parts.append(
+        steps.append(
             f"save and restore {listed(map(owner_of, others) if many else paths_of(others))}"
         )
     if cut:
-        parts.append(
+        steps.append(
             f"relink {listed(paths_of(cut))} after the load: to the object that the run holds, not "
             "to a copy of it"
         )
     if there:
-        parts.append(
+        steps.append(
             f"apply {listed(paths_of(there))} from the file last in the load, after what "
             "overwrites it: it is saved"
         )
-    return "; ".join(parts)
+    return steps
 
 
 def _retyped(mismatches: Sequence[Mismatch]) -> list[KeyPath]:
@@ -123,7 +140,8 @@ def at_load(record: Record, finding: Finding | None) -> Sequence[Mismatch]:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Returns the first few names in one line, and how many others there are."""
+    """Returns names in one line; of many the first, and how many others there are."""
     shown = list(dict.fromkeys(names))
-    tail = f" and {len(shown) - SHOWN_LOST} more" if len(shown) > SHOWN_LOST else ""
-    return ", ".join(shown[:SHOWN_LOST]) + tail
+    if len(shown) <= _NAMED + _FEW:
+        return ", ".join(shown)
+    return f"{', '.join(shown[:_NAMED])} and {len(shown) - _NAMED} more"

@@ -1,35 +1,24 @@
 """Records as text, for people. Pure functions of a `Record`.
 
 A failure reads: what must hold and for whom; when it diverges and what explains it; the
-differences; how many others are inert; what to do; how to run it again.
+differences, those that spread first; how many others are inert; what other checks saw; what was not
+tested, is noise or was expected; what to do, a line for every kind; how to run it again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-
-from ..causes.attribution import Attribution, owner_of
 from ..checks import RESUMED, aspect_of
-from ..state.mismatch import Mismatch, MismatchKind
 from ..trial.finding import Finding
-from .advice import SHOWN_LOST, at_load, listed, next_step, paths_of
+from .advice import listed, next_steps
+from .findings import of_findings, unread
 from .verdict import Record, Verdict
 
-_SHOWN = 8
-_SHOWN_OF_OWNER = 3
-_FEW = 2
 _HEADLINES = {
     Verdict.ERROR: "checkpoint error",
     Verdict.FLAKY: "not repeatable",
     Verdict.LOST_WORK: "lost work",
     Verdict.UNSUPPORTED: "not supported",
 }
-_STRUCTURE = (
-    MismatchKind.ALIASING,
-    MismatchKind.MISSING,
-    MismatchKind.UNEXPECTED,
-    MismatchKind.TYPE,
-)
 
 
 def failure(
@@ -45,12 +34,20 @@ def failure(
     """
     finding = main_finding(record)
     body = [record.error] if record.raised else []
-    body += _differences(record, finding, "" if verbose else flag)
+    body += of_findings(record, finding, "" if verbose else flag)
     # where nothing was judged, the reasons are all there is to tell
     body += notes(record, verbose or record.verdict is Verdict.UNSUPPORTED)
-    body.append(f"next: {next_step(record, finding)}")
+    body += _counts(record) if verbose else []
+    body += [f"next: {step}" for step in next_steps(record, finding)]
     body += [f"replay: {replay}"] if replay else []
     return "\n".join([headline(record, finding), *(f"  {line}" for line in body)])
+
+
+def exact(record: Record, *, verbose: bool = False) -> list[str]:
+    """Returns what there is to say of a record that is EXACT, in lines."""
+    if not verbose:
+        return notes(record, verbose)
+    return [*unread(record.attribution, ""), *notes(record, verbose), *_counts(record)]
 
 
 def headline(record: Record, finding: Finding | None) -> str:
@@ -68,16 +65,29 @@ def main_finding(record: Record) -> Finding | None:
 
 
 def notes(record: Record, verbose: bool) -> list[str]:
-    """Returns what else is to be said; what does not apply in one line, with reasons if verbose."""
-    operation = [f"first operation that differs: {record.operation}"] if record.operation else []
-    told = [*record.notes, *operation, *_noise(record, verbose), *_coverage(record, verbose)]
-    told += _expected(record, verbose)
+    """Returns what else is to be said, what may hide a loss first; with all reasons if verbose."""
+    told = _coverage(record, verbose) + _noise(record, verbose) + _expected(record, verbose)
+    told += [f"first operation that differs: {record.operation}"] if record.operation else []
+    told += record.notes
     told += _spared(record, verbose)
     told += [f"not run, for want of time: {', '.join(record.not_run)}"] if record.not_run else []
     if verbose:
-        return [*map(str, record.skipped), *told]
+        return [*told, *map(str, record.skipped)]
     names = ", ".join(skipped.check for skipped in record.skipped)
     return [*told, *([f"not applicable: {names}"] if names else [])]
+
+
+def _counts(record: Record) -> list[str]:
+    """What a record holds in numbers, and which exclusions it has used."""
+    moved = "not known" if record.moved is None else f"{record.moved}, then {record.moved_later}"
+    told = [f"{record.compared} leaves compared; moved before the save and after it: {moved}"]
+    if found := record.attribution:
+        told.append(f"causes searched for in {found.evaluations} runs, {found.seconds:.2f} s")
+    if record.better_save_at:
+        told.append(f"more shows with --save-at {', '.join(map(str, record.better_save_at))}")
+    if record.used:
+        told.append(f"exclusions that covered something: {', '.join(sorted(record.used))}")
+    return told
 
 
 def _coverage(record: Record, verbose: bool) -> list[str]:
@@ -124,112 +134,3 @@ def _noise(record: Record, verbose: bool) -> list[str]:
     were = "was" if count == 1 else "were"
     named = ", ".join(record.noise) if verbose else listed(record.noise)
     return [f"{leaves} between two identical runs and {were} not judged: {named}"]
-
-
-def _differences(record: Record, finding: Finding | None, flag: str) -> list[str]:
-    found = record.attribution
-    if finding is None and found is None:
-        return []
-    others = [other for other in record.findings if other is not finding]
-    lines = [_when(record, finding)]
-    if found is not None and found.lost:
-        lines += [*_lost(found.causes, found, flag), *_contained(found, flag)]
-        lines += _inert(found, flag)
-    elif finding is not None:
-        lines += _cut(list(map(str, _suspects(record, finding))), flag)
-    if found is not None and not found.complete:
-        lines += [f"not reached: {path}: {reason}" for path, reason in found.unreachable]
-    return lines + [f"also: {o.check} at step {o.step}: {_count(o)}" for o in others]
-
-
-def _when(record: Record, finding: Finding | None) -> str:
-    saved = f"saved at step {record.scenario.save_at}"
-    if record.attribution is not None:
-        saved += f"; {_explanation(record.attribution)}"
-    if finding is None:
-        return saved
-    verb = "diverges" if aspect_of(finding.check) == RESUMED else "seen"
-    return f"{verb} at step {finding.step}, {saved}"
-
-
-def _explanation(found: Attribution) -> str:
-    if not found.complete:
-        return str(found)
-    number = len(found.causes)
-    of = number + len(found.contained) + len(found.healed) + len(found.inert)
-    where = f" of load {found.load}" if found.load > 1 else ""
-    if number:
-        most = "" if found.minimal else "at most "
-        return f"explained by {most}{number} of {of} differing leaves{where}"
-    if found.contained:
-        return f"{len(found.contained)} of {of} differing leaves{where} contained, nothing spreads"
-    return f"not explained by what one load lost ({of} differing leaves)"
-
-
-def _contained(found: Attribution, flag: str) -> list[str]:
-    if not found.contained:
-        return []
-    lines = _lost(found.contained, found, flag)
-    return ["contained (wrong up to the end, and reaching nothing else):", *_indented(lines)]
-
-
-def _indented(lines: Iterable[str]) -> list[str]:
-    return [f"  {line}" for line in lines]
-
-
-def _lost(lost: Sequence[Mismatch], found: Attribution, flag: str) -> list[str]:
-    stored = dict(found.stored)
-    if len(lost) <= SHOWN_LOST:
-        return [_with_place(mismatch, stored) for mismatch in lost]
-    most = _SHOWN if len(lost) <= _SHOWN else _SHOWN_OF_OWNER
-    by_owner: dict[str, list[str]] = {}
-    for mismatch in lost:
-        by_owner.setdefault(owner_of(mismatch), []).append(_with_place(mismatch, stored))
-    lines = []
-    for owner, owned in by_owner.items():
-        if len(owned) == 1:
-            lines += owned
-            continue
-        lines.append(f"{owner}: {len(owned)} leaves")
-        lines += [f"  {line}" for line in _cut(owned, flag, most)]
-    return lines
-
-
-def _with_place(mismatch: Mismatch, stored: Mapping[str, str]) -> str:
-    place = stored.get(str(mismatch.keypath))
-    there = f"; the file holds it, at {place}: the load does not apply it, or overwrites it later"
-    return f"{mismatch}{there if place else ''}"
-
-
-def _suspects(record: Record, finding: Finding) -> Sequence[Mismatch]:
-    """Without causes: what differed at the load where nothing explains it, structure first."""
-    if record.attribution is None or record.attribution.complete:
-        return finding.diff.mismatches
-    return sorted(
-        at_load(record, finding),
-        key=lambda m: (m.keypath.segments[:1] == ("streams",), m.kind not in _STRUCTURE),
-    )
-
-
-def _cut(lines: Sequence[str], flag: str, most: int = _SHOWN) -> list[str]:
-    if not flag or len(lines) <= most + _FEW:  # to say that they are cut takes a line, too
-        return list(lines)
-    return [*lines[:most], f"({len(lines) - most} more, see {flag})"]
-
-
-def _inert(found: Attribution, flag: str) -> list[str]:
-    kept = {"healed": found.healed, "inert": found.inert}
-    if flag:
-        counts = ", ".join(f"{word}: {len(those)}" for word, those in kept.items() if those)
-        return [f"({counts}, see {flag})"] if counts else []
-    return [
-        line
-        for word, those in kept.items()
-        if those
-        for line in (f"{word}:", *_indented(paths_of(those)))
-    ]
-
-
-def _count(finding: Finding) -> str:
-    number = len(finding.diff.mismatches)
-    return f"{number} leaf differs" if number == 1 else f"{number} leaves differ"

@@ -103,7 +103,7 @@ def test_what_the_harness_chose_for_the_algorithm_is_said(capsys):
     assert "  fitted to this short run: buffer_size=48; set your own with -s\n" in out
     assert "model.env: " in out
     assert "next: save and restore model.env, " in out
-    assert "; apply model._last_obs from the file last in the load, " in out
+    assert "  next: apply model._last_obs from the file last in the load, " in out
 
 
 @pytest.mark.parametrize(

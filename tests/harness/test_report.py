@@ -3,6 +3,8 @@
 import dataclasses
 
 import pytest
+from resumeproof.causes.attribution import Operation
+from resumeproof.core.expected import PutBack
 from resumeproof.core.scenario import Scenario
 from resumeproof.verdicts import report, summary
 from resumeproof.verdicts.verdict import Raised, Skipped, Spared, Verdict
@@ -67,17 +69,120 @@ def test_without_attribution_the_load_names_what_was_lost():
     findings = (finding("roundtrip", 320, LOST), *record().findings)
     text = report.failure(record(findings=findings))
     assert text.startswith("checkpoint mismatch: resume on sb3:MyPPO\n")
-    assert "  also: roundtrip at step 320: 1 leaf differs\n" in text
+    assert "  also: roundtrip at step 320: 1 leaf differs, counted above\n" in text
     assert text.endswith("next: save and restore vgs.step_count")
 
 
 def test_long_lists_are_cut_and_say_so():
-    """Eight differences are shown; the flag shows all."""
-    many = [mismatch("net", str(i)) for i in range(11)]
-    long = record(findings=(finding("resume", 9, *many),))
-    assert "(3 more, see --verbose)" in report.failure(long, flag="--verbose")
-    assert "net.10" in report.failure(long, verbose=True)
-    assert "save and restore net.0, net.1, net.2, net.3 and 7 more" in report.failure(long)
+    """Eight differences are shown where that saves more than four lines; the flag shows all."""
+    for count, said in ((12, ""), (13, "(5 more, see --verbose)")):
+        many = [mismatch("net", str(i)) for i in range(count)]
+        long = record(findings=(finding("resume", 9, *many),))
+        assert report.failure(long, flag="--verbose").count(" more, see") == bool(said)
+        assert said in report.failure(long, flag="--verbose")
+        assert "net.11" in report.failure(long, verbose=True)
+
+
+def test_next_step_names_a_dozen_and_cuts_only_long_lists():
+    """Sixteen are named; of seventeen twelve, and how many others there are."""
+    for count, tail in ((16, "net.14.x, net.15.x"), (17, "net.11.x and 5 more")):
+        many = [mismatch(f"net.{i}", "x") for i in range(count)]
+        text = report.failure(record(findings=(finding("resume", 9, *many),)))
+        assert text.endswith(tail)
+
+
+STORED = mismatch("model", "obs")
+RELINKED = mismatch("run", "table", kind="ALIASING")
+REACHES_NOTHING = mismatch("run", "count")
+MIXED = attribution(
+    causes=(STORED, LOST, RELINKED),
+    contained=(REACHES_NOTHING,),
+    healed=(mismatch("run", "grad"),),
+    stored=((str(STORED.keypath), "['data']['obs']"),),
+)
+
+
+def test_findings_are_ranked_by_what_they_say():
+    """Spreading, in the file, contained; other checks; not tested, noise, expected; then notes."""
+    findings = (*record().findings, finding("purity", 320, mismatch("model", "saves")))
+    expected = (PutBack(pattern="model.env", reason="SB3 resets", leaves=2),)
+    text = report.failure(
+        record(
+            attribution=MIXED,
+            findings=findings,
+            state_moved=9,
+            untested=("run.patience",),
+            noise=("run.clock",),
+            expected=expected,
+            notes=("a note",),
+        )
+    )
+    places = [
+        "explained by 3 of 7 differing leaves",
+        "VALUE      vgs.step_count",
+        "ALIASING   run.table",
+        "in the file, and not applied, or overwritten later:",
+        "VALUE      model.obs  int  expected 1, got 0; in the file at ['data']['obs']",
+        "contained (",
+        "VALUE      run.count",
+        "(healed: 1, inert: 2, see",
+        "also: purity at step 320: 1 leaf differs\n    VALUE      model.saves",
+        "state coverage 8 of 9: moved, but at the fresh value at every save: run.patience",
+        "1 leaf differs between two identical runs and was not judged: run.clock",
+        "1 expected loss put back (SB3 resets): model.env",
+        "a note",
+        "next: save and restore vgs.step_count, run.count",
+        "next: relink run.table after the load: to the object that the run holds, not to a copy",
+        "next: apply model.obs from the file last in the load",
+        "next: purity: let save() only read",
+    ]
+    assert [place for place in places if place not in text] == []
+    assert [text.index(place) for place in places] == sorted(text.index(p) for p in places)
+
+
+def test_other_checks_list_what_was_not_named_before():
+    """What lies within something that was named is counted with it; the rest is listed, cut."""
+    within = mismatch("vgs", "step_count", "low")
+    others = [mismatch("net", str(i)) for i in range(14)]
+    findings = (*record().findings, finding("roundtrip", 320, LOST, within, *others))
+    text = report.failure(record(findings=findings, attribution=attribution()))
+    assert "  also: roundtrip at step 320: 16 leaves differ, 2 of them counted above\n" in text
+    assert (
+        "    VALUE      net.7  int  expected 1, got 0\n    (6 more, see --ckpt-verbose)\n" in text
+    )
+
+
+def test_verbose_shows_everything_that_the_record_holds():
+    """Every name, reason and number in it, whatever the verdict."""
+    whole = record(
+        attribution=dataclasses.replace(MIXED, evaluations=31, seconds=7.25),
+        findings=(finding("resume", 384, LATER), finding("settled", 321, mismatch("io", "end"))),
+        skipped=(Skipped(check="order", reason="no optimizer"),),
+        spared=(Spared(check="isolation", reason="isolation: SB3 does so"),),
+        notes=("a note",),
+        noise=tuple(f"noise.{i}" for i in range(40)),
+        state_moved=90,
+        untested=tuple(f"untested.{i}" for i in range(40)),
+        better_save_at=(17, 19),
+        operation=Operation(name="aten.add", call=52),
+        compared=4711,
+        moved=61,
+        moved_later=62,
+        used=frozenset({"run.clock_pattern"}),
+        expected=(PutBack(pattern="model.env", reason="SB3 resets", leaves=2, why_not="a lock"),),
+        not_run=("strictness",),
+    )
+    text = report.failure(whole, verbose=True)
+    words = "model.obs ['data']['obs'] run.table run.count run.grad model.start model.log noise.39 "
+    words += (
+        "policy.weight io.end untested.39 17 19 aten.add 52 4711 61 62 31 7.25 run.clock_pattern"
+    )
+    sentences = ["no optimizer", "SB3 does so", "a note", "SB3 resets", "a lock", "strictness"]
+    assert [word for word in (*words.split(), *sentences) if word not in text] == []
+    exact = "\n".join(report.exact(dataclasses.replace(whole, findings=()), verbose=True))
+    assert [
+        word for word in ("run.grad", "model.start", "4711", "noise.39") if word not in exact
+    ] == []
 
 
 ODD_KEYS = ["hit  rate", "  ", "a\nb", "it's", "x]  int  expected 1", " does not apply: ", "", "é"]

@@ -142,8 +142,9 @@ def test_places_in_the_file_are_named_where_they_hold_what_was_lost(trainer, sto
 def test_advice_is_to_apply_it_last_where_it_is_saved_already():
     """`save and restore` would send people to what they have done."""
     text = report.failure(record_of(RateOfTheBuild))
-    there = "the file holds it, at ['optimizer']['param_groups'][0]['lr']"
-    assert f"got 0.1; {there}: the load does not apply it, or overwrites it later" in text
+    there = "in the file at ['optimizer']['param_groups'][0]['lr']"
+    assert "\n  in the file, and not applied, or overwritten later:\n    VALUE " in text
+    assert f"got 0.1; {there}\n" in text
     assert f"next: apply {LR} from the file last in the load" in text
     assert "save and restore" not in text
 
