@@ -7,6 +7,7 @@ import pickle
 import warnings
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -125,7 +126,8 @@ def _damaged_states(trial: Trial) -> tuple[Diff, tuple[str, ...]]:
         fault = target.fault(damaged)
         if fault is None:
             continue
-        if excuse := target.excuse(fault, keypath, damage, damaged) or whole.excuse(fault, damage):
+        stock = target.excuse(fault, keypath, damage, damaged)
+        if excuse := stock or whole.excuse(fault, damage, target.live):
             lenient[excuse] += 1
         else:
             mismatches.append(_violation(trial, keypath, damage, fault))
@@ -177,8 +179,14 @@ class _Whole:
         """A run to load into, not as far as the state: a count that is not loaded then shows."""
         return trained(self.trial, self.trial.session.other_seed, self._until)
 
-    def excuse(self, fault: _Fault, damage: str) -> str:
-        """Why a fault fails nobody who is not strict; "" if the run goes on from another state."""
+    def excuse(self, fault: _Fault, damage: str, live: Any) -> str:
+        """Why a fault fails nobody who is not strict; "" if the run goes on from another state.
+
+        Args:
+            fault: what the load has done.
+            damage: what had been done to the state.
+            live: the run that has loaded it, which is trained on.
+        """
         if self.trial.capabilities.strict:
             return ""
         if fault.halfway:
@@ -186,8 +194,20 @@ class _Whole:
         if damage == "reshaped":  # by whoever assigns it: no run writes one for itself
             return "an entry of another shape, taken as it is"
         lasting = self.trial.control.lasting(self.trial.compare(self._loaded, fault.after))
-        lost = [mismatch for mismatch in lasting if mismatch.keypath not in self._noise]
-        return "" if lost else "a load as if it were whole"
+        lost = [
+            mismatch
+            for mismatch in lasting
+            if mismatch.keypath not in self._noise and mismatch.kind is not MismatchKind.UNEXPECTED
+        ]
+        if not lost:
+            return "a load as if it were whole"
+        return "" if self._goes_on(live) else "an error that comes only as the run goes on"
+
+    def _goes_on(self, live: Any) -> bool:
+        with preserved_streams(), suppress(Exception):  # whatever it raises, it is not silent
+            self.trial.subject.train(live, until=self.trial.scenario.length, visits={})
+            return True
+        return False
 
     @cached_property
     def _until(self) -> int:

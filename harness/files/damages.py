@@ -30,6 +30,8 @@ _MAX_INNER = 3
 _MAX_INNER_ENTRIES = 6
 _MAX_KEYS = 48
 _MAX_PLACES = 12
+# numpy makes and reads such a dict whole; what it does without a part of it is no user's doing
+_OF_A_STREAM = {"bit_generator", "state"}
 
 T = TypeVar("T")
 Path: TypeAlias = tuple[Any, ...]
@@ -124,6 +126,8 @@ def damages_of_state(state: Any) -> Iterator[tuple[KeyPath, str, Any]]:
 def dicts_in(state: Any, path: Path = ()) -> Iterator[tuple[Path, dict[Any, Any]]]:
     """Yields the way to every dict that holds something, in lists and tuples too, and the dict."""
     if not isinstance(state, dict | list | tuple):
+        return
+    if isinstance(state, dict) and state.keys() >= _OF_A_STREAM:
         return
     if isinstance(state, dict) and state:
         yield path, state

@@ -257,9 +257,12 @@ class LoopSubject:
         seed_all(seed)
         live = Run(target=built(self.make, seed, {**scenario.options, **explicit}))
         if scenario.into == "used":
+            until = _further(scenario)
             fresh = floats_of(self.roots(live), self.exclusions)
-            self.train(live, until=_further(scenario), visits={})
-            spoil(self.roots(live), fresh, self.exclusions, self._lasting)
+            self.train(live, until=until // 2, visits={})
+            earlier = floats_of(self.roots(live), self.exclusions) if live.steps else {}
+            self.train(live, until=until, visits={})
+            spoil(self.roots(live), fresh, earlier, self.exclusions, self._lasting)
         poison(seed)
         return live.target
 

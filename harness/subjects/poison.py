@@ -10,6 +10,7 @@ import gc
 import types
 from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -32,19 +33,22 @@ def floats_of(
 def spoil(
     roots: Mapping[str, Any],
     fresh: Mapping[KeyPath, bytes],
+    earlier: Mapping[KeyPath, bytes] = MappingProxyType({}),
     exclusions: Sequence[Exclusion] = (),
     lasting: MutableMapping[KeyPath, bool] | None = None,
 ) -> tuple[KeyPath, ...]:
     """Fills with NaN, in place, every float tensor and array that is not as in a fresh build.
 
     What a fresh build holds too stays: a constant, or a scratch that every step leaves empty, is
-    right in any run, and no checkpoint needs to hold it. What cannot be written stays, too: memory
-    that overlaps itself, read-only arrays, tensors that refuse. And what a module, a class or a
-    function holds, for it is that of all runs: the next one would begin with it.
+    right in any run, and no checkpoint needs to hold it. So does what was born after it, and has
+    not moved since: a table that is made where it is first asked for. What cannot be written stays,
+    too: memory that overlaps itself, read-only arrays, tensors that refuse. And what a module, a
+    class or a function holds, for it is that of all runs: the next one would begin with it.
 
     Args:
         roots: of a run that was trained.
         fresh: what `floats_of` returned when it had just been built.
+        earlier: what it returned half-way.
         exclusions: what is not walked.
         lasting: place -> whether a module, a class or a function holds what is there, of other
             runs of the same subject; what is not in it is asked, which takes a look at all objects.
@@ -53,10 +57,12 @@ def spoil(
         The places that were filled.
     """
     snapshot, objects = walk_roots(roots, exclusions)
+    # what was there when it was built is held against that alone: it may have moved, and rest
+    known = {**earlier, **fresh}
     moved = {
         place: snapshot.keypath(place)
         for place in _bulk(snapshot)
-        if fresh.get(snapshot.keypath(place)) != snapshot.payload(place)
+        if known.get(snapshot.keypath(place)) != snapshot.payload(place)
     }
     lasting = {} if lasting is None else lasting
     unknown = {at: objects[place] for place, at in moved.items() if at not in lasting}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,45 @@ def test_replaced_constant_is_known_by_its_place() -> None:
     fresh = floats_of({"run": {"scratch": torch.zeros(2), "mean": torch.zeros(2)}})
     later = {"run": {"scratch": torch.zeros(2), "mean": torch.ones(2)}}
     assert [str(path) for path in spoil(later, fresh)] == ["run['mean']"]
+
+
+def test_what_is_made_on_its_first_use_and_stays_is_no_state() -> None:
+    """A table that is there half-way as it is at the end; what a fresh build held may rest."""
+    fresh = floats_of({"run": {"target": torch.zeros(2)}})
+    run = {"target": torch.ones(2), "table": torch.ones(2), "moment": torch.ones(2)}
+    earlier = floats_of({"run": {**run, "moment": torch.zeros(2)}})
+    spoiled = [str(path) for path in spoil({"run": run}, fresh, earlier)]
+    assert spoiled == ["run['target']", "run['moment']"]
+
+
+class _Lazy:
+    """Keeps what it has worked out once, and saves only its weight."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.weight, self.steps = torch.full((2,), float(seed)), 0
+
+    @cached_property
+    def scale(self) -> torch.Tensor:
+        """Worked out in the first step."""
+        return torch.tensor([0.5, 2.0])
+
+    def step(self) -> None:
+        self.weight = self.weight + self.scale
+        self.steps += 1
+
+    def save(self) -> list[Any]:
+        return [self.weight.clone(), self.steps]
+
+    def load(self, state: list[Any]) -> None:
+        self.weight, self.steps = state[0].clone(), state[1]
+
+
+def test_a_cached_property_is_no_loss() -> None:
+    """Whether the target has worked it out or not, it is the same."""
+    subject = loop(make=_Lazy, step=_Lazy.step, save=_Lazy.save, load=_Lazy.load)
+    for into in ("used", "fresh"):
+        record = run(subject, Scenario(length=12, save_at=5, into=into), ("resume", "roundtrip"))
+        assert record.findings == ()
 
 
 MASK = torch.ones(3)

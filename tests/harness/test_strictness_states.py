@@ -1,5 +1,6 @@
 """Damaged states in memory: a loss in silence is a fault, what an ordinary load does is told."""
 
+import numpy as np
 import pytest
 import torch
 from resumeproof.checks import CHECKS
@@ -91,12 +92,44 @@ def test_who_raises_halfway_or_ignores_an_entry_is_told_so():
     assert damages == {"missing", "extra", "renamed", "reshaped"}
 
 
+class Table(Plain):
+    """Takes a dict as it comes, and asks for what is in it when it steps."""
+
+    def __init__(self):
+        super().__init__(dict.__getitem__)
+        self.table, self.rng = {"a": 1.0, "b": 2.0}, np.random.RandomState(0)
+
+    def step(self):
+        """Reads all of it."""
+        super().step()
+        self.table = {"a": self.table["b"], "b": self.table["a"] + self.rng.normal()}
+
+    def state_dict(self):
+        """With the stream as numpy gives it."""
+        rng = self.rng.get_state(legacy=False)
+        return {**super().state_dict(), "table": dict(self.table), "rng": rng}
+
+    def load_state_dict(self, state):
+        """As it is."""
+        super().load_state_dict(state)
+        self.table = dict(state["table"])
+        self.rng.set_state(state["rng"])
+
+
+def test_what_raises_later_and_what_numpy_does_are_no_faults():
+    """An entry more is carried along, one less is an error in the next step."""
+    finding = CHECKS["strictness"](Trial(component(Table, step=Table.step), SCENARIO))
+    assert finding.diff.mismatches == ()
+    assert any("an error that comes only as the run goes on: 4 " in it for it in finding.notes)
+
+
 @pytest.mark.parametrize("name", ["count", "recent"])
 def test_what_is_lost_in_silence_is_a_fault(name):
     """A load that has a value of its own for an entry that is not there."""
+    defaults = {"count": 0, "recent": torch.zeros(3)}
 
     def takes(state, key):
-        return state.get(key, 0) if key == name else state[key]
+        return state.get(key, defaults[key]) if key == name else state[key]
 
     texts = found(component(lambda: Plain(takes), step=Plain.step))
     assert set(texts) == {f"state['{name}']"}
