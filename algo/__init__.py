@@ -38,6 +38,8 @@ try:
     from .run_state.claims import derived, ephemeral, part, saved
     from .run_state.levels import UnsavableEnvironment, UnsupportedEnvironment
     from .run_state.missing import InexactCheckpoint, InexactResume
+    from .stock.callback import ExactCheckpointCallback, MovedSavePoint
+    from .stock.resume import resume, save_run
 except ModuleNotFoundError as error:
     package = (error.name or "").partition(".")[0]
     if package not in _EXTRA:
@@ -59,6 +61,7 @@ __all__ = [
     "DistributionalActorCriticPolicy",
     "DistributionalMultiInputActorCriticPolicy",
     "DistributionalPPO",
+    "ExactCheckpointCallback",
     "ForeignCheckpoint",
     "InexactCheckpoint",
     "InexactResume",
@@ -67,6 +70,7 @@ __all__ = [
     "LatestCheckpointCallback",
     "LogUniform",
     "MismatchedCheckpoint",
+    "MovedSavePoint",
     "NewerCheckpoint",
     "NoCheckpoint",
     "NonFiniteUpdate",
@@ -83,5 +87,7 @@ __all__ = [
     "explorable",
     "find_latest",
     "part",
+    "resume",
+    "save_run",
     "saved",
 ]

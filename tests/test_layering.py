@@ -35,7 +35,7 @@ FLOORS = {
         {"optim", "networks"},
         {"run_state"},
         {"saving"},
-        {"ppo"},
+        {"ppo", "stock"},
         {"pbt"},
     ),
 }

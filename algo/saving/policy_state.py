@@ -46,7 +46,7 @@ def save_policy(model: Model) -> dict[str, Any]:
         "tensors": {name: tensor.detach() for name, tensor in _tensors(policy).items()},
         "frozen": [n for n, p in named_parameters(policy).items() if not p.requires_grad],
         "training": [canonical_name(n) for n, m in policy.named_modules() if m.training],
-        "noise": _save_noise(policy),
+        "noise": save_noise(policy),
         "modules": _save_modules(policy, model._configured_modules),
     }
 
@@ -77,7 +77,7 @@ def prepare_policy(model: Model, state: dict[str, Any]) -> Callable[[], None]:
         training = set(state["training"])
         for name, module in policy.named_modules():
             module.training = canonical_name(name) in training
-        _restore_noise(policy, state["noise"])
+        restore_noise(policy, state["noise"])
         for name, attributes in state["modules"].items():
             vars(modules[name]).update(copy.deepcopy(attributes))
 
@@ -190,7 +190,8 @@ def _require_same(live: dict[str, torch.Tensor], saved: dict[str, torch.Tensor])
         )
 
 
-def _save_noise(policy: Any) -> dict[str, torch.Tensor] | None:
+def save_noise(policy: Any) -> dict[str, torch.Tensor] | None:
+    """Returns the matrices and the scale of state-dependent exploration; None without it."""
     distribution = getattr(policy, "action_dist", None)
     if not isinstance(distribution, StateDependentNoiseDistribution):
         return None
@@ -198,7 +199,8 @@ def _save_noise(policy: Any) -> dict[str, torch.Tensor] | None:
     return noise | {"scale": distribution.weights_dist.stddev.detach()}
 
 
-def _restore_noise(policy: Any, noise: dict[str, torch.Tensor] | None) -> None:
+def restore_noise(policy: Any, noise: dict[str, torch.Tensor] | None) -> None:
+    """Puts back what `save_noise` returned."""
     if noise is None:
         return
     distribution = policy.action_dist

@@ -40,7 +40,7 @@ def describe(
         "kind": kind,
         "exact": not missing,
         "missing": list(missing),
-        "libraries": dict(_libraries()),
+        "libraries": dict(libraries()),
         "environment": _environment(),
         "entries": {
             name: {"length": length, "sha256": digest} for name, (length, digest) in entries.items()
@@ -49,7 +49,8 @@ def describe(
 
 
 @cache
-def _libraries() -> Mapping[str, str]:
+def libraries() -> Mapping[str, str]:
+    """Returns the versions of the libraries that are here, by name."""
     try:
         own = version("resumeproof")
     except PackageNotFoundError:

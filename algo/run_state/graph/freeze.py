@@ -9,6 +9,9 @@ from collections import OrderedDict, defaultdict, deque
 from collections.abc import Mapping
 from typing import Any, final
 
+import numpy as np
+import torch
+
 from ...checkpoint import Stored, is_storable
 from ...checkpoint.encoding.schema import step
 from .natives import native_of
@@ -31,10 +34,13 @@ class Freezer:
 
     Args:
         places: objects that are saved elsewhere, by identity: kind and number of each.
+        passed_again: whether a function that keeps variables may be noted as the caller's own, who
+            passes it again.
     """
 
-    def __init__(self, places: Mapping[int, tuple[str, int]]) -> None:
+    def __init__(self, places: Mapping[int, tuple[str, int]], passed_again: bool = False) -> None:
         self._places = places
+        self._passed_again = passed_again
         self._made: dict[int, tuple[Any, Any]] = {}
 
     def freeze(self, value: Any, path: str) -> Any:
@@ -50,6 +56,9 @@ class Freezer:
             return Stored(kind=kind, name=type(value).__name__, content=number)
         if type(value) in (list, tuple, dict, set, frozenset, deque, OrderedDict):
             return self._container(value, path)
+        if isinstance(value, torch.Tensor) and value.is_leaf and value.requires_grad:
+            stored = Stored(kind="parameter", name="torch.Tensor", content=value.detach())
+            return self._keep(value, stored)
         return value if is_storable(value) else self._object(value, path)
 
     def _container(self, value: Any, path: str) -> Any:
@@ -83,12 +92,14 @@ class Freezer:
                 raise Unfrozen(path, refusal)
             kept = None if native.save is None else native.save(value)
             return self._keep(value, Stored(kind="native", name=native.name, content=kept))
+        if type(value) is np.ndarray and value.dtype == np.dtype(object):
+            return self._stored(value, "object array", _sparse(value), path)
         if isinstance(value, enum.Enum):
             return Stored(kind="enum", name=name_of(type(value)), content=value.name)
         if isinstance(value, types.MethodType):
             return self._method(value, path)
         if isinstance(value, CODE):
-            return _code(value, path)
+            return self._code(value, path)
         if isinstance(value, functools.partial):
             parts = [value.func, list(value.args), dict(value.keywords)]
             return self._stored(value, "partial", parts, path)
@@ -137,13 +148,22 @@ class Freezer:
             raise
         return stored
 
+    def _code(self, value: Any, path: str) -> Stored:
+        if isinstance(value, types.ModuleType):
+            return Stored(kind="python module", name=value.__name__, content=None)
+        if isinstance(value, types.FunctionType) and (
+            value.__closure__ or value.__name__ == "<lambda>"
+        ):
+            if self._passed_again:
+                return Stored(kind="yours", name=name_of(value), content=None)
+            raise Unfrozen(path, f"the function {name_of(value)}, which keeps variables")
+        owner = getattr(value, "__self__", None)
+        if owner is not None and not isinstance(owner, (types.ModuleType, type)):
+            raise Unfrozen(path, f"{value.__name__}, bound to a {type(owner).__name__}")
+        return Stored(kind="code", name=name_of(value), content=None)
 
-def _code(value: Any, path: str) -> Stored:
-    if isinstance(value, types.ModuleType):
-        return Stored(kind="module", name=value.__name__, content=None)
-    if isinstance(value, types.FunctionType) and value.__closure__:
-        raise Unfrozen(path, f"the function {name_of(value)}, which keeps variables")
-    owner = getattr(value, "__self__", None)
-    if owner is not None and not isinstance(owner, (types.ModuleType, type)):
-        raise Unfrozen(path, f"{value.__name__}, bound to a {type(owner).__name__}")
-    return Stored(kind="code", name=name_of(value), content=None)
+
+def _sparse(value: np.ndarray[Any, Any]) -> list[Any]:
+    """Shape, and the items that are more than an empty dict, which most infos in a buffer are."""
+    items = {i: item for i, item in enumerate(value.flat) if type(item) is not dict or item}
+    return [list(value.shape), items]

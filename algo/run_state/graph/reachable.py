@@ -17,7 +17,7 @@ from .shape import attributes_of, name_of
 _CONTAINERS = (list, tuple, set, frozenset, deque)
 _BUILT_IN = (list, dict, set, int, float, str, tuple, bool)
 _CODE = (type, types.FunctionType)
-_OF_CLASS = (*_CODE, staticmethod, classmethod, property, list, tuple)
+_OF_CLASS = (*_CODE, staticmethod, classmethod, property, list, tuple, dict)
 
 
 @final

@@ -9,6 +9,9 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from typing import Any, final
 
+import numpy as np
+import torch
+
 from ...checkpoint import MismatchedCheckpoint, Stored
 from .natives import native_named
 from .reachable import Reachable
@@ -67,8 +70,10 @@ class Thawer:
             return self._made[id(tree)][1]
         if isinstance(tree, Stored):
             return self._keep(tree, _MAKERS[tree.kind](self, tree, live))
-        if type(tree) in CONTAINERS and _holds_stored(tree):
+        if type(tree) in CONTAINERS and _needs_thawing(tree):
             return self._container(tree, live)
+        if isinstance(tree, torch.Tensor):
+            return self._keep(tree, self._tensor(tree, live))
         return tree
 
     def _require(self, stored: Stored, path: str) -> None:
@@ -123,6 +128,16 @@ class Thawer:
         content = {name: self.thaw(kept, before.get(name)) for name, kept in stored.content.items()}
         set_attributes(made, content)
         return made
+
+    def _tensor(self, tree: torch.Tensor, live: Any) -> torch.Tensor:
+        """The live tensor with the stored values: an optimizer or a network may hold it, too."""
+        if not (isinstance(live, torch.Tensor) and _fits(live, tree) and self._take(live)):
+            return tree
+        with torch.no_grad():
+            return live.copy_(tree)
+
+    def _parameter(self, stored: Stored, live: Any) -> torch.Tensor:
+        return self._tensor(stored.content.requires_grad_(), live)
 
     def _take(self, live: Any) -> bool:
         """Whether no other object of the checkpoint has taken this live one yet."""
@@ -190,6 +205,23 @@ class Thawer:
             f"expected the live environment to hold the module {stored.name} where the run's did"
         )
 
+    def _object_array(self, stored: Stored, _live: Any) -> Any:
+        shape, items = stored.content
+        made = np.empty(shape, object)
+        flat: list[Any] = [{} for _ in range(made.size)]
+        for index, item in items.items():
+            flat[index] = self.thaw(item)
+        made[...] = np.fromiter(flat, object, len(flat)).reshape(shape)
+        return made
+
+    def _yours(self, stored: Stored, live: Any) -> Any:
+        if callable(live) and name_of(live) == stored.name:
+            return live
+        raise MismatchedCheckpoint(
+            f"expected your own {stored.name}, which a checkpoint does not hold, got {live!r}: "
+            "pass it again under the name of its argument"
+        )
+
     def _partial(self, stored: Stored, _live: Any) -> Any:
         function, arguments, keywords = (self.thaw(part) for part in stored.content)
         return functools.partial(function, *arguments, **keywords)
@@ -209,15 +241,25 @@ def _at(items: Any, index: int) -> Any:
     return items[index] if index < len(items) else None
 
 
-def _holds_stored(tree: Any, met: frozenset[int] = frozenset()) -> bool:
-    if isinstance(tree, Stored):
+def _fits(live: torch.Tensor, stored: torch.Tensor) -> bool:
+    return all(
+        getattr(live, fact) == getattr(stored, fact)
+        for fact in ("shape", "dtype", "device", "requires_grad")
+    )
+
+
+def _needs_thawing(tree: Any, met: frozenset[int] = frozenset()) -> bool:
+    if isinstance(tree, (Stored, torch.Tensor)):
         return True
     if type(tree) not in CONTAINERS or id(tree) in met:
         return False
     met = met | {id(tree)}
     inner = [*tree.keys(), *tree.values()] if isinstance(tree, dict) else tree
-    return any(_holds_stored(item, met) for item in inner)
+    return any(_needs_thawing(item, met) for item in inner)
 
+
+PLACES = ("level", "module", "optimizer")
+"""What may be saved elsewhere: environments, networks and optimizers of the run."""
 
 _CLASSES = ("object", "container", "value")
 _NAMED = (*_CLASSES, "enum", "code")
@@ -229,9 +271,11 @@ _MAKERS: dict[str, Callable[[Thawer, Stored, Any], Any]] = {
     "method": Thawer._method,
     "enum": Thawer._enum,
     "code": Thawer._code,
-    "module": Thawer._module,
+    "python module": Thawer._module,
     "partial": Thawer._partial,
     "defaultdict": Thawer._defaultdict,
-    "level": Thawer._place,
-    "module of the policy": Thawer._place,
+    "object array": Thawer._object_array,
+    "parameter": Thawer._parameter,
+    "yours": Thawer._yours,
+    **dict.fromkeys(PLACES, Thawer._place),
 }
