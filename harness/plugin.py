@@ -31,35 +31,32 @@ _PROFILES = ("ckpt-dev", "ckpt-ci", "ckpt-nightly")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """https://docs.pytest.org/en/stable/reference/reference.html#pytest.hookspec.pytest_addoption."""
     group = parser.getgroup("ckpt", "checkpoints (resumeproof)")
-    group.addoption(
-        "--ckpt-report", metavar="PATH", default=None, help="write one JSON line per scenario"
-    )
+    group.addoption("--ckpt-report", metavar="PATH", help="write one JSON line per scenario")
     group.addoption(
         "--ckpt-profile",
         choices=_PROFILES,
-        default=None,
         help="Hypothesis profile of fuzz cases: how many scenarios, drawn how",
     )
-    group.addoption(
-        "--ckpt-verbose", action="store_true", default=False, help="list inert differences too"
-    )
+    group.addoption("--ckpt-verbose", action="store_true", help="list inert differences too")
     group.addoption(
         "--ckpt-min-state-coverage",
         type=_percentage,
         metavar="N",
-        default=None,
         help="fail where of a hundred leaves that moved fewer were tested",
+    )
+    group.addoption(
+        "--ckpt-scenarios",
+        action="store_true",
+        help="one test for each scenario of a check, so that every one is judged",
     )
     group.addoption(
         "--ckpt-baseline",
         metavar="FILE",
-        default=None,
         help="losses that are known, by the subject's name: only what is new fails",
     )
     group.addoption(
         "--ckpt-mutate",
         action="store_true",
-        default=False,
         help="run every test that takes a subject again on mutants, loads that lose one thing "
         "each, and list those that no test would see",
     )
@@ -145,6 +142,7 @@ def pytest_configure(config: pytest.Config) -> None:
             f"make {str(Path(path).parent)!r} first"
         )
     os.environ["CKPT_PROFILE"] = profile
+    os.environ["CKPT_EACH_SCENARIO"] = "1" if config.getoption("--ckpt-scenarios") else ""
     os.environ["CKPT_VERBOSE"] = "1" if config.getoption("--ckpt-verbose") else ""
 
 
@@ -250,17 +248,24 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         return
     failed = {report.nodeid for report in terminalreporter.stats.get("failed", ())}
     path = config.getoption("--ckpt-report")
-    if path:
-        lines = (json.dumps(item, sort_keys=True) for item in (*records, *mutants))
-        Path(path).write_text("".join(f"{line}\n" for line in lines))
+    written = _write(Path(path), [*records, *mutants]) if path else ""
     terminalreporter.section("checkpoints")
     for line in _summary(records, mutants, failed):
         terminalreporter.write_line(line)
     floor = config.getoption("--ckpt-min-state-coverage")
     for line in _below_floor(records, floor) if records and floor is not None else ():
         terminalreporter.write_line(line, red=True)
-    if path:
-        terminalreporter.write_line(f"one record per scenario: {path}")
+    if written:
+        terminalreporter.write_line(written)
+
+
+def _write(path: Path, items: list[dict[str, Any]]) -> str:
+    """Writes the report; a disk that takes none is told, and hides no result."""
+    try:
+        path.write_text("".join(f"{json.dumps(item, sort_keys=True)}\n" for item in items))
+    except OSError as error:
+        return f"no report written: {error}; name another file with --ckpt-report"
+    return f"one record per scenario: {path}"
 
 
 def _summary(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, final
 
 from .checks import CHECKS, require_checks
-from .core.errors import InvalidSubject, NothingApplies, NothingToRun, UnknownCheck
+from .core.errors import HarnessError, InvalidSubject, NothingApplies, NothingToRun, UnknownCheck
 from .core.expected import STOCK, expected_losses
 from .core.extras import needing_extras
 from .core.scenario import Scenario
@@ -19,6 +20,7 @@ from .subjects.protocol import Subject, is_subject, require_subject
 from .verdicts.coverage import require_meaningful
 from .verdicts.failure import passed
 from .verdicts.plan import follow_ups, per_scenario, plan
+from .verdicts.runner import run
 from .verdicts.verdict import Record, Verdict
 
 
@@ -50,6 +52,9 @@ def check_resume(
     return records
 
 
+EACH = "CKPT_EACH_SCENARIO"
+"""Environment variable: where it is set, every scenario is a test of its own."""
+_OWN = 2  # scenarios of `plan`
 _KNOWN: ContextVar[Callable[[str], Mapping[str, str]]] = ContextVar(
     "_KNOWN", default=lambda _name: {}
 )
@@ -78,20 +83,47 @@ def _expecting(subject: Subject) -> Subject:
 
 
 def check(
-    subject: Subject, scenarios: Sequence[Scenario] | None, checks: Iterable[str]
+    subject: Subject,
+    scenarios: Sequence[Scenario] | None,
+    checks: Iterable[str],
+    only: int | None = None,
 ) -> tuple[Record, ...]:
-    """As `check_resume`, but for records that are UNSUPPORTED: nothing applied to these."""
+    """As `check_resume`, but for records that are UNSUPPORTED: nothing applied to these.
+
+    Args:
+        subject: see there.
+        scenarios: see there.
+        checks: see there.
+        only: the number of the one scenario to judge, from 0 on; all if None.
+    """
     __tracebackhide__ = True
     subject = _expecting(require_subject(subject))
     names = require_checks(checks)
     if not names or (scenarios is not None and not _are_scenarios(scenarios)):
         raise NothingToRun(names, scenarios)
     planned = plan(subject, names) if scenarios is None else [(s, names) for s in scenarios]
-    records = passed(subject, planned)
+    judged = [planned[only]] if only is not None else planned
+    records = passed(subject, judged)
     if scenarios is None and (again := per_scenario(names)):
         records += passed(subject, [(scenario, again) for scenario in follow_ups(records)])
-    require_meaningful(subject, records, names)
+    _require_meaningful(subject, records, names, [p for p in planned if p not in judged])
     return records
+
+
+def _require_meaningful(
+    subject: Subject,
+    records: tuple[Record, ...],
+    names: Sequence[str],
+    others: Sequence[tuple[Scenario, Sequence[str]]],
+) -> None:
+    """As the one of all records: what is of no use in one scenario may be in the others."""
+    try:
+        require_meaningful(subject, records, names)
+    except HarnessError:
+        if not others:
+            raise
+        more = (run(subject, scenario, checks) for scenario, checks in others)
+        require_meaningful(subject, (*records, *more), names)
 
 
 def _are_scenarios(given: object) -> bool:
@@ -102,6 +134,10 @@ def _are_scenarios(given: object) -> bool:
     )
 
 
+# by their ids, and held, so that no other object gets one of these
+_UNUSABLE: dict[int, Subject] = {}
+
+
 @final
 @dataclass(frozen=True, kw_only=True)
 class BoundCheck:
@@ -109,18 +145,26 @@ class BoundCheck:
 
     name: str
     scenarios: Sequence[Scenario] | None = field(default=None)
+    only: int | None = field(default=None)
 
     def __call__(self, subject: Subject) -> None:
         """Runs the check.
 
         Raises:
             CheckpointMismatch: it does not hold.
+            InvalidSubject: it cannot be used; the checks after the first only say so.
         """
         __tracebackhide__ = True
-        records = check(subject, self.scenarios, (self.name,))
-        if all(record.verdict is Verdict.UNSUPPORTED for record in records):
-            import pytest
+        import pytest
 
+        if id(subject) in _UNUSABLE:
+            pytest.fail(f"{subject.name} cannot be used: told by its first check", pytrace=False)
+        try:
+            records = check(subject, self.scenarios, (self.name,), self.only)
+        except InvalidSubject as error:
+            _UNUSABLE[id(subject)] = subject
+            pytest.fail(f"{type(error).__name__}: {error}", pytrace=False)
+        if all(record.verdict is Verdict.UNSUPPORTED for record in records):
             pytest.skip("; ".join(_reasons(records)))
 
 
@@ -163,11 +207,31 @@ def parametrize_with_checks(
     params = []
     for ident, subject in sorted(_identified(listed).items()):
         for name in sorted(CHECKS):
-            known = pytest.mark.xfail(reason=expected.get(name, ""), strict=strict)
+            checks = _bound(name, scenarios)
+            # of several scenarios one may be where it does not fail
+            known = pytest.mark.xfail(
+                reason=expected.get(name, ""), strict=strict and len(checks) == 1
+            )
             marks = [known] if name in expected else []
-            check = BoundCheck(name=name, scenarios=scenarios)
-            params.append(pytest.param(subject, check, id=f"{ident}-{name}", marks=marks))
+            params += [
+                pytest.param(subject, check, id=f"{ident}-{name}{tail}", marks=marks)
+                for tail, check in checks.items()
+            ]
     return pytest.mark.parametrize(("subject", "check"), params)
+
+
+def _bound(name: str, scenarios: Sequence[Scenario] | None) -> dict[str, BoundCheck]:
+    """Returns one check for all scenarios or, where that is asked for, one for each; by an id."""
+    count = 1
+    if os.environ.get(EACH):
+        own = _OWN if name in per_scenario() else 1
+        count = own if scenarios is None else len(scenarios)
+    if count == 1:
+        return {"": BoundCheck(name=name, scenarios=scenarios)}
+    return {
+        f"-{number + 1}": BoundCheck(name=name, scenarios=scenarios, only=number)
+        for number in range(count)
+    }
 
 
 def _identified(subjects: Sequence[Subject]) -> dict[str, Subject]:

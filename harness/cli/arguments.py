@@ -186,4 +186,4 @@ def _add_output(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="fail where of a hundred leaves that moved fewer were tested",
     )
-    command.add_argument("--verbose", action="store_true", help="list every difference")
+    command.add_argument("--verbose", action="store_true", help="show all that a record holds")

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast, final
 
-from hypothesis import HealthCheck, event, given, reject, settings
+from hypothesis import HealthCheck, Phase, event, given, reject, settings
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase, MultiplexedDatabase
 
@@ -159,7 +159,7 @@ def checks_hold(
     """
     __tracebackhide__ = True
     tally = Tally(subject=subject, checks=require_checks(checks))
-    test = (chosen or profile())(given(scenarios(subject, length=length))(tally.check))
+    test = _unexplained(chosen or profile())(given(scenarios(subject, length=length))(tally.check))
     try:
         cast(Any, test)()
     except CheckpointMismatch as error:
@@ -171,6 +171,11 @@ def checks_hold(
                 _remember(subject, each)
         raise
     tally.conclude()
+
+
+def _unexplained(chosen: settings) -> settings:
+    """Returns the same without explanations: these name lines of ours, which nobody asked about."""
+    return settings(chosen, phases=[phase for phase in chosen.phases if phase is not Phase.explain])
 
 
 @final
@@ -194,6 +199,7 @@ class Tally:
 
     def check(self, scenario: Scenario) -> None:
         """Runs the checks on one scenario."""
+        __tracebackhide__ = True
         event("save point", scenario.save_point)
         (record,) = passed(self.subject, [(scenario, self.checks)])
         self.seen.append(scenario)
@@ -222,7 +228,11 @@ class Tally:
 def _remember(subject: Subject, error: CheckpointMismatch) -> None:
     if error.record is None:
         return
-    path = store(subject, error.record.failed_check, error.record)
+    try:
+        path = store(subject, error.record.failed_check, error.record)
+    except OSError as reason:
+        error.args = (f"{error}\n  not stored: {reason}; name a folder in CKPT_SCENARIOS",)
+        return
     error.args = (f"{error}\n  stored: {path}\n  replay: python -m resumeproof replay {path}",)
 
 

@@ -68,7 +68,8 @@ def mutate(
     outcomes: list[Outcome] = []
     for mutant in every(stride, campaign.mutants()):
         outcomes += campaign.outcomes(mutant)
-    return KillMatrix(subject=subject.name, outcomes=tuple(outcomes))
+    lost = tuple(str(mismatch.keypath) for mismatch in campaign.lost)
+    return KillMatrix(subject=subject.name, outcomes=tuple(outcomes), lost=lost)
 
 
 def every(stride: int, mutants: Iterable[Mutant]) -> Iterator[Mutant]:

@@ -86,10 +86,17 @@ class Outcome:
 @final
 @dataclass(frozen=True, kw_only=True)
 class KillMatrix:
-    """Every outcome on one subject."""
+    """Every outcome on one subject.
+
+    Attributes:
+        subject: its name.
+        outcomes: of every mutant and check.
+        lost: KeyPaths of what its load loses as it is, of which no mutant can tell anything.
+    """
 
     subject: str
     outcomes: tuple[Outcome, ...]
+    lost: tuple[str, ...] = ()
 
     def of(self, *results: str) -> tuple[Outcome, ...]:
         """Returns the outcomes with one of these results."""

@@ -16,6 +16,7 @@ from ..core.randomness import preserved_streams
 from ..subjects.protocol import Subject, is_subject
 from ..testing import BoundCheck
 from ..trial.defaults import own_scenarios
+from ..verdicts.advice import listed
 from .campaign import Campaign, every, mutate
 from .mutant import KILLED, SURVIVED, KillMatrix, Mutant, Outcome, spelled
 from .mutated import Mutated
@@ -62,7 +63,8 @@ def _of_own_test(test: Callable[[Any], Any], subject: Subject, stride: int) -> K
         for mutant in every(stride, mutants)
     ]
     tried = tuple(outcome for outcome in outcomes if outcome is not None)
-    return KillMatrix(subject=subject.name, outcomes=tried)
+    lost = tuple(str(mismatch.keypath) for mismatch in campaign.lost)
+    return KillMatrix(subject=subject.name, outcomes=tried, lost=lost)
 
 
 def _outcome(test: Callable[[Any], Any], mutant: Mutant, broken: Mutated) -> Outcome | None:
@@ -85,11 +87,11 @@ def to_plain(matrix: KillMatrix) -> dict[str, Any]:
         result: [outcome.mutant.to_plain() for outcome in matrix.of(result)]
         for result in (KILLED, SURVIVED)
     }
-    return {"subject": matrix.subject, **by_result}
+    return {"subject": matrix.subject, "lost": [*matrix.lost], **by_result}
 
 
 def summary(tested: Sequence[Mapping[str, Any]]) -> Iterable[str]:
-    """Yields the lines of the summary: by subject what each test saw, and what none would see.
+    """Yields the lines of the summary: what is lost anyway, then what each test saw, and none.
 
     Args:
         tested: what `to_plain` made, with the id of the test.
@@ -101,6 +103,12 @@ def summary(tested: Sequence[Mapping[str, Any]]) -> Iterable[str]:
         seen = {spelled(mutant) for plain in tests for mutant in plain[KILLED]}
         missed = dict.fromkeys(spelled(mutant) for plain in tests for mutant in plain[SURVIVED])
         unseen = [mutant for mutant in missed if mutant not in seen]
+        if lost := dict.fromkeys(place for plain in tests for place in plain["lost"]):
+            leaves = "1 leaf does" if len(lost) == 1 else f"{len(lost)} leaves do"
+            yield (
+                f"{subject}: {leaves} not come back anyway, without any mutant, so that no mutant "
+                f"asks about it: {listed(lost)}"
+            )
         yield (
             f"{subject}: {len(seen) + len(unseen)} mutants tried, {len(seen)} seen, "
             f"{len(unseen)} that no test of yours would see"

@@ -94,11 +94,14 @@ def test_test_that_never_loads_has_no_mutants_to_see():
 
 
 def test_summary_says_what_no_test_would_see():
-    """What one test of a subject sees is no longer unseen."""
+    """First what is lost anyway; what one test of a subject sees is no longer unseen."""
     x, y, z = ({"operator": "fresh", "keypath": place} for place in "xyz")
-    half = {"subject": "component:A", "test": "test_half", KILLED: [x], SURVIVED: [y, z]}
-    rest = {"subject": "component:A", "test": "test_rest", KILLED: [y], SURVIVED: [x, z]}
+    both = {"subject": "component:A", "lost": ["component.log", "component.at"]}
+    half = {**both, "test": "test_half", KILLED: [x], SURVIVED: [y, z]}
+    rest = {**both, "test": "test_rest", KILLED: [y], SURVIVED: [x, z]}
     assert list(summary([half, rest])) == [
+        "component:A: 2 leaves do not come back anyway, without any mutant, so that no mutant asks "
+        "about it: component.log, component.at",
         "component:A: 3 mutants tried, 2 seen, 1 that no test of yours would see",
         "  1 of 3 seen by test_half",
         "  1 of 3 seen by test_rest",
@@ -115,3 +118,22 @@ def test_outcomes_travel_as_data():
         o.result in (KILLED, SURVIVED) for o in matrix.outcomes
     )
     assert MUTANTS.startswith("ckpt.")
+
+
+class Forgetful(Average):
+    """An average whose checkpoint lacks the last value."""
+
+    def state_dict(self):
+        """All but the last value."""
+        return {"count": self.count, "mean": self.mean, "last": [0.0]}
+
+
+def test_what_is_lost_anyway_is_said_by_every_kind_of_test(tmp_path):
+    """A hand-written one, and one that calls a check."""
+    forgetful = component(Forgetful, step=lambda part, i: part.update(0.5 * i))
+    own = outcomes_of(reads_one_number, {"ckpt_subject": forgetful, "tmp_path": tmp_path}, 9)
+    scenarios = [Scenario(length=6, save_at=3)]
+    check = BoundCheck(name="roundtrip", scenarios=scenarios)
+    ours = outcomes_of(lambda subject, check: None, {"subject": forgetful, "check": check}, 9)
+    for matrix in (own, ours):
+        assert to_plain(matrix)["lost"] == ["component.last[0]"]
