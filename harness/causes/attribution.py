@@ -11,6 +11,7 @@ from ..state.mismatch import Mismatch
 
 _OF_MISMATCHES = ("causes", "contained", "healed", "inert", "candidates", "remaining")
 _OF_PAIRS = ("unreachable", "stored")
+_OF_NAMES = ("untried", "untried_owners")
 
 
 @final
@@ -34,7 +35,9 @@ class Attribution:
             known about causes, and something the capture cannot see or reach was lost.
         remaining: if not complete, what still differs at the first boundary that does.
         minimal: whether none of the causes can be left out; False where there were too many to
-            try every one.
+            try every one, or too little time.
+        untried: KeyPaths of the causes that were not left out alone: they are at most needed.
+        untried_owners: the owners that were not left out alone.
         evaluations: how many runs were resumed for this.
         seconds: what they took.
     """
@@ -50,6 +53,8 @@ class Attribution:
     complete: bool = True
     remaining: tuple[Mismatch, ...] = ()
     minimal: bool = True
+    untried: tuple[str, ...] = ()
+    untried_owners: tuple[str, ...] = ()
     evaluations: int = 0
     seconds: float = 0.0
 
@@ -70,6 +75,8 @@ class Attribution:
             plain[name] = [mismatch.to_plain() for mismatch in plain[name]]
         for name in _OF_PAIRS:
             plain[name] = [list(pair) for pair in plain[name]]
+        for name in _OF_NAMES:
+            plain[name] = list(plain[name])
         return plain
 
     @classmethod
@@ -80,6 +87,8 @@ class Attribution:
             known[name] = tuple(map(Mismatch.from_plain, known[name]))
         for name in _OF_PAIRS:
             known[name] = tuple((path, what) for path, what in known.get(name, ()))
+        for name in _OF_NAMES:
+            known[name] = tuple(known.get(name, ()))
         return cls(**known)
 
     def __str__(self) -> str:

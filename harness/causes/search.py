@@ -1,33 +1,28 @@
 """From "differs" to the cause: which of the lost leaves explain that the future differs.
 
-What was lost is put back into the resumed run, all of it first, then as little as possible: owner
-by owner, then leaf by leaf. The smallest set without which something spreads is causal.
+What was lost is put back into the resumed run, all of it first. Then it is left out again, as long
+as nothing spreads: what no later boundary of the resumed run has shown, all at once; then owner by
+owner; then, within what owners are left, leaf by leaf. What stays is causal.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property, partial
-from itertools import islice
-from typing import Any, TypeVar, final
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import final
 
-from ..core.errors import HarnessError, StepFailed
 from ..core.keypath import HISTORY, KeyPath
 from ..core.pace import Deadline
 from ..core.randomness import preserved_streams
 from ..state.mismatch import Mismatch
-from ..transplant.patch import Transplant
-from ..transplant.sites import Graph, Site, sites
-from ..trial.reference import Outcome, Watch
-from ..trial.session import Stop
+from ..transplant.sites import Site
+from ..trial.reference import Outcome
 from ..trial.trial import Trial
-from .attribution import Attribution
+from .attribution import Attribution, owner_of
+from .resuming import MOST_RUNS, Resuming
 from .stored import located
 
-_MAX_ROUNDS = 5
-_MAX_EVALUATIONS = 256
-T = TypeVar("T")
+_MOST_FOR_LEAVES = 40
 
 
 def attribute(
@@ -44,46 +39,41 @@ def attribute(
     Args:
         trial: what was run.
         cycle: after which of its loads the future differs; 0 is the first.
-        deadline: after which no more sets are tried: what is left stays among the causes, and
-            `minimal` is False.
+        deadline: after which no more sets are tried: what is left stays among the causes, and is
+            listed as not tried. With a limit of time, leaves are tried as long as it lasts;
+            without one, in a limited number of runs, so that the answer is the same everywhere.
         tell: gets the number of every run that is resumed, and how many there are at most.
 
     Raises:
         HarnessError: the live state could not be captured.
     """
-    search = _Search(trial, cycle, deadline or Deadline(), tell)
-    return located(trial, cycle, search.run(time.perf_counter()))
+    start = time.perf_counter()
+    search = _Search(Resuming(trial, cycle, tell), deadline or Deadline())
+    return located(trial, cycle, search.run(start))
 
 
 @final
 class _Search:
-    """One search: a donor that is the saved run, and as many resumed runs as it takes."""
+    """One search: what is put back, made smaller and smaller."""
 
-    def __init__(
-        self, trial: Trial, cycle: int, deadline: Deadline, tell: Callable[[int, int], None]
-    ) -> None:
-        self.trial = trial
+    def __init__(self, resuming: Resuming, deadline: Deadline) -> None:
+        self.resuming = resuming
         self.deadline = deadline
-        self.tell = tell
-        self.cycle = cycle
-        self.step = trial.scenario.save_points[cycle]
-        self.reference = trial.control.reference(cycle)
-        self.evaluations = 0
-        self.cut_short = False
-        self.unreachable: dict[KeyPath, str] = {}
-        self.remaining: tuple[Mismatch, ...] = ()
-        self.outcomes: dict[frozenset[KeyPath], Outcome | None] = {}
+        self.most = MOST_RUNS
+        self.likely: list[list[Site]] = []
+        self.untried: list[Site] = []
+        self.untried_owners: list[list[Site]] = []
 
     def run(self, start: float) -> Attribution:
         with preserved_streams():
-            candidates = self.candidates
-            complete = self.agrees(candidates)
-            remaining = () if complete else self.remaining
+            candidates = self.resuming.candidates
+            complete = self.resuming.agrees(candidates)
+            remaining = () if complete else self.resuming.remaining
             causal = self.smallest(candidates) if complete else []
-            outcome = self.outcomes[_key(causal)] if complete else None
+            outcome = self.resuming.outcome(causal) if complete else None
         others = [site for site in candidates if site not in causal]
         return Attribution(
-            load=self.cycle + 1,
+            load=self.resuming.cycle + 1,
             causes=tuple(site.leaf for site in causal),
             contained=_listed(others, outcome.contained if outcome else ()),
             healed=_listed(others, outcome.healed if outcome else ()),
@@ -91,170 +81,128 @@ class _Search:
             candidates=tuple(site.leaf for site in candidates),
             unreachable=tuple(
                 (str(path), why)
-                for path, why in self.unreachable.items()
+                for path, why in self.resuming.unreachable.items()
                 if path.segments[-1] != HISTORY
             ),
             complete=complete,
             remaining=remaining,
-            minimal=not self.cut_short,
-            evaluations=self.evaluations,
+            minimal=not (self.untried or self.untried_owners),
+            untried=tuple(str(site.leaf.keypath) for site in self.untried),
+            untried_owners=tuple(owner_of(sites[0].leaf) for sites in self.untried_owners),
+            evaluations=self.resuming.count,
             seconds=time.perf_counter() - start,
         )
 
     def smallest(self, candidates: list[Site]) -> list[Site]:
         """Returns a part that suffices and none of which can be left out: by owner, then leaf."""
+        self.find_likely(candidates)
+        if self.resuming.agrees([]):
+            return []
         groups: dict[KeyPath, list[Site]] = {}
-        for site in candidates:
+        for site in self.without_unlikely(candidates):
             groups.setdefault(KeyPath(*site.keypath.segments[:2]), []).append(site)
-        owners = self.needed(list(groups.values()), lambda put: self.agrees(_flat(put)))
+        owners, self.untried_owners = self.needed(list(groups.values()))
+        if self.deadline.seconds is None:
+            self.most = min(self.resuming.count + _MOST_FOR_LEAVES, MOST_RUNS)
         causal: list[Site] = []
         for number, owner in enumerate(owners):
             others = [*causal, *_flat(owners[number + 1 :])]
-            causal += self.needed(owner, partial(self.agrees_with, others), known=True)
-        return causal
+            causal += self.needed_leaves(owner, others)
+        return [site for site in candidates if site in causal]
 
-    def agrees_with(self, others: Sequence[Site], put: Sequence[Site]) -> bool:
-        """Returns whether nothing spreads once both are put back."""
-        return self.agrees([*others, *put])
+    def needed_leaves(self, owner: list[Site], others: list[Site]) -> list[Site]:
+        """Returns those leaves of an owner that are needed beside the others.
 
-    def needed(
-        self, items: Sequence[T], agrees: Callable[[list[T]], bool], known: bool = False
-    ) -> list[T]:
-        """Returns a part of the items that suffices, and none of which can be left out.
-
-        Each item costs about one run: past a number of runs what is left stays as it is.
-
-        Args:
-            items: what suffices as a whole.
-            agrees: whether a part suffices.
-            known: whether it is known already that nothing of it does not.
-
-        Source: Junker, QuickXplain (AAAI 2004), a divide and conquer form of delta debugging.
+        They are looked for in short runs first, to where nothing put back has shown: what is
+        needed there is needed, and what is left of it is tried in a run to the end.
         """
-        if self.evaluations >= _MAX_EVALUATIONS or self.deadline.is_over:
-            self.cut_short = True
-            return list(items)
-        if not known and agrees([]):
-            return []
-        if len(items) == 1:
-            return list(items)
-        half = len(items) // 2
-        low, high = list(items[:half]), list(items[half:])
-        right = self.needed(high, lambda put: agrees([*low, *put]))
-        left = self.needed(low, lambda put: agrees([*put, *right]), known=known and not right)
-        return [*left, *right]
+        leaves = [[site] for site in owner]
+        early, untried = self.needed(leaves, others, short=True)
+        if self.resuming.agrees([*others, *_flat(early)]):
+            self.untried += _flat(untried)
+            return _flat(early)
+        rest = [leaf for leaf in leaves if leaf not in early]
+        late, untried = self.needed(rest, [*others, *_flat(early)])
+        self.untried += _flat(untried)
+        return self.still_needed(_flat(early), [*others, *_flat(late)]) + _flat(late)
 
-    @cached_property
-    def donor(self) -> Graph:
-        """The run as it was saved."""
-        return self.trial.expected.donor(self.cycle)
+    def still_needed(self, leaves: list[Site], others: list[Site]) -> list[Site]:
+        """Returns the leaves without those that can be left out alone beside the others."""
+        kept = list(leaves)
+        for leaf in leaves:
+            left = [site for site in kept if site is not leaf]
+            if self.is_over:
+                self.untried.append(leaf)
+            elif all(self.resuming.agrees([*others, *left], short=s) for s in (True, False)):
+                kept = left
+        return kept
 
-    @cached_property
-    def candidates(self) -> list[Site]:
-        """What differs right after a load, and where it can be put back; by owner."""
-        target = self.trial.session.graph(self.load())
-        lost = self.reference.lost(target.snapshot)
-        known = {mismatch.keypath for mismatch in lost}
-        worded = self.trial.compare(self.donor.snapshot, target.snapshot).mismatches
-        listed = sites([m for m in worded if m.keypath in known], self.donor, target)
-        return sorted(listed, key=lambda site: str(KeyPath(*site.keypath.segments[:2])))
+    def find_likely(self, candidates: list[Site]) -> None:
+        """Finds what the resumed run has shown to be wrong, without and with what nothing moves."""
+        seen = self.resuming.seen
+        for paths in (seen.moving, seen.wrong) if seen else ():
+            above = {KeyPath(*at.segments[:end]) for at in paths for end in _ends(at)}
+            self.likely.append([site for site in candidates if _shows(site, paths, above)])
 
-    @cached_property
-    def known(self) -> frozenset[KeyPath]:
-        """Where anything differed right after the load."""
-        return frozenset(m.keypath for site in self.candidates for m in site.mismatches)
-
-    def load(self) -> Any:
-        return next(islice(self.trial.loading(), self.cycle, None))[0]
-
-    def agrees(self, put: Sequence[Site]) -> bool:
-        """Returns whether nothing spreads once these are put back into a run resumed anew."""
-        key = _key(put)
-        if key not in self.outcomes:
-            self.evaluations += 1
-            self.tell(self.evaluations, _MAX_EVALUATIONS)
-            self.outcomes[key] = self.outcome(put)
-        return self.outcomes[key] is not None
-
-    def outcome(self, put: Sequence[Site]) -> Outcome | None:
-        """Returns what became of the others; None where something spread, or the run raised."""
-        with preserved_streams():
-            try:
-                live = self.load()
-                return self.follow(live, self.transplant(live, put))
-            except (Stop, StepFailed):
-                return None
-            except HarnessError:
-                raise
-            except Exception:  # a run that raises does not agree
-                return None
-
-    def transplant(self, live: Any, put: Sequence[Site]) -> tuple[Mismatch, ...]:
-        """Puts these back, and what only then can be seen: one repaired alias uncovers the next.
-
-        Returns:
-            What is still wrong, as right after a load that had lost only these.
-        """
-        target = self.trial.session.graph(live)
-        self.put(Transplant(self.donor, target), put)
-        for _ in range(_MAX_ROUNDS):
-            target = self.trial.session.graph(live)
-            differs = self.trial.compare(self.donor.snapshot, target.snapshot).mismatches
-            uncovered = [m for m in differs if m.keypath not in self.known]
-            if not uncovered:
-                break
-            self.put(Transplant(self.donor, target), sites(uncovered, self.donor, target))
-        self.verify(differs, put)
-        return self.reference.lost(target.snapshot)
-
-    def verify(self, differs: Sequence[Mismatch], put: Iterable[Site]) -> None:
-        """Notes what was put back and is not there."""
-        still = {(m.keypath, m.kind) for m in differs}
-        for site in put:
-            if any((m.keypath, m.kind) in still for m in site.mismatches):
-                self.unreachable.setdefault(site.keypath, "was put back, and is not there")
-
-    def put(self, transplant: Transplant, put: Iterable[Site]) -> None:
-        self.unreachable |= transplant.put_all(put)
-
-    def follow(self, live: Any, left: tuple[Mismatch, ...]) -> Outcome:
-        """Trains to the end, or to the first boundary at which something spreads.
-
-        Args:
-            live: the run.
-            left: what is wrong now.
-
-        Raises:
-            Stop: something does.
-        """
-        session = self.trial.session
-        watch = Watch(self.reference, left)
-
-        def look(step: int) -> Callable[[Any], None]:
-            def act(live: Any) -> None:
-                if not watch.look(step, session.capture(live)):
-                    self.remaining = watch.spreading
-                    raise Stop
-
-            return act
-
-        length = self.trial.scenario.length
-        visits = {step: look(step) for step in session.boundaries if step > self.step}
-        for until in (*self.later_calls, length):
-            self.trial.subject.train(live, until=until, visits=visits)
-        look(length + 1)(live)
-        return watch.outcome
+    def without_unlikely(self, candidates: list[Site]) -> list[Site]:
+        """Returns them without what is not likely, where the others suffice."""
+        for likely in self.likely:
+            if not self.is_over and self.resuming.agrees(likely):
+                return likely
+        return candidates
 
     @property
-    def later_calls(self) -> tuple[int, ...]:
-        """Where later calls of `train` end, as they do in the reference."""
-        if not self.trial.session.between_calls:
-            return ()
-        return self.trial.scenario.save_points[self.cycle + 1 :]
+    def is_over(self) -> bool:
+        """Whether no more sets are tried."""
+        return self.resuming.count >= self.most or self.deadline.is_over
+
+    def needed(
+        self, groups: list[list[Site]], others: Sequence[Site] = (), *, short: bool = False
+    ) -> tuple[list[list[Site]], list[list[Site]]]:
+        """Returns the groups that are needed, and those of them that were not left out alone.
+
+        What is not likely is left out first, all of it, then the last of the others: twice as many
+        at once where the last attempt held, half as many where it did not. What is needed alone
+        stays. Where time is over, what is left stays, and was not tried.
+
+        Args:
+            groups: what suffices as a whole, together with the others; the others alone do not.
+            others: what is put back anyway.
+            short: whether the runs are short.
+        """
+        unlikely = [group for group in groups if self.likely and not self.is_likely(group)]
+        left = [*(group for group in groups if group not in unlikely), *unlikely]
+        kept: list[list[Site]] = []
+        size = max(len(unlikely), 1)
+        while left and (kept or len(left) > 1):
+            if self.is_over:
+                return [*left, *kept], left
+            size = min(size, len(left) if kept else len(left) - 1)
+            put = [*others, *_flat(left[:-size]), *_flat(kept)]
+            if self.resuming.agrees(put, short=short):
+                del left[-size:]
+                size *= 2
+            elif size == 1:
+                kept.append(left.pop())
+            else:
+                size //= 2
+        return [*left, *kept], []
+
+    def is_likely(self, group: Iterable[Site]) -> bool:
+        """Whether the resumed run has shown any of it to be wrong."""
+        return any(site in self.likely[0] for site in group)
 
 
-def _key(put: Iterable[Site]) -> frozenset[KeyPath]:
-    return frozenset(site.keypath for site in put)
+def _shows(site: Site, paths: Collection[KeyPath], above: Collection[KeyPath]) -> bool:
+    """Whether anything at, below or above a site is among what has differed."""
+    if site.keypath in above:
+        return True
+    places = (mismatch.keypath for mismatch in site.mismatches)
+    return any(KeyPath(*at.segments[:end]) in paths for at in places for end in _ends(at))
+
+
+def _ends(keypath: KeyPath) -> range:
+    return range(1, len(keypath.segments) + 1)
 
 
 def _flat(groups: Iterable[Sequence[Site]]) -> list[Site]:

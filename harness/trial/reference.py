@@ -148,6 +148,8 @@ class Watch:
     Attributes:
         spreading: what was right after the load and is wrong at the first such boundary.
         step: of that boundary; None where there is none.
+        wrong: where anything differed at any boundary so far.
+        moving: the same without losses that nothing had moved.
     """
 
     def __init__(self, reference: Reference, left: Collection[Mismatch]) -> None:
@@ -157,6 +159,8 @@ class Watch:
         self._whole = frozenset(m.keypath for m in left if m.kind in _COVERING)
         self.spreading: tuple[Mismatch, ...] = ()
         self.step: int | None = None
+        self.wrong: set[KeyPath] = set()
+        self.moving: set[KeyPath] = set()
         # of the last boundary looked at: losses that still show, and those the reference has moved
         self._wrong: set[KeyPath] = set()
         self._moving: set[KeyPath] = set()
@@ -168,14 +172,17 @@ class Watch:
         spreading = []
         for mismatch in self.reference.differences(step, got):
             loss = self._loss_of(mismatch.keypath)
+            self.wrong.add(mismatch.keypath)
             if loss is None:
                 spreading.append(mismatch)
+                self.moving.add(mismatch.keypath)
                 continue
             self._wrong.add(loss)
             if loss in self._cut and is_stream(expected, mismatch.keypath):
                 continue  # a copy of a space has a stream of its own, and nobody draws from it
             if self.reference.moves(step).touch(mismatch, differing(expected, got, mismatch)):
                 self._moving.add(loss)
+                self.moving.add(mismatch.keypath)
         if spreading and self.step is None:
             self.spreading, self.step = tuple(spreading), step
         return not spreading
@@ -195,6 +202,8 @@ class Watch:
             step=self.step,
             contained=frozenset(self._moving),
             healed=self.left - self._wrong,
+            wrong=frozenset(self.wrong),
+            moving=frozenset(self.moving),
         )
 
 
@@ -214,9 +223,13 @@ class Outcome:
         step: where they were seen; None where there are none.
         contained: KeyPaths that stayed wrong while the reference moved them.
         healed: KeyPaths that were wrong and are right at the end.
+        wrong: where anything differed at any boundary.
+        moving: the same without losses that nothing had moved.
     """
 
     spreading: tuple[Mismatch, ...] = ()
     step: int | None = None
     contained: frozenset[KeyPath] = frozenset()
     healed: frozenset[KeyPath] = frozenset()
+    wrong: frozenset[KeyPath] = frozenset()
+    moving: frozenset[KeyPath] = frozenset()
