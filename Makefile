@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 MINUTES ?= 5
 # they train for many minutes: what they show is in the README
-SLOW_BENCHMARKS := benchmarks/learning.py benchmarks/pbt.py
+SLOW_BENCHMARKS := benchmarks/learning.py benchmarks/pbt.py benchmarks/default_check.py
 BENCHMARKS = $(filter-out $(SLOW_BENCHMARKS),$(sort $(wildcard benchmarks/*.py)))
 
 # Bits depend on the number of threads: one, everywhere, set before torch is imported.

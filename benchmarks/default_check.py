@@ -177,15 +177,16 @@ def _done(live: Any) -> int:
 
 @contextmanager
 def counted() -> Iterator[Steps]:
-    """Counts the steps of every run of SB3 and of loops within the block; not in other processes."""
+    """Counts the steps of every run within the block, but for those in other processes."""
     steps = Steps()
-    with patch.multiple(LoopSubject, **_watched(LoopSubject, steps)):
-        with patch.multiple(Sb3Subject, **_watched(Sb3Subject, steps)):
-            repeat: Any = Trial.__dict__["repeat"]
-            with patch.object(repeat, "func", _marked(repeat.func, steps, "repeat")):
-                found = _marked(search.attribute, steps, "is_search")
-                with patch.object(judgement, "attribute", found):
-                    yield steps
+    repeat: Any = Trial.__dict__["repeat"]
+    with (
+        patch.multiple(LoopSubject, **_watched(LoopSubject, steps)),
+        patch.multiple(Sb3Subject, **_watched(Sb3Subject, steps)),
+        patch.object(repeat, "func", _marked(repeat.func, steps, "repeat")),
+        patch.object(judgement, "attribute", _marked(search.attribute, steps, "is_search")),
+    ):
+        yield steps
 
 
 def _marked(function: Any, steps: Steps, mark: str) -> Any:

@@ -1,6 +1,8 @@
 """Claim: comparing, capturing and whole scenarios cost about what the bare work underneath costs.
 
 Every line is a ratio of two things measured in turns in one run, on one thread.
+
+usage: python -m benchmarks.instrument [checks [NAME...]]    (checks: `benchmarks.default_check`)
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import ctypes
 import os
 import pickle
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -24,6 +27,8 @@ from resumeproof.subjects.sb3 import OUTPUT, WALL_CLOCK, Sb3Subject, sb3
 from resumeproof.verdicts.runner import run, run_many
 from resumeproof.verdicts.verdict import Record, Verdict
 from stable_baselines3 import PPO
+
+from benchmarks import default_check
 
 _MEMCMP = ctypes.CDLL(None).memcmp
 _MEMCMP.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
@@ -192,4 +197,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["checks"]:
+        default_check.main(sys.argv[2:])
+    else:
+        main()

@@ -25,6 +25,7 @@ from ..trial.trial import Trial
 from .check import Aspect, Check, Cost
 from .states import restore, state_of, trained
 from .stock_torch import takers
+from .targets import Targets
 
 _MAX_FOUND = 8
 
@@ -174,8 +175,9 @@ class _Whole:
     def __init__(self, trial: Trial, state: Any) -> None:
         self.trial = trial
         self.state = state
+        self.targets = Targets(trial, self._target)
 
-    def target(self) -> Any:
+    def _target(self) -> Any:
         """A run to load into, not as far as the state: a count that is not loaded then shows."""
         return trained(self.trial, self.trial.session.other_seed, self._until)
 
@@ -204,6 +206,7 @@ class _Whole:
         return "" if self._goes_on(live) else "an error that comes only as the run goes on"
 
     def _goes_on(self, live: Any) -> bool:
+        self.targets.give_up()
         with preserved_streams(), suppress(Exception):  # whatever it raises, it is not silent
             self.trial.subject.train(live, until=self.trial.scenario.length, visits={})
             return True
@@ -244,8 +247,7 @@ class _Target:
 
     def __init__(self, trial: Trial, whole: _Whole) -> None:
         self.trial = trial
-        self.live = whole.target()
-        self.before = trial.session.capture(self.live)
+        self.live, self.before = whole.targets.whole()
         # before anything damaged is loaded, which may leave an entry of its own behind
         self.takers = [] if trial.capabilities.strict else takers(trial, self.live, whole.state)
 

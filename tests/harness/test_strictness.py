@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 import torch
-from resumeproof.checks import CHECKS
+from resumeproof.checks import CHECKS, strictness
 from resumeproof.core.errors import InvalidTarget, NotApplicable
 from resumeproof.core.scenario import Scenario
 from resumeproof.files.entries import read_entries
@@ -313,3 +313,57 @@ def test_what_differs_between_two_loads_of_the_intact_file_is_no_damage(kind, ri
     """A path that is remembered; a start from nothing is found beside it."""
     subject = loop(make=kind, step=kind.step, save=kind.save, load=kind.load)
     assert (not found("strictness", subject)) is right
+
+
+class Silent:
+    """Takes whatever it is given, in place; counts the steps of all its runs."""
+
+    steps = 0
+
+    def __init__(self, keeps=()):
+        self.table = {f"c{number}": number for number in range(20)}
+        self.keeps = keeps
+
+    def step(self):
+        """All move."""
+        type(self).steps += 1
+        self.table = {name: value + 1 for name, value in self.table.items()}
+
+    def state(self):
+        """The table."""
+        return dict(self.table)
+
+    def load(self, state):
+        """Takes the table, however many entries it has."""
+        self.table = dict(state)
+
+
+class SilentAndClosed(Silent):
+    """The same; a generator that no copy can be made of is thrown away at every load."""
+
+    def __init__(self):
+        super().__init__()
+        self.half_run = iter_of(self)
+
+    def load(self, state):
+        """And the generator goes on."""
+        super().load(state)
+        next(self.half_run)
+
+
+def iter_of(run):
+    """A generator that holds its run."""
+    while True:
+        yield run
+
+
+@pytest.mark.parametrize(("kind", "trainings"), [(Silent, 3), (SilentAndClosed, 10)])
+def test_a_target_that_was_changed_serves_again_only_where_it_is_as_it_was(kind, trainings):
+    """What cannot be put back takes a new target for every damage that is taken in silence."""
+    subject = loop(make=kind, step=kind.step, save=kind.state, load=kind.load)
+    trial = Trial(subject, SCENARIO)
+    before = trial.saving, trial.control.noise, kind.steps
+    diff = strictness._damaged_states(trial)[0]
+    assert len(diff.mismatches) == 8
+    assert all(mismatch.got == "a load in silence" for mismatch in diff.mismatches)
+    assert (kind.steps - before[-1]) / SCENARIO.save_at == trainings
