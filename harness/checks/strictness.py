@@ -23,9 +23,8 @@ from ..state.snapshot import Snapshot
 from ..trial.finding import Finding
 from ..trial.trial import Trial
 from .check import Aspect, Check, Cost
-from .states import restore, state_of, trained
+from .states import Targets, restore, state_of, trained
 from .stock_torch import takers
-from .targets import Targets
 
 _MAX_FOUND = 8
 
