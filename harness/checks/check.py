@@ -9,6 +9,7 @@ from enum import Flag, StrEnum, auto
 from typing import TypeAlias, final
 
 from ..state.mismatch import Diff
+from ..subjects.protocol import Subject
 from ..trial.finding import Finding
 from ..trial.trial import Trial
 from .library import without_library
@@ -70,6 +71,7 @@ class Check:
         silence: what it means where it sees nothing although something was broken on purpose.
         per_scenario: whether its answer depends on when a run is saved, how often and to what.
         cost: what it costs.
+        prepare: called with the subject before any check is run, for what can be had meanwhile.
         spares_library: whether what the class of a library does by itself, such as stock PPO, is
             noted and fails nobody who is not strict.
     """
@@ -81,6 +83,7 @@ class Check:
     silence: str = "no difference shown"
     per_scenario: bool = False
     cost: Cost = Cost.LOW
+    prepare: Callable[[Subject], None] | None = None
     spares_library: bool = False
 
     def __call__(self, trial: Trial) -> Finding:

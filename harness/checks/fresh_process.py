@@ -7,7 +7,9 @@ import os
 import pickle
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from .check import RESUMED, Aspect, Check, Cost
 
 _HASH_SEEDS = ("4321", "1234")
 _PATIENCE = 300.0  # seconds
+_COMPILER = "torch._dynamo"
 
 
 def fresh_process(trial: Trial, method: str = "forkserver") -> Finding | None:
@@ -67,9 +70,21 @@ def _judged(
     return trial.future(at, loads=False) if outcome.spreading else None
 
 
+def start_early(subject: Subject) -> None:
+    """Starts the process that others are forked from, so that it imports while checks are run."""
+    with suppress(Exception):  # whatever is wrong, the check says it
+        _require_guard(subject.name)
+        pickle.dumps(subject)
+        context: Any = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(_preloaded())
+        with _other_hashes():
+            forkserver.ensure_running()
+
+
 FRESH_PROCESS = Check(
     name="fresh_process",
     run=fresh_process,
+    prepare=start_early,
     looks_at=RESUMED | Aspect.ELSEWHERE,
     next_step="save what another interpreter does not have: values on classes, in modules and "
     "caches and in environment variables, and orders that come from hashes",
@@ -106,19 +121,26 @@ def _pickled(trial: Trial, path: Path) -> bytes:
 def _run_elsewhere(task: bytes, folder: str, method: str) -> tuple[str, Any]:
     context: Any = multiprocessing.get_context(method)
     if method == "forkserver":
-        context.set_forkserver_preload([Session.__module__, *_loaded_frameworks()])
+        context.set_forkserver_preload(_preloaded())
     ours, theirs = context.Pipe(duplex=False)
+    with _other_hashes():
+        process = context.Process(target=_resume, args=(task, folder, theirs), daemon=True)
+        process.start()
+    theirs.close()
+    return _answer(process, ours)
+
+
+@contextmanager
+def _other_hashes() -> Iterator[None]:
+    """An interpreter that is started within the block has other hashes than this one."""
     before = os.environ.get("PYTHONHASHSEED")
     os.environ["PYTHONHASHSEED"] = _HASH_SEEDS[before == _HASH_SEEDS[0]]
     try:
-        process = context.Process(target=_resume, args=(task, folder, theirs), daemon=True)
-        process.start()
+        yield
     finally:
         os.environ.pop("PYTHONHASHSEED")
         if before is not None:
             os.environ["PYTHONHASHSEED"] = before
-    theirs.close()
-    return _answer(process, ours)
 
 
 def _answer(process: Any, ours: Connection) -> tuple[str, Any]:
@@ -141,9 +163,13 @@ def _answer(process: Any, ours: Connection) -> tuple[str, Any]:
         process.close()
 
 
-def _loaded_frameworks() -> list[str]:
+def _preloaded() -> list[str]:
+    """What the process that the others are forked from imports, once, before it is needed."""
     wanted = ("torch", *(name for adapter in adapters() for name in adapter.preload))
-    return [name for name in wanted if name in sys.modules]
+    loaded = [name for name in wanted if name in sys.modules]
+    # the first optimizer of a process imports it, which takes as long as all the rest
+    compiler = [_COMPILER] if "torch" in loaded else []
+    return [Session.__module__, *loaded, *compiler]
 
 
 def _torch_settings() -> tuple[int, bool] | None:

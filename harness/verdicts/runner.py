@@ -69,6 +69,9 @@ def run_many(
     names = require_checks(checks)
     if deadline is not None and deadline.seconds is not None:
         names = tuple(sorted(names, key=_cost))
+    for name in names:
+        if (prepare := CHECKS[name].prepare) is not None:
+            prepare(subject)
     listed = list(scenarios)
     shared = Shared(listed)
     for scenario in listed:

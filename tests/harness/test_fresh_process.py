@@ -177,3 +177,49 @@ def test_a_stream_that_reaches_nothing_fails_no_load_elsewhere():
     record = run(example_loops.draws_for_nothing, SCENARIO, ("resume", "fresh_process"))
     assert (record.verdict, record.findings) == (Verdict.EXACT, ())
     assert any(note.startswith("contained: streams.torch") for note in record.notes)
+
+
+EARLY = """
+import multiprocessing.forkserver as server
+from example_loops import Trainer as T
+from resumeproof import Scenario, loop
+from resumeproof.verdicts.runner import run
+import example_globals
+
+started = []
+
+def begun(progress):
+    started.append((progress.check, server._forkserver._forkserver_pid is not None))
+
+if __name__ == "__main__":
+    subject = {subject}
+    run(subject, Scenario(length=12, save_at=6), {checks}, watch=begun)
+    print(started[0])
+"""
+
+
+@pytest.mark.parametrize(
+    ("subject", "checks", "expected"),
+    [
+        ("example_globals.right", ("purity", "fresh_process"), True),
+        ("example_globals.right", ("purity", "roundtrip"), False),
+        (
+            "loop(make=T, step=lambda run: run.step(), save=T.save, load=T.load)",
+            ("fresh_process",),
+            False,
+        ),
+    ],
+)
+def test_server_starts_before_the_first_check_where_it_will_be_needed(
+    tmp_path, subject, checks, expected
+):
+    """It loads what the others are forked from while checks run."""
+    script = tmp_path / "early.py"
+    script.write_text(EARLY.format(subject=subject, checks=checks))
+    folders = os.pathsep.join([str(ROOT), str(ROOT / "tests/harness/examples")])
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": folders, "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, timeout=300, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == f"{(checks[0], expected)}"
