@@ -34,6 +34,8 @@ class Attribution:
         complete: whether putting all of it back makes the future agree; if not, nothing is
             known about causes, and something the capture cannot see or reach was lost.
         remaining: if not complete, what still differs at the first boundary that does.
+        elsewhere: of a run over several ranks, what others have lost that changes the future here:
+            rank and KeyPaths, in words.
         minimal: whether none of the causes can be left out; False where there were too many to
             try every one, or too little time.
         untried: KeyPaths of the causes that were not left out alone: they are at most needed.
@@ -52,6 +54,7 @@ class Attribution:
     stored: tuple[tuple[str, str], ...] = ()
     complete: bool = True
     remaining: tuple[Mismatch, ...] = ()
+    elsewhere: str = ""
     minimal: bool = True
     untried: tuple[str, ...] = ()
     untried_owners: tuple[str, ...] = ()

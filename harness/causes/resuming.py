@@ -16,6 +16,7 @@ from ..transplant.sites import Graph, Site, sites
 from ..trial.reference import Outcome, Watch
 from ..trial.session import Stop
 from ..trial.trial import Trial
+from . import ranks
 
 _MAX_ROUNDS = 5
 _SHORT = 4  # times as long is a run to the end at least
@@ -41,6 +42,7 @@ class Resuming:
         count: how many runs have been resumed.
         unreachable: KeyPath and reason, of what could not be put back.
         remaining: what still differed at the first boundary that did, in the last run that did.
+        before_run: gets the boundary at which the next run ends, None for the end.
     """
 
     def __init__(self, trial: Trial, cycle: int, tell: Callable[[int, int], None]) -> None:
@@ -52,6 +54,7 @@ class Resuming:
         self.count = 0
         self.unreachable: dict[KeyPath, str] = {}
         self.remaining: tuple[Mismatch, ...] = ()
+        self.before_run: Callable[[int | None], None] = lambda until: None
         # what was tried already, and how it went on: None where something spread
         self._outcomes: dict[Key, Outcome | None] = {}
         self._agree_early: set[Key] = set()
@@ -85,7 +88,8 @@ class Resuming:
         cycle, outcome = self.trial.control.aftermath
         if cycle != self.cycle or not outcome.spreading:
             return None
-        if cycle == len(self.trial.scenario.save_points) - 1:  # followed to the end, as these are
+        # followed to the end, as these are; what spread there may have been lost on another rank
+        if cycle == len(self.trial.scenario.save_points) - 1 and ranks.count() == 1:
             self._outcomes[frozenset()] = None
         return outcome
 
@@ -105,7 +109,7 @@ class Resuming:
             return True
         self.count += 1
         self.tell(self.count, MOST_RUNS)
-        outcome = self._outcome_of(put, until)
+        outcome = self.resume_with(put, until)
         if until is not None and outcome is not None:
             self._agree_early.add(key)
         else:  # what spreads early spreads
@@ -131,7 +135,9 @@ class Resuming:
         steps = self.trial.scenario.length - self.step
         return min(later) if _SHORT * (min(later) - self.step) <= steps else None
 
-    def _outcome_of(self, put: Sequence[Site], until: int | None) -> Outcome | None:
+    def resume_with(self, put: Sequence[Site], until: int | None) -> Outcome | None:
+        """Resumes a run anew with these put back; None where something spread, on any rank."""
+        self.before_run(until)
         with preserved_streams():
             try:
                 live = self._load()
@@ -200,7 +206,7 @@ class Resuming:
 
         def look(step: int) -> Callable[[Any], None]:
             def act(live: Any) -> None:
-                if not watch.look(step, session.capture(live)):
+                if not all(ranks.of_all(watch.look(step, session.capture(live)))):
                     self.remaining = watch.spreading
                     raise Stop
                 if step == until:

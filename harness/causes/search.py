@@ -19,6 +19,7 @@ from ..transplant.sites import Site
 from ..trial.reference import Outcome
 from ..trial.trial import Trial
 from .attribution import Attribution, owner_of
+from .in_step import search_in_turn
 from .resuming import MOST_RUNS, Resuming
 from .stored import located
 
@@ -48,8 +49,10 @@ def attribute(
         HarnessError: the live state could not be captured.
     """
     start = time.perf_counter()
-    search = _Search(Resuming(trial, cycle, tell), deadline or Deadline())
-    return located(trial, cycle, search.run(start))
+    resuming = Resuming(trial, cycle, tell)
+    search = _Search(resuming, deadline or Deadline())
+    found = search_in_turn(resuming, lambda: search.run(start))
+    return located(trial, cycle, found)
 
 
 @final

@@ -27,6 +27,7 @@ _NEXT = {
 _OF_LOSSES = (Verdict.DIFFERS, Verdict.LOST_WORK)
 _UNREACHED = "look first at what is listed as not reached: it may be what was lost"
 _AGAIN = "run it again, with more time: what is listed as not run was not judged"
+_ELSEWHERE = "save and restore it on the rank that has lost it: the loss is not on this one"
 _HIDDEN = (
     "look for state that cannot be reached from the run: on a class, in a module or a cache, on "
     "disk, or hidden by observe= or by an exclusion"
@@ -53,6 +54,8 @@ def _of_verdict(record: Record, finding: Finding | None) -> list[str]:
     lost = found.lost if found else ()
     if found is not None and not found.complete:
         return [_UNREACHED if found.unreachable else _HIDDEN]
+    if found is not None and found.elsewhere and not found.causes:
+        return [_ELSEWHERE]
     if record.verdict is Verdict.UNSUPPORTED and record.not_run:
         return [_AGAIN]
     if record.verdict in _NEXT and not (lost and record.verdict is Verdict.ERROR):

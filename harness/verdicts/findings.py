@@ -74,6 +74,8 @@ def _explanation(found: Attribution) -> str:
     if number:
         most = "" if found.minimal else "at most "
         return f"explained by {most}{number} of {of} differing leaves{where}"
+    if found.elsewhere:
+        return f"explained by what another rank has lost ({found.elsewhere})"
     if found.contained:
         return f"{len(found.contained)} of {of} differing leaves{where} contained, nothing spreads"
     return f"not explained by what one load lost ({of} differing leaves)"

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import final
 
+from ..causes import ranks
 from ..causes.attribution import Attribution, Operation
 from ..causes.operation import first_operation
 from ..causes.outcomes import outcome_of
@@ -67,7 +68,9 @@ class Judgement:
     def trace_early(self) -> None:
         """Searches for the causes while there is time: they say more than what costs much does."""
         traceable = self.raised is None and any(map(_of_load, self.findings))
-        if self.found or self.strict or not traceable or self.trial.control.flaky:
+        if self.found or self.strict or not traceable or ranks.count() > 1:
+            return
+        if self.trial.control.flaky:
             return
         cycle, outcome = self.aftermath
         if outcome.spreading and not self.deadline.is_over:
@@ -117,19 +120,19 @@ class Judgement:
         # where the resumed run raised, what a load lost may tell why
         traceable = self.trial.error is not None or any(map(_of_load, self.findings))
         wanted = not self.strict if attribution is None else attribution
-        if wanted and traceable and self.verdict is not Verdict.FLAKY:
+        if wanted and any(ranks.of_all(traceable and self.verdict is not Verdict.FLAKY)):
             self.attribute()
 
     def attribute(self) -> None:
         """Traces the difference to its cause; where nothing spreads, the future has decided."""
         raised = self.trial.error
         cycle, outcome = (len(self.trial.loads) - 1, None) if raised else self.aftermath
-        if outcome is None or outcome.spreading:
-            if self.deadline.is_over and cycle not in self.found:
-                self.notes.append("the budget was spent before the causes were searched for")
-                return
-            self.attribution = found = self.search(cycle)
-            if raised and found.complete and found.causes:
+        spreads = outcome is None or bool(outcome.spreading)
+        loads = [load for load in ranks.of_all(cycle if spreads else None) if load is not None]
+        found = self.search(min(loads)) if loads else None
+        if outcome is None or spreads:
+            self.attribution = found
+            if raised and found and found.complete and found.causes:
                 self.explain_error()
             return
         self.attribution = outcome_of(self.trial, cycle, outcome)
@@ -137,10 +140,13 @@ class Judgement:
         if not self.strict and all(map(self.trial.control.is_stream, contained)):
             self.acquit(self.attribution)
 
-    def search(self, cycle: int) -> Attribution:
-        """Searches for the causes, telling of every run that this takes; once for every load."""
+    def search(self, cycle: int) -> Attribution | None:
+        """Searches for the causes while there is time, once a load; tells of every run it takes."""
         if cycle in self.found:
             return self.found[cycle]
+        if any(ranks.of_all(self.deadline.is_over)):
+            self.notes.append("the budget was spent before the causes were searched for")
+            return None
 
         def tell(evaluation: int, at_most: int) -> None:
             step = Progress(check="causes", number=1, of=1, evaluation=evaluation, at_most=at_most)
