@@ -6,7 +6,7 @@ import dataclasses
 import pickle
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, final
+from typing import Any, Self, final
 
 from ..core.errors import NotApplicable
 from ..core.randomness import preserved_streams
@@ -134,6 +134,8 @@ def trained(trial: Trial, seed: int, until: int | None = None) -> Any:
         NotApplicable: the subject has no states in memory, so that nobody needs the run.
     """
     _require(trial)
+    if (reason := trial.session.stateless) is not None:
+        raise NotApplicable(str(reason))
     return trial.session.trained(seed, until)
 
 
@@ -142,7 +144,8 @@ class Targets:
     """A run that is whole each time that it is asked for, whatever was loaded into it since.
 
     What a load has changed is put back from another such run. If it then is bit for bit as it was,
-    it serves again; otherwise, and if it has trained on, a new one is made.
+    it serves again; otherwise, if it has trained on, and where not all of it is seen, a new one is
+    made.
 
     Args:
         trial: whose runs they are.
@@ -154,12 +157,28 @@ class Targets:
         self.make = make
         self._current: tuple[Any, Snapshot] | None = None
 
+    @classmethod
+    def of_loads(cls, trial: Trial) -> Self:
+        """What files are loaded into, where the subject can load into a run made before."""
+        make = trial.capabilities.poisoned or trial.subject.build
+        return cls(trial, lambda: make(trial.scenario))
+
     def whole(self) -> tuple[Any, Snapshot]:
         """Returns the run, and its state."""
-        if self._current is None or not self._mend(*self._current):
+        if self._current is None or not self._seen or not self._mend(*self._current):
             live = self.make()
             self._current = live, self.trial.session.capture(live)
         return self._current
+
+    def whole_run(self) -> Any:
+        """Returns the run alone."""
+        return self.whole()[0]
+
+    @property
+    def _seen(self) -> bool:
+        """Whether its state is all that can make it another run."""
+        offered = self.trial.capabilities
+        return not (offered.in_part or offered.own_exclusions)
 
     def give_up(self) -> None:
         """Has a new one made next time: this one trains on, which may move what nobody sees."""

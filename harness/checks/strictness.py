@@ -72,9 +72,11 @@ def _damaged_files(trial: Trial) -> tuple[Diff, tuple[str, ...]]:
     files = required_files(trial.subject.name, path)
     contents = {name: file.read_bytes() for name, file in files.items()}
     target = trial.session.folder / "damaged" / path.name
-    intact = _loaded(trial, target, contents)
+    targets = Targets.of_loads(trial)
+    intact = _loaded(trial, target, contents, targets)
     # such as the folder that it was read from: it differs between two loads of the same file
-    noise = trial.compare(intact, _loaded(trial, target, contents)).mismatches
+    targets.give_up()
+    noise = trial.compare(intact, _loaded(trial, target, contents, targets)).mismatches
     known = frozenset(mismatch.keypath for mismatch in noise)
     mismatches: list[Mismatch] = []
     with warnings.catch_warnings():
@@ -82,7 +84,7 @@ def _damaged_files(trial: Trial) -> tuple[Diff, tuple[str, ...]]:
         warnings.simplefilter("ignore", ResourceWarning)
         for damage, damaged in damages_of_files(contents, path.name):
             try:
-                loaded = _loaded(trial, target, damaged)
+                loaded = _loaded(trial, target, damaged, targets)
             except Exception:  # an error is what the check asks for, of whatever class
                 continue
             diff = trial.compare(intact, loaded)
@@ -92,10 +94,10 @@ def _damaged_files(trial: Trial) -> tuple[Diff, tuple[str, ...]]:
     return Diff(mismatches=tuple(mismatches)), ()
 
 
-def _loaded(trial: Trial, path: Path, contents: Mapping[str, bytes]) -> Snapshot:
+def _loaded(trial: Trial, path: Path, contents: Mapping[str, bytes], targets: Targets) -> Snapshot:
     lay_out(path.parent, contents)
     with preserved_streams():
-        return trial.session.capture(trial.session.load(path))
+        return trial.session.capture(trial.session.load_into(path, targets.whole_run))
 
 
 def _unnoticed(damage: str, difference: str) -> Mismatch:

@@ -32,6 +32,10 @@ class Capabilities:
         restore: `restore(live, state)`, as `load_state_dict`.
         load_with: `load_with(source, scenario, overrides)`, a load with options passed explicitly.
         overrides: options to pass there.
+        poisoned: `poisoned(scenario)`, the target that a load reads a run into.
+        load_into: `load_into(source, scenario, target)`, a load into what `target()` returns, which
+            is such a target and is asked for when the source was read.
+        in_part: whether `roots` gives only a part of the run.
         choices: option -> values that a scenario may give it, the plainest first; plain JSON.
         implied: option -> value in force where a scenario does not name it.
         media: those of `core.scenario.MEDIA` that can carry its state; None for a file and, unless
@@ -55,6 +59,9 @@ class Capabilities:
     restore: Callable[[Any, Any], None] | None = None
     load_with: Callable[[Any, Scenario, Mapping[str, Any]], Any] | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    poisoned: Callable[[Scenario], Any] | None = None
+    load_into: Callable[[Any, Scenario, Callable[[], Any]], Any] | None = None
+    in_part: bool = False
     choices: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     implied: Mapping[str, Any] = field(default_factory=dict)
     media: Sequence[str] | None = None

@@ -136,7 +136,8 @@ class LoopSubject:
     @property
     def capabilities(self) -> Capabilities:
         """A container is one file or stream; what is held in memory can be put into a live run."""
-        held = required(self.save_run, 2) == 1 and required(self.load_run, 2) == 2
+        in_place = required(self.load_run, 2) == 2
+        held = required(self.save_run, 2) == 1 and in_place
         return Capabilities(
             state=self.state,
             restore=self.restore,
@@ -148,6 +149,9 @@ class LoopSubject:
             expected_losses=self.expected_losses,
             overrides=self.overrides,
             load_with=self.load_with,
+            poisoned=self.poisoned if in_place else None,
+            load_into=self.load_into if in_place else None,
+            in_part=self.observe is not None,
         )
 
     def build(self, scenario: Scenario) -> Run:
@@ -196,12 +200,31 @@ class LoopSubject:
         """As `load`, with values that the caller passes explicitly."""
         of_load = {k: v for k, v in explicit.items() if takes_keyword(self.load_run, k)}
         of_make = {k: v for k, v in explicit.items() if k not in of_load}
+        return self._loaded(source, of_load, lambda: self._poisoned(scenario, of_make))
+
+    def poisoned(self, scenario: Scenario) -> Run:
+        """What `load` reads a run into: another one, poisoned."""
+        return Run(target=self._poisoned(scenario, {}))
+
+    def load_into(self, source: Any, scenario: Scenario, target: Callable[[], Run]) -> Run:
+        """As `load`, into a target that was made before."""
+
+        def made_before() -> Any:
+            live = target().target
+            poison((scenario.seed + _ANOTHER_SEED) % 2**32)
+            return live
+
+        return self._loaded(source, {}, made_before)
+
+    def _loaded(
+        self, source: Any, explicit: Mapping[str, Any], target_of: Callable[[], Any]
+    ) -> Run:
         with tempfile.TemporaryDirectory() as folder:
             held = container.read(source, Path(folder))
             if required(self.load_run, 2) == 1:
-                target = self._made(held.source, of_load)
+                target = self._made(held.source, explicit)
             else:
-                target = self._filled(self._poisoned(scenario, of_make), held.source, of_load)
+                target = self._filled(target_of(), held.source, explicit)
         if held.lent is not None:
             held.lent.restore(target)
         if held.streams is not None:

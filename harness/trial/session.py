@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import io
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, final
 
-from ..core.errors import HarnessError, InvalidSubject
+from ..core.errors import HarnessError, InvalidSubject, NotApplicable
 from ..core.keypath import compiled
 from ..core.randomness import poison, preserved_streams, seed_all
 from ..core.scenario import Scenario
@@ -117,10 +118,40 @@ class Session:
         return self._read(path)
 
     def _read(self, path: Path) -> Any:
-        memory = self.scenario.medium == "memory"
-        source = io.BytesIO(path.read_bytes()) if memory else path
+        source = self._source(path)
         poison(self.other_seed)
         return self.subject.load(source, self.scenario)
+
+    def load_into(self, path: Path, target: Callable[[], Any]) -> Any:
+        """As `load`, into a target that was made before, where the subject can.
+
+        Args:
+            path: of the file.
+            target: returns the poisoned target; asked for when the file was read.
+        """
+        load_into = capabilities_of(self.subject).load_into
+        if load_into is None:
+            return self.load(path)
+        source = self._source(path)
+        poison(self.other_seed)
+        return load_into(source, self.scenario, target)
+
+    def _source(self, path: Path) -> Any:
+        memory = self.scenario.medium == "memory"
+        return io.BytesIO(path.read_bytes()) if memory else path
+
+    @cached_property
+    def stateless(self) -> NotApplicable | None:
+        """Why no run has a state in memory, asked of a fresh one; None where some may have one."""
+        read = capabilities_of(self.subject).state
+        with preserved_streams(), suppress(Exception):  # one that has trained may be able to
+            live = self.build()
+            try:
+                if read is not None:
+                    read(live)
+            except NotApplicable as reason:
+                return reason
+        return None
 
     def advance(
         self, live: Any, done: int, until: int, seen: dict[int, Snapshot] | None = None

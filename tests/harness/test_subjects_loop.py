@@ -5,9 +5,14 @@ import json
 import example_loops as examples
 import numpy as np
 import pytest
+import torch
+from resumeproof.checks import CHECKS
 from resumeproof.core.errors import InvalidSubject
+from resumeproof.core.randomness import preserved_streams
 from resumeproof.core.scenario import Scenario
 from resumeproof.subjects.loop import loop
+from resumeproof.trial.session import Session
+from resumeproof.trial.trial import Trial
 from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Verdict
 
@@ -227,3 +232,43 @@ def test_right_loop_is_exact():
 def test_nondeterministic_loop_is_flaky():
     """Noise from outside is never blamed on the checkpoint."""
     assert run(examples.nondeterministic, SCENARIO).verdict is Verdict.FLAKY
+
+
+@pytest.mark.parametrize("into", ["used", "fresh"])
+def test_load_into_a_target_that_was_made_before_is_the_load(into, tmp_path):
+    """Random streams included; the target is asked for once the file was read."""
+    subject = examples.forgets_scheduler
+    scenario = Scenario(length=12, save_at=5, into=into)
+    session = Session(subject, scenario)
+    with preserved_streams():
+        session.write(session.trained(0), tmp_path / "0.zip")
+        wanted = session.capture(session.load(tmp_path / "0.zip"))
+        target = subject.poisoned(scenario)
+        torch.rand(3)
+        got = session.capture(session.load_into(tmp_path / "0.zip", lambda: target))
+    assert not session.differences(wanted, got, worded=True)
+
+
+class Counted(examples.Trainer):
+    """Counts the steps of all that were made."""
+
+    steps = 0
+
+    def step(self):
+        """One more."""
+        type(self).steps += 1
+        super().step()
+
+
+@pytest.mark.parametrize(("observed", "targets"), [(False, 3), (True, 14)])
+def test_damaged_files_share_a_target_where_all_of_it_is_seen(observed, targets):
+    """Two for the intact file and one to put back from; of what is observed only a part is seen."""
+    observe = {"observe": lambda run: {"model": run.model}} if observed else {}
+    trial = Trial(
+        loop(make=Counted, step=Counted.step, save=Counted.save, load=Counted.load, **observe),
+        Scenario(length=12, save_at=5),
+    )
+    _ = trial.saving, trial.control.noise
+    before = Counted.steps
+    assert not CHECKS["strictness"](trial)
+    assert (Counted.steps - before) / 12 == targets
