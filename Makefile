@@ -5,15 +5,17 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 MINUTES ?= 5
 # they train for many minutes: what they show is in the README
-SLOW_BENCHMARKS := benchmarks/learning.py benchmarks/pbt.py benchmarks/default_check.py
-BENCHMARKS = $(filter-out $(SLOW_BENCHMARKS),$(sort $(wildcard benchmarks/*.py)))
+SLOW_BENCHMARKS := benchmarks/learning.py benchmarks/pbt.py benchmarks/shifting.py benchmarks/default_check.py
+# need a set-up of their own, or are imported by others
+PARTS := benchmarks/learning_curves.py benchmarks/learning_tables.py benchmarks/sb3_plugin.py benchmarks/sb3_suite.py
+BENCHMARKS = $(filter-out $(SLOW_BENCHMARKS) $(PARTS),$(sort $(wildcard benchmarks/*.py)))
 
 # Bits depend on the number of threads: one, everywhere, set before torch is imported.
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help gate fuzz mutants kinds test lint bench field test-oldest
+.PHONY: help gate fuzz mutants kinds test lint bench field test-oldest test-cuda sb3-suite
 
 help:
 	@echo "make gate   generated scenarios of DistributionalPPO, saved, resumed and compared bit for bit"
@@ -25,6 +27,7 @@ help:
 	@echo "make test-oldest  the tests on the oldest libraries we promise, in a set-up of their own"
 	@echo "make field  other people's libraries under test, each beside an experiment; writes docs/field.md; half an hour"
 	@echo "make test-cuda  the tests that need a GPU, on this machine's; without one they are skipped by name"
+	@echo "make sb3-suite  SB3's own tests of PPO with DistributionalPPO in its place, in a set-up of their own"
 	@echo "make bench  every benchmark but the learning curves, each a ratio measured side by side in one run"
 
 gate: $(STAMP)
@@ -50,6 +53,16 @@ test: $(STAMP)
 test-cuda: $(STAMP)
 	@echo "test-cuda: exact resume, streams, kernels and changes of device on a GPU; what is skipped is named"
 	$(BIN)/python -m pytest -rs tests/algo/test_cuda.py $(ARGS)
+
+sb3-suite: .venv-sb3/.ready
+	@echo "sb3-suite: Stable-Baselines3's tests of PPO; what fails is explained or an error"
+	.venv-sb3/bin/python -m benchmarks.sb3_suite $(ARGS)
+
+.venv-sb3/.ready: pyproject.toml constraints.txt
+	@echo "set-up: .venv-sb3 from constraints.txt and what SB3's tests import (once; a minute or two)"
+	$(PYTHON) -m venv .venv-sb3
+	.venv-sb3/bin/pip install --quiet --constraint constraints.txt --editable ".[dev]" setuptools pandas matplotlib opencv-python-headless ale-py
+	@touch $@
 
 lint: $(STAMP)
 	@echo "lint: ruff and mypy"

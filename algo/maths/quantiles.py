@@ -56,30 +56,6 @@ def quantile_huber_loss(quantiles: Tensor, targets: Tensor, kappa: float = 1.0) 
     check_batch({"targets": targets}, {"quantiles": quantiles})
     if not kappa > 0.0:
         raise ValueError(f"expected a positive kappa, got kappa={kappa!r}")
-    error_bn, clipped_bn, slope_bn = _huber_parts(quantiles, targets, kappa)
-    return (slope_bn * (error_bn - 0.5 * clipped_bn)).mean(dim=1) / kappa
-
-
-def quantile_huber_slopes(
-    quantiles: Tensor, targets: Tensor, kappa: float = 1.0
-) -> tuple[Tensor, Tensor]:
-    """Each sample's ``quantile_huber_loss``, and its gradient at the sample's quantiles.
-
-    Args:
-        quantiles: Predicted quantiles, ``(batch, n_quantiles)``, in the order of their levels.
-        targets: Scalar targets, ``(batch,)``.
-        kappa: Distance beyond which the loss grows linearly, in units of the target.
-
-    Returns:
-        Losses, ``(batch,)``, and slopes, ``(batch, n_quantiles)``.
-    """
-    error_bn, clipped_bn, slope_bn = _huber_parts(quantiles, targets, kappa)
-    loss_b = (slope_bn * error_bn.sub_(clipped_bn, alpha=0.5)).mean(dim=1) / kappa
-    return loss_b, slope_bn.mul_(-1.0 / (kappa * quantiles.shape[1]))
-
-
-def _huber_parts(quantiles: Tensor, targets: Tensor, kappa: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Errors, the same clipped to kappa, and |tau - 1{u < 0}| times those, ``(batch, n)`` each."""
     levels_n = quantile_midpoints(
         quantiles.shape[1], dtype=quantiles.dtype, device=quantiles.device
     )
@@ -88,4 +64,28 @@ def _huber_parts(quantiles: Tensor, targets: Tensor, kappa: float) -> tuple[Tens
     # of the gradient. Times the weight, |tau - 1{u < 0}| c is c / 2 + (tau - 1/2) |c|.
     clipped_bn = error_bn.detach().clamp(-kappa, kappa)
     slope_bn = torch.addcmul(0.5 * clipped_bn, levels_n - 0.5, clipped_bn.abs())
-    return error_bn, clipped_bn, slope_bn
+    return (slope_bn * (error_bn - 0.5 * clipped_bn)).mean(dim=1) / kappa
+
+
+def quantile_huber_slopes(
+    quantiles: Tensor, targets: Tensor, levels: Tensor, kappa: float, share: float
+) -> tuple[Tensor, Tensor]:
+    """The mean of ``quantile_huber_loss`` over a batch, and its gradient without autograd.
+
+    Args:
+        quantiles: Predicted quantiles, ``(batch, n)``, of one critic or of several side by side.
+        targets: Scalar targets, ``(batch,)``.
+        levels: Level of each quantile, less one half, ``(n,)``.
+        kappa: As there.
+        share: What the gradient is multiplied by; the inverse of the number of quantiles of the
+            whole batch gives that of the mean.
+
+    Returns:
+        The loss, a 0-d tensor, and slopes, ``(batch, n)``.
+    """
+    error_bn = targets.unsqueeze(1) - quantiles
+    half_bn = error_bn.clamp(-kappa, kappa).mul_(0.5)
+    # c / 2 + (tau - 1/2) |c|, with |c| = 2 |c / 2|
+    slope_bn = torch.addcmul(half_bn, 2.0 * levels, half_bn.abs())
+    loss = (error_bn.sub_(half_bn) * slope_bn).mean() / kappa
+    return loss, slope_bn.mul_(-share / kappa)

@@ -21,7 +21,7 @@ from stable_baselines3.common.distributions import (
 )
 from torch import Tensor, nn
 
-from ..maths.quantiles import quantile_huber_slopes
+from ..maths.quantiles import quantile_huber_slopes, quantile_midpoints
 from .actions import gaussian_log_prob
 from .critic_heads import QuantileHead, ScalarHead
 from .critics import TwinCritic
@@ -72,19 +72,23 @@ class Scores:
     Attributes:
         log_probs: of the actions, ``(batch,)``.
         entropies: in nats, ``(batch,)``.
-        outputs: of each critic head, ``(batch, n_outputs)``.
+        outputs: of all critic heads side by side, ``(batch, n_heads * n_outputs)``.
+        weight: of all critic heads, one below the other.
         actor: see `Stack.forward`; the last is logits or means.
         critic: the same; the last is the latent of the heads.
         inner: log-probabilities of all choices, or the actions in deviations from the mean.
+        outer: probabilities of all choices, or the deviations.
         actions: the actions.
     """
 
     log_probs: Tensor
     entropies: Tensor
-    outputs: tuple[Tensor, ...]
+    outputs: Tensor
+    weight: Tensor
     actor: list[Tensor]
     critic: list[Tensor]
     inner: Tensor
+    outer: Tensor
     actions: Tensor
 
 
@@ -96,13 +100,15 @@ class PlainPolicy:
     Attributes:
         actor: from the observations to logits or means.
         critic: from the observations to the latent of the heads.
-        heads: of the critic.
+        heads: of the critic, all of one kind and size.
+        levels: of the quantiles of all heads side by side, less one half; empty for scalars.
         log_std: logarithms of the deviations of a Box's actions; None for choices.
     """
 
     actor: Stack
     critic: Stack
     heads: tuple[QuantileHead | ScalarHead, ...]
+    levels: Tensor
     log_std: nn.Parameter | None
 
     @torch.no_grad()
@@ -110,41 +116,39 @@ class PlainPolicy:
         """As `DistributionalActorCriticPolicy.evaluate`."""
         inputs = observations.float()
         actor, critic = self.actor.forward(inputs), self.critic.forward(inputs)
-        outputs = tuple(torch.addmm(h.bias, critic[-1], h.weight.t()) for h in self.heads)
+        weight = torch.cat([head.weight for head in self.heads])
+        bias = torch.cat([head.bias for head in self.heads])
         if self.log_std is None:
-            inner = actor[-1].log_softmax(dim=1)
+            # an impossible choice has no share in the entropy, but 0 * -inf would be NaN
+            inner = actor[-1].log_softmax(dim=1).clamp_min_(torch.finfo(torch.float32).min)
+            outer = inner.exp()
             log_probs = inner.gather(1, actions.unsqueeze(1)).squeeze(1)
-            finite = inner.clamp_min(torch.finfo(inner.dtype).min)
-            entropies = -(finite * finite.exp()).sum(dim=1)
+            entropies = (inner * outer).sum(dim=1).neg_()
         else:
-            std = self.log_std.exp()
-            inner = (actions - actor[-1]) / std
-            log_probs = gaussian_log_prob(actor[-1], self.log_std, std, actions)
+            outer = self.log_std.exp()
+            inner = (actions - actor[-1]).div_(outer)
+            log_probs = gaussian_log_prob(actor[-1], self.log_std, outer, actions)
             entropies = _normal_entropy(self.log_std).expand_as(log_probs)
         return Scores(
             log_probs=log_probs,
             entropies=entropies,
-            outputs=outputs,
+            outputs=torch.addmm(bias, critic[-1], weight.t()),
+            weight=weight,
             actor=actor,
             critic=critic,
             inner=inner,
+            outer=outer,
             actions=actions,
         )
 
     @torch.no_grad()
-    def critic_loss(self, scores: Scores, targets: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """As `TwinCritic.loss`, and the slopes of the loss at the outputs of each head."""
-        losses, slopes = [], []
-        for head, outputs in zip(self.heads, scores.outputs, strict=True):
-            if isinstance(head, QuantileHead):
-                loss_b, own = quantile_huber_slopes(outputs, targets, head.kappa)
-            else:
-                own = outputs - targets.unsqueeze(1)
-                loss_b = own[:, 0].square()
-                own = own.mul_(2.0)
-            losses.append(loss_b.mean())
-            slopes.append(own.mul_(1.0 / (len(self.heads) * len(targets))))
-        return (losses[0] if len(losses) == 1 else (losses[0] + losses[1]) / 2), slopes
+    def critic_loss(self, scores: Scores, targets: Tensor, weight: float) -> tuple[Tensor, Tensor]:
+        """As `TwinCritic.loss`, and ``weight`` times its slopes at the outputs of all heads."""
+        head, share = self.heads[0], weight / scores.outputs.numel()
+        if isinstance(head, QuantileHead):
+            return quantile_huber_slopes(scores.outputs, targets, self.levels, head.kappa, share)
+        errors = scores.outputs - targets.unsqueeze(1)
+        return errors.square().mean(), errors.mul_(2.0 * share)
 
     @torch.no_grad()
     def backward(
@@ -152,7 +156,7 @@ class PlainPolicy:
         scores: Scores,
         log_prob_slopes: Tensor,
         entropy_slope: float,
-        output_slopes: Sequence[Tensor],
+        output_slopes: Tensor,
     ) -> None:
         """Leaves in every parameter the gradient of a loss.
 
@@ -160,17 +164,19 @@ class PlainPolicy:
             scores: of the observations and actions.
             log_prob_slopes: of the loss at each log-probability, ``(batch,)``.
             entropy_slope: of the loss at each entropy.
-            output_slopes: of the loss at the outputs of each head, ``(batch, n_outputs)``.
+            output_slopes: of the loss at the outputs of all heads, as `Scores.outputs`.
         """
         self.actor.backward(
             scores.actor, self._actor_slopes(scores, log_prob_slopes, entropy_slope)
         )
-        latent, latent_slopes = scores.critic[-1], torch.zeros(())
-        for head, slopes in zip(self.heads, output_slopes, strict=True):
-            head.weight.grad, head.bias.grad = slopes.t() @ latent, slopes.sum(dim=0)
-            latent_slopes = latent_slopes + slopes @ head.weight
+        at_weights, at_biases = output_slopes.t() @ scores.critic[-1], output_slopes.sum(dim=0)
+        size = len(self.heads[0].bias)
+        for head, own, bias in zip(
+            self.heads, torch.split(at_weights, size), torch.split(at_biases, size), strict=True
+        ):
+            head.weight.grad, head.bias.grad = own, bias
         if self.critic.layers:
-            self.critic.backward(scores.critic, latent_slopes)
+            self.critic.backward(scores.critic, output_slopes @ scores.weight)
 
     def _actor_slopes(
         self, scores: Scores, log_prob_slopes: Tensor, entropy_slope: float
@@ -178,12 +184,15 @@ class PlainPolicy:
         """Slopes of the loss at the logits or means; leaves the gradient of the deviations."""
         slopes_b1, inner_ba = log_prob_slopes.unsqueeze(1), scores.inner
         if self.log_std is not None:
-            own = ((inner_ba.square() - 1) * slopes_b1).sum(dim=0)
-            self.log_std.grad = own + entropy_slope * len(inner_ba)
-            return slopes_b1 * inner_ba / self.log_std.exp()
-        finite_ba = inner_ba.clamp_min(torch.finfo(inner_ba.dtype).min)
-        weights_ba = entropy_slope * (finite_ba + scores.entropies.unsqueeze(1)) + slopes_b1
-        at_logits = -inner_ba.exp() * weights_ba
+            pulls_ba = inner_ba * slopes_b1
+            own = (pulls_ba * inner_ba - slopes_b1).sum(dim=0)
+            self.log_std.grad = own.add_(entropy_slope * len(inner_ba))
+            return pulls_ba.div_(scores.outer)
+        if entropy_slope == 0:
+            at_logits = scores.outer * -slopes_b1
+        else:
+            weights_ba = (inner_ba + scores.entropies.unsqueeze(1)).mul_(entropy_slope)
+            at_logits = weights_ba.add_(slopes_b1).mul_(scores.outer).neg_()
         return at_logits.scatter_add_(1, scores.actions.unsqueeze(1), slopes_b1)
 
 
@@ -214,7 +223,14 @@ def plain_policy(policy: Any, observations: Any) -> PlainPolicy | None:
     if actor is None or critic is None or heads is None:
         return None
     log_std = None if categorical else policy.log_std
-    return PlainPolicy(actor=actor, critic=critic, heads=heads, log_std=log_std)
+    levels = [quantile_midpoints(len(h.bias)) - 0.5 for h in heads if isinstance(h, QuantileHead)]
+    return PlainPolicy(
+        actor=actor,
+        critic=critic,
+        heads=heads,
+        levels=torch.cat(levels) if levels else torch.empty(0),
+        log_std=log_std,
+    )
 
 
 def _is_covered(parameter: nn.Parameter) -> bool:
@@ -238,5 +254,7 @@ def _stack(modules: Iterable[nn.Module]) -> Stack | None:
 def _heads(critic: nn.Module) -> tuple[QuantileHead | ScalarHead, ...] | None:
     if type(critic) is not TwinCritic:
         return None
-    heads = tuple(critic.heads)
-    return heads if all(isinstance(h, QuantileHead | ScalarHead) for h in heads) else None  # type: ignore[return-value]
+    heads: tuple[Any, ...] = tuple(critic.heads)
+    kinds = {(type(h), h.bias.numel(), getattr(h, "kappa", None)) for h in heads}
+    known = all(isinstance(head, QuantileHead | ScalarHead) for head in heads)
+    return heads if known and len(kinds) == 1 else None

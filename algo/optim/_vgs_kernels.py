@@ -1,5 +1,6 @@
 """The arithmetic of VGS: noise to signal, the factor, and sums of squares; see `optim/vgs.py`."""
 
+import itertools
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -8,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+# of larger tensors the sums cost more than the calls
+_SMALL = 65_536
 
 
 def compute_ratio(sq_norms: Iterable[float], mean_sq_norms: Iterable[float]) -> float:
@@ -38,21 +42,19 @@ def compute_factor(ratio: float, usual: float, *, floor: float, ceiling: float) 
 
 def compute_sq_norms(tensors: Sequence[Tensor]) -> list[float]:
     """|x|^2 of each tensor, summed in double precision: neither c x nor 1e-30 x loses its ratio."""
-    if all(map(_is_small, tensors)):
-        return _sum_squares(tensors)
+    if tensors and {t.dtype for t in tensors} == {torch.float32} and tensors[0].is_cpu:
+        sizes = [t.numel() for t in tensors]
+        if min(sizes) > 0 and max(sizes) <= _SMALL:
+            return _sum_squares(tensors, sizes)
     norms = torch._foreach_norm(list(tensors), 2, torch.float64)
     return [norm * norm for norm in torch.stack(norms).tolist()]
 
 
-def _is_small(tensor: Tensor) -> bool:
-    return tensor.is_cpu and tensor.dtype is torch.float32 and 0 < tensor.numel() <= 65_536
-
-
-def _sum_squares(tensors: Sequence[Tensor]) -> list[float]:
+def _sum_squares(tensors: Sequence[Tensor], sizes: Sequence[int]) -> list[float]:
     """The same side by side: of small tensors the calls cost more than the sums."""
     flat: npt.NDArray[Any] = torch._C._nn.flatten_dense_tensors(
         [t.detach() for t in tensors]
     ).numpy()
-    starts = np.cumsum([0, *[t.numel() for t in tensors[:-1]]])
+    starts = list(itertools.accumulate(sizes[:-1], initial=0))
     sums: list[float] = np.add.reduceat(np.square(flat, dtype=np.float64), starts).tolist()
     return sums

@@ -9,14 +9,13 @@ whose slope at a log-probability is (-A r where A r is the minimum, else 0, + be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 import torch
 
-from ..maths.losses import approximate_kl
 from ..networks.by_hand import PlainPolicy, Scores, plain_policy
 from ..run_state.model import Model
 from .minibatches import (
@@ -39,7 +38,7 @@ class HandLoss:
     scores: Scores
     log_prob_slopes: torch.Tensor
     entropy_slope: float
-    output_slopes: Sequence[torch.Tensor]
+    output_slopes: torch.Tensor
 
     def backward(self) -> None:
         """Leaves the gradient in every parameter of the policy, in the place of what was there."""
@@ -69,21 +68,22 @@ def _loss(policy: PlainPolicy, model: Model, batch: Minibatch, statistics: Stati
     require_finite(model, "ratio", ratio, batch.where)
     advantages, reach = advantages_of(model, samples), batch.clip_range
     free, clipped = advantages * ratio, advantages * ratio.clamp(1.0 - reach, 1.0 + reach)
-    policy_loss = -torch.minimum(free, clipped).mean()
-    value_loss, output_slopes = policy.critic_loss(scores, batch.targets)
-    entropy_loss, kl = -scores.entropies.mean(), approximate_kl(log_ratio)
+    policy_loss = torch.minimum(free, clipped).mean().neg_()
+    value_loss, output_slopes = policy.critic_loss(scores, batch.targets, model.vf_coef)
+    moved, entropy_loss = ratio - 1, scores.entropies.mean().neg_()
+    kl = (moved - log_ratio).mean()  # see `approximate_kl`
     loss = policy_loss + model.ent_coef * entropy_loss + model.vf_coef * value_loss
     slopes = free * (free <= clipped)
     if model.kl_penalty is not None:
         loss = loss + model.kl_penalty.coefficient * kl
-        slopes = slopes - model.kl_penalty.coefficient * (ratio - 1)
+        slopes = slopes.sub_(moved, alpha=model.kl_penalty.coefficient)
     require_finite(model, "loss", loss, batch.where)
     statistics.add(
         policy_gradient_loss=policy_loss,
         value_loss=value_loss,
         entropy_loss=entropy_loss,
         approx_kl=kl,
-        clip_fraction=((ratio - 1).abs() > batch.clip_range).float().mean(),
+        clip_fraction=(moved.abs_() > reach).float().mean(),
         loss=loss,
     )
     size = len(ratio)
@@ -92,5 +92,5 @@ def _loss(policy: PlainPolicy, model: Model, batch: Minibatch, statistics: Stati
         scores=scores,
         log_prob_slopes=slopes.mul_(-1.0 / size),
         entropy_slope=-model.ent_coef / size,
-        output_slopes=[each.mul_(model.vf_coef) for each in output_slopes],
+        output_slopes=output_slopes,
     )

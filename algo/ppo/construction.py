@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ import torch
 from ..maths.validation import require_among
 from ..networks.critics import TWINS, head_class
 from ..networks.policy import DistributionalActorCriticPolicy
+from ..optim.upgd import UPGD
 from ..run_state.model import Model
 from ..saving.configuration import keywords_of, optimizer_class, require_known
 from .minibatches import has_own_get
@@ -18,6 +20,7 @@ _OF_CRITIC = ("critic", "twin_critics", "critic_kwargs", "twin")
 # where users of Stable-Baselines3 put the optimizer, and the argument of the model that it is
 _OF_OPTIMIZER = {"optimizer_class": "optimizer", "optimizer_kwargs": "optimizer_kwargs"}
 DEFAULT_OPTIMIZER = "adaptive_upgd"
+DEFAULT_LEARNING_RATE = 3e-4
 
 
 def with_optimizer(given: dict[str, Any]) -> dict[str, Any]:
@@ -82,7 +85,20 @@ def require_policy(model: Model) -> None:
         )
     known = keywords_of(model.policy_class, "observation_space", "action_space", "lr_schedule")
     require_known(model.policy_kwargs, known, "policy_kwargs")
-    optimizer_class(model.optimizer)
+    if optimizer_class(model.optimizer) is UPGD:
+        _warn_of_learning_rate(model)
+
+
+def _warn_of_learning_rate(model: Model) -> None:
+    """Says so where UPGD, which steps along the gradient itself, would take Adam's step size."""
+    rate = (model.optimizer_kwargs or {}).get("lr", model.learning_rate)
+    if rate == DEFAULT_LEARNING_RATE:
+        warnings.warn(
+            f"learning_rate={rate} is Adam's: UPGD steps along the gradient itself and would "
+            "hardly move; pass a learning_rate of its own, such as 0.1",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def require_extensions(model: Model, own: type[Model]) -> None:

@@ -33,6 +33,7 @@ from ..saving.persistable import Persistent
 from ..saving.policy_state import configured_attributes
 from .arguments import require_arguments, require_given
 from .construction import (
+    DEFAULT_LEARNING_RATE,
     DEFAULT_OPTIMIZER,
     policy_options,
     require_extensions,
@@ -57,7 +58,7 @@ class DistributionalPPO(Persistent):
             `DistributionalActorCriticPolicy`.
         env: the environment, or its registered name.
         learning_rate: step size of the optimizer, per update; a number, or a function of the
-            progress remaining, from 1 to 0.
+            progress remaining, from 1 to 0. "upgd" needs a larger one, such as 0.1.
         n_steps: length of a rollout, in steps of every environment.
         batch_size: samples of a minibatch.
         n_epochs: passes over a rollout in one update.
@@ -121,7 +122,7 @@ class DistributionalPPO(Persistent):
         self,
         policy: str | type[DistributionalActorCriticPolicy],
         env: GymEnv | str | None,
-        learning_rate: float | Schedule = 3e-4,
+        learning_rate: float | Schedule = DEFAULT_LEARNING_RATE,
         n_steps: int = 2048,
         batch_size: int = 64,
         n_epochs: int = 10,

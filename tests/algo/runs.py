@@ -48,7 +48,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "upgd-gsde": (
         {"env_id": "Pendulum-v1"},
-        {"optimizer": "upgd", "use_sde": True, "sde_sample_freq": 4},
+        {"optimizer": "upgd", "learning_rate": 0.1, "use_sde": True, "sde_sample_freq": 4},
     ),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -209,7 +210,7 @@ def test_settings_of_a_parameter_group_are_all_there_or_refused(
     optimizer: str, damage: str
 ) -> None:
     """A learning rate that is not in the state is not left as it was in silence."""
-    model = make_model(optimizer=optimizer).learn(16)
+    model = make_model(optimizer=optimizer, learning_rate=1e-3).learn(16)
     states = model.get_parameters()
     (group,) = states["policy.optimizer"]["groups"]
     if damage == "no group":
@@ -285,3 +286,13 @@ def test_other_wrappers_are_refused(tmp_path: Path) -> None:
     make_model(make_env(normalize=True)).learn(16).save(tmp_path / "run")
     with pytest.raises(MismatchedCheckpoint, match="VecNormalize > DummyVecEnv"):
         DistributionalPPO.load(tmp_path / "run", env=make_env(), device="cpu")
+
+
+def test_upgd_with_the_learning_rate_of_adam_is_told_so() -> None:
+    """Loudly and with a way out; one that was chosen is nobody's business."""
+    with pytest.warns(UserWarning, match=r"learning_rate=0\.0003 is Adam's.*such as 0\.1"):
+        make_model(optimizer="upgd")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make_model(optimizer="upgd", learning_rate=0.1)
+        make_model(optimizer="upgd", optimizer_kwargs={"lr": 0.1})

@@ -33,7 +33,7 @@ needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA de
 CASES: dict[str, dict[str, Any]] = {
     "quantile": {},
     "categorical": {"critic": "categorical", "critic_kwargs": {"n_atoms": 7}},
-    "upgd-gsde": {"optimizer": "upgd", "use_sde": True, "sde_sample_freq": 4},
+    "upgd-gsde": {"optimizer": "upgd", "learning_rate": 0.1, "use_sde": True, "sde_sample_freq": 4},
     "adam": {"optimizer": "adam", "vgs": False, "vgs_kwargs": None},
 }
 

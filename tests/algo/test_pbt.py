@@ -36,7 +36,9 @@ def make_rich(seed: int) -> DistributionalPPO:
 def make_noisy(seed: int) -> DistributionalPPO:
     """Exploration noise that outlives rollouts, and noise of the optimizer."""
     env = make_env("Pendulum-v1")
-    return make_model(env, seed=seed, use_sde=True, sde_sample_freq=5, optimizer="upgd")
+    return make_model(
+        env, seed=seed, use_sde=True, sde_sample_freq=5, optimizer="upgd", learning_rate=0.1
+    )
 
 
 @pytest.mark.parametrize("make", [make, make_rich, make_noisy])
