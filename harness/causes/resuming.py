@@ -69,10 +69,10 @@ class Resuming:
     @cached_property
     def candidates(self) -> list[Site]:
         """What differs right after a load, and where it can be put back; by owner."""
-        target = self.trial.session.graph(self._load())
-        lost = self.reference.lost(target.snapshot)
-        known = {mismatch.keypath for mismatch in lost}
-        worded = self.trial.compare(self.donor.snapshot, target.snapshot).mismatches
+        loaded = self.trial.resumed.loads[self.cycle].loaded
+        target = Graph(snapshot=loaded, objects={}, contents={}, keys={})
+        known = {mismatch.keypath for mismatch in self.reference.lost(loaded)}
+        worded = self.trial.compare(self.donor.snapshot, loaded).mismatches
         listed = sites([m for m in worded if m.keypath in known], self.donor, target)
         return sorted(listed, key=lambda site: str(KeyPath(*site.keypath.segments[:2])))
 

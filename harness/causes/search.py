@@ -24,6 +24,7 @@ from .resuming import MOST_RUNS, Resuming
 from .stored import located
 
 _MOST_FOR_LEAVES = 40
+_FEW = 4  # leaves, for which short runs do not pay
 
 
 def attribute(
@@ -120,7 +121,7 @@ class _Search:
         needed there is needed, and what is left of it is tried in a run to the end.
         """
         leaves = [[site] for site in owner]
-        early, untried = self.needed(leaves, others, short=True)
+        early, untried = self.needed(leaves, others, short=len(leaves) > _FEW)
         if self.resuming.agrees([*others, *_flat(early)]):
             self.untried += _flat(untried)
             return _flat(early)

@@ -107,7 +107,7 @@ def _bits(snapshot: Snapshot, row: int) -> Iterator[_Bits]:
         return
     shape = snapshot.facts(row)[1] if snapshot.kind(row).numeric else ()
     yield _name(snapshot.segment(row)), shape, data
-    if len(data) >= _TELLING and len(set(data)) > 1:
+    if len(data) >= _TELLING and data.lstrip(data[:1]):  # of more than one value
         yield ("", data)
 
 
