@@ -21,32 +21,44 @@ __all__ = ["main", "parser"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit status."""
-    threads.pin()
-    asked = parsed(arguments)
-    with _terminated_as_interrupted():
+    """Runs one command; returns its exit status.
+
+    Args:
+        arguments: its words; those of the process if None, which then ends with the command.
+    """
+    with _heard_signals(ends=arguments is None):
+        name = ""
         try:
+            threads.pin()
+            asked = parsed(arguments)
+            name = f" {asked.name}"
             status: int = asked.command(asked)
         except HarnessError as error:
-            sys.stderr.write(f"resumeproof {asked.name}: {error}\n")
+            sys.stderr.write(f"resumeproof{name}: {error}\n")
             return 2
         except KeyboardInterrupt:
-            sys.stderr.write(f"resumeproof {asked.name}: interrupted before anything was known\n")
+            sys.stderr.write(f"resumeproof{name}: interrupted before anything was known\n")
             return INTERRUPTED
     return status
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Lets SIGTERM end a command as Ctrl-C does: with a report, and no folder left."""
+def _heard_signals(*, ends: bool) -> Iterator[None]:
+    """Lets SIGTERM end a command as Ctrl-C does: with a report, and no folder left.
+
+    Args:
+        ends: whether the process ends, too; its exit status stands then, whatever is sent to it.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_IGN if ends else handler)
 
 
 def _interrupt(_number: int, _frame: object) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import signal
+import threading
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
@@ -70,8 +72,6 @@ def _quick(planned: Sequence[Planned]) -> list[Planned]:
 
 def _run(parsed: argparse.Namespace, planned: list[Planned], *, follows_up: bool = False) -> int:
     """Runs cases, and where asked to, after the last, what shows what they have not."""
-    from ..verdicts.runner import Interrupted
-
     budget = getattr(parsed, "budget", None)
     if budget is None and getattr(parsed, "quick", False):
         budget = _QUICK
@@ -80,8 +80,9 @@ def _run(parsed: argparse.Namespace, planned: list[Planned], *, follows_up: bool
     try:
         for case, record in running.records():
             outputs.write(case, record)
-    except Interrupted:
+    except KeyboardInterrupt:
         interrupted = True
+        with_no_more_interrupts()
     records = running.done
     outputs.close(records, running.left_out(interrupted))
     if interrupted:
@@ -89,6 +90,13 @@ def _run(parsed: argparse.Namespace, planned: list[Planned], *, follows_up: bool
     if not running.deadline.is_over:
         running.require_meaningful()
     return _status({record.verdict.value for record in records}) or outputs.require_floor(records)
+
+
+def with_no_more_interrupts() -> None:
+    """Lets what is known be written: whoever is impatient has been heard once."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _status(verdicts: set[str]) -> int:

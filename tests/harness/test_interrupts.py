@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from resumeproof import cli
 
 EXAMPLES = Path(__file__).parent / "examples"
 
@@ -40,3 +41,28 @@ def test_interrupt_is_answered_with_a_report(tmp_path, number, check):
     assert "next: run it again, with more time" in out
     assert "Traceback" not in out + err
     assert [path.name for path in tmp_path.iterdir() if "resumeproof" in path.name] == []
+
+
+def test_interrupt_after_the_end_changes_no_exit_status():
+    """What has been told stands, though Python takes a moment to end."""
+    code = (
+        "import os, signal, sys\n"
+        "from resumeproof.cli import main\n"
+        "status = main()\n"
+        "os.kill(os.getpid(), signal.{})\n"
+        "sys.exit(status)"
+    )
+    for name in ("SIGINT", "SIGTERM"):
+        process = subprocess.run(
+            [sys.executable, "-c", code.format(name), "diff", "a", "b"],
+            text=True, capture_output=True, check=False, timeout=60, preexec_fn=_hear_interrupts,
+        )  # fmt: skip
+        assert process.returncode == 2, process.stderr
+
+
+def test_command_within_a_program_leaves_its_signals_alone():
+    """What a program does on Ctrl-C and SIGTERM is its own business after the command."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    assert cli.main(["diff", "a", "b"]) == 2
+    assert [signal.getsignal(number) for number in numbers] == before
