@@ -45,7 +45,12 @@ class Market(gym.Env[np.ndarray, np.ndarray]):
         self.price = 1.0
         self.position = 0.0
         self.equity = 0.0
+        self.leverage = 1.0
         self.returns: list[float] = []
+
+    def limit(self, leverage: float) -> None:
+        """Limits the position of every later step."""
+        self.leverage = leverage
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -61,7 +66,7 @@ class Market(gym.Env[np.ndarray, np.ndarray]):
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Trades to the wanted position, then lets the price move."""
-        wanted = float(np.clip(action[0], -1.0, 1.0))
+        wanted = float(np.clip(action[0], -self.leverage, self.leverage))
         traded = abs(wanted - self.position)
         self.position = wanted
         change = self._move()

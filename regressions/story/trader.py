@@ -12,10 +12,11 @@ from stable_baselines3.common.vec_env import VecEnv
 from .journal import Journal
 from .market import Market
 from .network import PriceFeatures
+from .risk import RiskLimits
 from .scaler import GradientScaler
 from .schedule import WarmUpCosine
 
-_PARTS = ("scaler", "schedule", "journal")
+_PARTS = ("scaler", "schedule", "limits", "journal")
 
 
 def markets() -> VecEnv:
@@ -45,7 +46,7 @@ class Trader(PPO):
         **options: as PPO's.
     """
 
-    own_parts: ClassVar[tuple[str, ...]] = ("scaler", "schedule")
+    own_parts: ClassVar[tuple[str, ...]] = ("scaler", "schedule", "limits")
 
     def __init__(self, policy: Any, env: Any, peak: float = 3e-3, **options: Any) -> None:
         options.setdefault("n_steps", 16)
@@ -66,6 +67,7 @@ class Trader(PPO):
         super()._setup_model()
         self.scaler = GradientScaler(self.policy.named_parameters())
         self.schedule = WarmUpCosine(self.policy.optimizer, self.peak)
+        self.limits = RiskLimits()
         self.journal = Journal()
         self.policy.optimizer.trader = self
 
@@ -78,8 +80,10 @@ class Trader(PPO):
         """The schedule sets the learning rate, not SB3."""
 
     def train(self) -> None:
-        """Trains as PPO does, and writes a row."""
+        """Trains as PPO does, limits what is risked from here on, and writes a row."""
         super().train()
+        earned = float(self.rollout_buffer.rewards.mean(axis=1).sum())
+        self.env.env_method("limit", self.limits.watch(earned))
         equities = self.env.get_attr("equity")
         self.journal.write(
             {
@@ -87,6 +91,7 @@ class Trader(PPO):
                 "rate": self.schedule.rate,
                 "factor": sum(self.scaler.factors.values()) / len(self.scaler.factors),
                 "equity": sum(equities) / len(equities),
+                "leverage": self.limits.leverage,
             }
         )
 
@@ -121,8 +126,9 @@ class Bad(Trader):
     """The fix of bug 9: after every load a new scaler is made, and its state is gone."""
 
     def put_back(self, states: dict[str, Any]) -> None:
-        """Puts the schedule back, and makes a scaler that tracks the policy for certain."""
+        """Puts the others back, and makes a scaler that tracks the policy for certain."""
         self.schedule.load_state_dict(states["schedule"])
+        self.limits.load_state_dict(states["limits"])
         self.scaler = GradientScaler(self.policy.named_parameters())
 
 
