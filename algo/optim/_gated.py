@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.optim.optimizer import Optimizer, ParamsT
 
 from ..maths.validation import is_whole, require, require_keys
+from . import _upgd_ahead as ahead
 from . import _upgd_flat as flat_kernels
 from ._upgd_checks import check_group, check_state_dict, make_generators
 from ._upgd_flat import Flat
@@ -101,12 +102,17 @@ class UtilityGated(Optimizer, ABC):
                 loss = closure()
         work = [self._gather(number) for number in range(len(self.param_groups))]
         peak = find_peak(value for each in work for value in each.peaks())
+        pieces = [p for each in work for block in each.blocks for p in block.params]
+        draws = all(each.flat is None and each.group["lr"] * each.group["sigma"] for each in work)
+        drawn = ahead.take(self, self._generators["cpu"], pieces) if draws else None
         for each in work:
             if each.flat is not None:
                 self._descend_flat(each.flat, each, peak)
             for block in each.blocks:
                 steps = [each.steps[owner] for owner in block.owners]
-                self._descend(block, each.group, steps, peak)
+                self._descend(block, each.group, steps, peak, drawn)
+        if draws:
+            ahead.begin(self, self._generators["cpu"], pieces)
         return loss
 
     def _gather(self, number: int) -> _Work:
@@ -134,12 +140,25 @@ class UtilityGated(Optimizer, ABC):
         return _Work(group=group, steps=steps, rows=rows, flat=flat, blocks=())
 
     def _descend(
-        self, block: Block, group: dict[str, Any], steps: Sequence[int], peak: float
+        self,
+        block: Block,
+        group: dict[str, Any],
+        steps: Sequence[int],
+        peak: float,
+        drawn: list[Tensor] | None,
     ) -> None:
-        """Takes the step of one block, whose utilities are up to date."""
+        """Takes the step of one block, whose utilities are up to date, with what is drawn already.
+
+        It uses up its share of that.
+        """
         lr = group["lr"]
-        generator = self._choose_generator(block.params[0].device)
-        moves = draw_noise(block.params, lr * group["sigma"], generator)
+        if drawn is None:
+            generator = self._choose_generator(block.params[0].device)
+            moves = draw_noise(block.params, lr * group["sigma"], generator)
+        else:
+            moves = drawn[: len(steps)]
+            del drawn[: len(steps)]
+            torch._foreach_mul_(moves, lr * group["sigma"])
         self._add_direction(moves, block, group, steps)
         gates = open_gates(
             block.utilities, [peak * (1 - group["beta_utility"] ** step) for step in steps]

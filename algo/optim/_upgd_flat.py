@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from ._upgd_kernels import draw_into
+
 # beyond this many elements the arithmetic costs more than the calls; fewer tensors are not worth it
 _MOST, _FEWEST = 65_536, 4
 
@@ -120,7 +122,7 @@ def draw_noise(flat: Flat, sigma: float, generator: torch.Generator) -> None:
         flat.move.zero_()
         return
     for part in flat.draws:
-        part.normal_(0.0, sigma, generator=generator)
+        draw_into(part, sigma, generator)
 
 
 def add_adam_direction(

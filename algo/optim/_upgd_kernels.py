@@ -138,13 +138,21 @@ def draw_noise(like: Tensors, sigma: float, generator: torch.Generator) -> list[
 
     Args:
         like: gives shape and type of each draw, and their order; all on the generator's device.
-        sigma: standard deviation; the draw has it built in, which saves a pass over the noise.
+        sigma: standard deviation.
         generator: what is drawn from.
     """
     if sigma == 0:
         return [torch.zeros_like(tensor) for tensor in like]
     layout = torch.contiguous_format
     return [
-        torch.empty_like(tensor, memory_format=layout).normal_(0.0, sigma, generator=generator)
+        draw_into(torch.empty_like(tensor, memory_format=layout), sigma, generator)
         for tensor in like
     ]
+
+
+def draw_into(tensor: Tensor, sigma: float, generator: torch.Generator) -> Tensor:
+    """Fills a contiguous tensor with noise: standard normals, rounded, times sigma."""
+    if tensor.numel() < 16:  # torch would round these only after the product
+        return tensor.normal_(generator=generator).mul_(sigma)
+    # the product built in saves a pass over the noise
+    return tensor.normal_(0.0, sigma, generator=generator)

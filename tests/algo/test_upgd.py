@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from resumeproof.algo.optim import _upgd_flat
+from resumeproof.algo.optim import _upgd_ahead, _upgd_flat
 from resumeproof.algo.optim.upgd import UPGD, AdaptiveUPGD
 from torch import Tensor
 
@@ -48,8 +48,8 @@ class Reference:
     def descend(self, p: Tensor, group: dict[str, Any], peak: float) -> None:
         """Move one parameter."""
         state, lr = self.state[p], group["lr"]
-        noise = torch.empty(p.shape, dtype=p.dtype)
-        noise.normal_(0.0, lr * group["sigma"], generator=self.generator)
+        noise = torch.empty(p.shape, dtype=p.dtype).normal_(generator=self.generator)
+        noise.mul_(lr * group["sigma"])
         correction = 1 - group["beta_utility"] ** state["step"]
         gate = torch.sigmoid(state["avg_utility"] / -(correction * peak))
         p.mul_(1 - lr * group["weight_decay"])
@@ -308,3 +308,54 @@ def test_early_gate_compares_with_the_greatest_uncorrected_utility(kind: type) -
     sure = useful.abs() > 0.05 * useful.max()
     assert torch.equal(moved[sure] == 0, useful[sure] > 0)
     assert 0 < int((useful[sure] > 0).sum()) < int(sure.sum())
+
+
+def step_twice(optimizer: Any, params: Sequence[Tensor], between: Callable[[], None]) -> None:
+    """Two steps, and what a program does in between."""
+    run(optimizer, params, range(1))
+    between()
+    run(optimizer, params, range(1, 2))
+
+
+@CLASSES
+def test_noise_that_is_drawn_ahead_is_the_noise_of_the_step(
+    kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parameters and stream are the same to the bit, and in between the stream has not moved."""
+    found = []
+    for least in (1, 10**12):
+        monkeypatch.setattr(_upgd_ahead, "LEAST", least)
+        params = make_params()
+        optimizer = kind(params, lr=1e-2, sigma=0.1, seed=5)
+        streams: list[Any] = []
+        step_twice(
+            optimizer, params, lambda o=optimizer, s=streams: s.append(get_state_bits(o)[-1])
+        )
+        assert (optimizer in _upgd_ahead._UNDER_WAY) is (least == 1)
+        found.append((get_bits(params), streams, get_state_bits(optimizer)))
+    assert found[0] == found[1]
+
+
+@CLASSES
+def test_noise_drawn_for_another_step_is_thrown_away(
+    kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream that was put back, another size of step, a gradient that is missing: all as ever."""
+    found = []
+    for least in (1, 10**12):
+        monkeypatch.setattr(_upgd_ahead, "LEAST", least)
+        params = make_params()
+        optimizer = kind(params, lr=1e-2, sigma=0.1, seed=5)
+        start = copy.deepcopy(optimizer.state_dict())
+
+        def change(o: Any = optimizer) -> None:
+            o.param_groups[0]["lr"] = 3e-2
+
+        step_twice(optimizer, params, change)
+        set_grads(params, 7, absent=[2, 5])
+        optimizer.step()
+        set_grads(params, 8)
+        optimizer.load_own_state({"generator": start["generator"]})
+        optimizer.step()
+        found.append((get_bits(params), get_state_bits(optimizer)))
+    assert found[0] == found[1]
