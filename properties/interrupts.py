@@ -59,7 +59,7 @@ class Ending:
     @property
     def is_early(self) -> bool:
         """Whether Python had not begun with `main`."""
-        return not self.err and self.status in BEFORE_PYTHON
+        return not self.out + self.err and self.status in BEFORE_PYTHON
 
     @property
     def faults(self) -> tuple[str, ...]:

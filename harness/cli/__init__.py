@@ -57,8 +57,12 @@ def _heard_signals(*, ends: bool) -> Iterator[None]:
     try:
         yield
     finally:
+        if ends:
+            # blocked, not ignored: where an interrupt has passed through code that C ran, as in an
+            # import of torch, Python would end by sending itself one more
+            signal.pthread_sigmask(signal.SIG_BLOCK, before)
         for number, handler in before.items():
-            signal.signal(number, signal.SIG_IGN if ends else handler)
+            signal.signal(number, handler)
 
 
 def _interrupt(_number: int, _frame: object) -> None:

@@ -66,3 +66,26 @@ def test_command_within_a_program_leaves_its_signals_alone():
     before = [signal.getsignal(number) for number in numbers]
     assert cli.main(["diff", "a", "b"]) == 2
     assert [signal.getsignal(number) for number in numbers] == before
+
+
+INTERRUPTED_IN_C = """
+import ctypes, os, signal
+run = ctypes.pythonapi.PyRun_String
+run.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.py_object, ctypes.py_object]
+run.restype = ctypes.py_object
+run(b"import os, signal\\nos.kill(os.getpid(), signal.SIGTERM)\\nwhile True: pass", 257, {}, {})
+"""
+
+
+def test_interrupt_that_passes_through_c_ends_with_the_same_status(tmp_path):
+    """As in an import of torch: Python would end by a signal that it sends itself."""
+    (tmp_path / "interrupted_in_c.py").write_text(INTERRUPTED_IN_C)
+    process = subprocess.run(
+        [sys.executable, "-m", "resumeproof", "check", "interrupted_in_c:x"],
+        cwd=tmp_path, text=True, capture_output=True, check=False, timeout=60,
+        preexec_fn=_hear_interrupts,
+    )  # fmt: skip
+    assert (process.returncode, process.stderr.splitlines()[-1]) == (
+        130,
+        "resumeproof check: interrupted before anything was known",
+    )
