@@ -19,7 +19,7 @@ from ..state.snapshot import Snapshot
 from ..trial.finding import Finding
 from ..trial.trial import Trial
 from .check import Aspect, Check, Cost
-from .states import restore, state_of, trained
+from .states import Targets, restore, stated, trained
 from .stock_torch import takers
 
 PREFIXES = ("module.", "_orig_mod.")
@@ -45,9 +45,9 @@ def order(trial: Trial) -> Finding:
     Raises:
         NotApplicable: there is no state in memory, no such optimizer and no such module.
     """
-    source, plain = trained(trial, trial.scenario.seed), trained(trial, trial.session.other_seed)
-    with preserved_streams():
-        wanted, state = trial.session.capture(source), copy.deepcopy(state_of(trial, source))
+    wanted, state = stated(trial)
+    targets = Targets(trial, lambda: trained(trial, trial.session.other_seed))
+    plain, _ = targets.whole()
     with preserved_streams():
         restore(trial, plain, copy.deepcopy(state))
         loaded = trial.session.capture(plain)
@@ -60,10 +60,10 @@ def order(trial: Trial) -> Finding:
     found: list[Mismatch] = []
     notes: tuple[str, ...] = ()
     for how in _LAYOUTS:
-        found, notes = _rearranged(trial, how, state, wanted, loaded)
+        found, notes = _rearranged(trial, how, state, (wanted, loaded), targets)
         if found or notes:  # by position is by position in both
             break
-    wrong = (*found, *_renamed(trial, prefixed, loaded))
+    wrong = (*found, *_renamed(trial, prefixed, loaded, targets))
     return Finding(step=trial.scenario.save_at, diff=Diff(mismatches=wrong), notes=notes)
 
 
@@ -78,10 +78,11 @@ ORDER = Check(
 
 
 def _rearranged(
-    trial: Trial, how: str, state: Any, wanted: Snapshot, loaded: Snapshot
+    trial: Trial, how: str, state: Any, snapshots: tuple[Snapshot, Snapshot], targets: Targets
 ) -> tuple[list[Mismatch], tuple[str, ...]]:
     """What stands wrong after a load into such a run, and notes on what torch's loads do to it."""
-    target = trained(trial, trial.session.other_seed)
+    wanted, loaded = snapshots
+    target, _ = targets.whole()
     _rearrange(trial, target, how)
     got = _after(trial, target, state)
     if got is None:
@@ -94,14 +95,15 @@ def _rearranged(
     ]
     if not found or trial.capabilities.strict:
         return found, ()
-    return _without_torchs_own(trial, how, state, got, found)
+    return _without_torchs_own(trial, how, state, (got, found), targets)
 
 
 def _without_torchs_own(
-    trial: Trial, how: str, state: Any, got: Snapshot, found: list[Mismatch]
+    trial: Trial, how: str, state: Any, seen: tuple[Snapshot, list[Mismatch]], targets: Targets
 ) -> tuple[list[Mismatch], tuple[str, ...]]:
     """What does not come so by torch's own loads, called alone; and a note for each of these."""
-    target = trained(trial, trial.session.other_seed)
+    got, found = seen
+    target, _ = targets.whole()
     parts = takers(trial, target, state)
     _rearrange(trial, target, how)
     before = trial.session.capture(target)
@@ -153,16 +155,10 @@ _LAYOUTS: dict[str, Callable[[dict[str, Any]], list[dict[str, Any]]]] = {
 
 
 def _renamed(
-    trial: Trial, prefixed: list[tuple[KeyPath, str, Any]], loaded: Snapshot
+    trial: Trial, prefixed: list[tuple[KeyPath, str, Any]], loaded: Snapshot, targets: Targets
 ) -> Iterator[Mismatch]:
-    target = before = None
     for keypath, prefix, state in prefixed:
-        if before is None:  # the last one was changed, or there was none
-            target = trained(trial, trial.session.other_seed)
-            before = trial.session.capture(target)
-        got = _after(trial, target, state)
-        if got is not None or trial.compare(before, trial.session.capture(target)):
-            before = None
+        got = _after(trial, targets.whole_run(), state)
         if got is not None and (diff := trial.compare(loaded, got)):
             yield Mismatch(
                 keypath=keypath,

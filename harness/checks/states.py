@@ -127,16 +127,30 @@ def _require(trial: Trial) -> tuple[Callable[[Any], Any], Callable[[Any, Any], N
     return offered.state, offered.restore
 
 
+def stated(trial: Trial) -> tuple[Snapshot, Any]:
+    """The state of a run at the save point, and its state in memory, to be copied before use.
+
+    Raises:
+        NotApplicable: the subject has no states in memory.
+    """
+    _require_state(trial)
+    return trial.session.stated
+
+
 def trained(trial: Trial, seed: int, until: int | None = None) -> Any:
     """A run of its own, trained to the save point, or to another step.
 
     Raises:
         NotApplicable: the subject has no states in memory, so that nobody needs the run.
     """
+    _require_state(trial)
+    return trial.session.trained(seed, until)
+
+
+def _require_state(trial: Trial) -> None:
     _require(trial)
     if (reason := trial.session.stateless) is not None:
         raise NotApplicable(str(reason))
-    return trial.session.trained(seed, until)
 
 
 @final

@@ -23,7 +23,7 @@ from ..state.snapshot import Snapshot
 from ..trial.finding import Finding
 from ..trial.trial import Trial
 from .check import Aspect, Check, Cost
-from .states import Targets, restore, state_of, trained
+from .states import Targets, restore, stated, trained
 from .stock_torch import takers
 
 _MAX_FOUND = 8
@@ -118,7 +118,7 @@ def _damaged_states(trial: Trial) -> tuple[Diff, tuple[str, ...]]:
     Raises:
         NotApplicable: the subject has no states in memory, or there is no entry in them.
     """
-    state = pickle.loads(pickle.dumps(state_of(trial, trained(trial, trial.scenario.seed))))
+    state = pickle.loads(pickle.dumps(stated(trial)[1]))
     whole = _Whole(trial, state)
     mismatches: list[Mismatch] = []
     lenient: Counter[str] = Counter()

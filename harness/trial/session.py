@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import io
 from collections.abc import Callable, Mapping, MutableMapping
@@ -139,6 +140,20 @@ class Session:
     def _source(self, path: Path) -> Any:
         memory = self.scenario.medium == "memory"
         return io.BytesIO(path.read_bytes()) if memory else path
+
+    @cached_property
+    def stated(self) -> tuple[Snapshot, Any]:
+        """The state of a run trained to the save point by one call, and what it has in memory.
+
+        Raises:
+            NotApplicable: it has nothing there.
+        """
+        live = self.trained(self.scenario.seed)
+        read = capabilities_of(self.subject).state
+        if read is None:
+            raise NotApplicable(f"{self.subject.name} has no state in memory")
+        with preserved_streams():
+            return self.capture(live), copy.deepcopy(read(live))
 
     @cached_property
     def stateless(self) -> NotApplicable | None:
