@@ -24,6 +24,7 @@ from .resuming import MOST_RUNS, Resuming
 from .stored import located
 
 _MOST_FOR_LEAVES = 40
+_ENOUGH = 12  # leaves that are known to be needed: nobody reads more of them
 _FEW = 4  # leaves, for which short runs do not pay
 
 
@@ -63,7 +64,8 @@ class _Search:
     def __init__(self, resuming: Resuming, deadline: Deadline) -> None:
         self.resuming = resuming
         self.deadline = deadline
-        self.most = MOST_RUNS
+        self.most, self.enough = MOST_RUNS, MOST_RUNS
+        self.proven = 0
         self.likely: list[list[Site]] = []
         self.untried: list[Site] = []
         self.untried_owners: list[list[Site]] = []
@@ -106,7 +108,9 @@ class _Search:
         for site in self.without_unlikely(candidates):
             groups.setdefault(KeyPath(*site.keypath.segments[:2]), []).append(site)
         owners, self.untried_owners = self.needed(list(groups.values()))
+        self.proven = 0
         if self.deadline.seconds is None:
+            self.enough = _ENOUGH
             self.most = min(self.resuming.count + _MOST_FOR_LEAVES, MOST_RUNS)
         causal: list[Site] = []
         for number, owner in enumerate(owners):
@@ -158,7 +162,8 @@ class _Search:
     @property
     def is_over(self) -> bool:
         """Whether no more sets are tried."""
-        return self.resuming.count >= self.most or self.deadline.is_over
+        spent = self.resuming.count >= self.most or self.proven >= self.enough
+        return spent or self.deadline.is_over
 
     def needed(
         self, groups: list[list[Site]], others: Sequence[Site] = (), *, short: bool = False
@@ -188,6 +193,7 @@ class _Search:
                 size *= 2
             elif size == 1:
                 kept.append(left.pop())
+                self.proven += 1
             else:
                 size //= 2
         return [*left, *kept], []
