@@ -81,10 +81,12 @@ def as_svg(title: str, curves: Mapping[str, Sequence[Array]], steps: int) -> str
         ys = top + (height - 2 * top) * (1 - (values - low) / ((high - low) or 1.0))
         return [f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True)]
 
+    n_seeds = sorted({len(list(seeds)) for seeds in curves.values()})
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         'font-family="sans-serif" font-size="11">',
-        f'<text x="{left}" y="16">{title}: mean return of the last 10 episodes</text>',
+        f'<text x="{left}" y="16">{title}: mean return of the last 10 episodes, '
+        f"{n_seeds[0]} to {n_seeds[-1]} seeds</text>",
         f'<text x="4" y="{top + 4}">{high:.4g}</text>',
         f'<text x="4" y="{height - top}">{low:.4g}</text>',
         f'<text x="{right - 60}" y="{height - 10}">{steps:,} steps</text>',
@@ -114,6 +116,9 @@ def as_row(name: str, areas: Sequence[float], finals: Sequence[float]) -> str:
 
 def verdict(areas: Mapping[str, Sequence[float]], ours: str, others: Sequence[str]) -> str:
     """Whether ours is as good as the best of the others, and whether it is worse by the spread."""
+    fewest = min(len(areas[name]) for name in (ours, *others))
+    if fewest < 3:
+        return f"not judged: {fewest} of at least 3 seeds"
     means: dict[str, Any] = {name: interval(values) for name, values in areas.items()}
     best = max(others, key=lambda name: means[name][0])
     if means[ours][0] >= means[best][0]:

@@ -101,8 +101,9 @@ def write_report(results: Sequence[Result], folder: Path) -> None:
         for result in own:
             if result.row in (*STOCK, OURS):
                 curves.setdefault(result.row, []).append(np.array(result.curve))
-        picture = as_svg(name, curves, own[0].steps)
-        (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
+        if OURS in curves:
+            picture = as_svg(name, curves, own[0].steps)
+            (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
     print("\nall environments, in shares of a good policy's return\n")
     print("\n".join(table_of_all(results)))
     print(f"\n{sum(r.seconds for r in results) / 60:.0f} CPU minutes of training")
