@@ -93,7 +93,7 @@ class Case:
         if not isinstance(stored, dict):
             raise InvalidTarget(f"expected options as a JSON object, got {stored!r}: {_ANEW}")
         return cls(
-            target=current_target(named),
+            target=target or current_target(named),
             options={**stored, **(options or {})},
             scenario=scenario,
             expected=_expected(content.get("expected_losses", {})),
