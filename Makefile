@@ -15,7 +15,7 @@ export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help gate fuzz mutants kinds test lint bench field test-oldest test-cuda sb3-suite
+.PHONY: help gate fuzz mutants kinds test lint bench field audit test-oldest test-cuda sb3-suite
 
 help:
 	@echo "make gate   generated scenarios of DistributionalPPO, saved, resumed and compared bit for bit"
@@ -26,6 +26,7 @@ help:
 	@echo "make lint   ruff, and mypy in strict mode"
 	@echo "make test-oldest  the tests on the oldest libraries we promise, in a set-up of their own"
 	@echo "make field  other people's libraries under test, each beside an experiment; writes docs/field.md; half an hour"
+	@echo "make audit  what SB3 preserves of a run, algorithm by algorithm, and what resume() does; ARGS=--write writes the page"
 	@echo "make test-cuda  the tests that need a GPU, on this machine's; without one they are skipped by name"
 	@echo "make sb3-suite  SB3's own tests of PPO with DistributionalPPO in its place, in a set-up of their own"
 	@echo "make bench  every benchmark but the learning curves, each a ratio measured side by side in one run"
@@ -79,6 +80,10 @@ bench: $(STAMP)
 field: .venv-field/.ready
 	@echo "field: what is not in reports/field.jsonl yet; ARGS='--only GROUP', ARGS=--again"
 	nice -n 10 .venv-field/bin/python -m field $(ARGS)
+
+audit: $(STAMP)
+	@echo "audit: every algorithm of Stable-Baselines3 and sb3-contrib, loaded as it is and by resume(); ten minutes"
+	nice -n 5 $(BIN)/python -m audit $(ARGS)
 
 .venv-field/.ready: pyproject.toml field/packages.txt field/constraints.txt
 	@echo "set-up: .venv-field from field/constraints.txt (once; some minutes)"

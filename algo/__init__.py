@@ -38,6 +38,7 @@ try:
     from .run_state.claims import derived, ephemeral, part, saved
     from .run_state.levels import UnsavableEnvironment, UnsupportedEnvironment
     from .run_state.missing import InexactCheckpoint, InexactResume
+    from .run_state.resumable import Resumable
     from .stock.callback import ExactCheckpointCallback, MovedSavePoint
     from .stock.resume import resume, save_run
 except ModuleNotFoundError as error:
@@ -76,6 +77,7 @@ __all__ = [
     "NonFiniteUpdate",
     "Population",
     "RefusedExchange",
+    "Resumable",
     "ReturnNormalizer",
     "Uniform",
     "UnsavableEnvironment",

@@ -8,8 +8,9 @@ through the chain of wrappers or an attribute, gives the data it keeps; see `att
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
+import gymnasium as gym
 from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -32,6 +33,9 @@ from .graph.thaw import Thawer
 from .levels import Level, UnsavableEnvironment, borrowed_metadata, levels_of
 from .missing import collecting, lose
 from .streams import prepare_space_generators, space_generators
+from .workers import prepare_workers, save_workers
+
+Environment: TypeAlias = VecEnv | gym.Env[Any, Any]
 
 _ADVICE = (
     "add two methods to {owner}: get_state(self) that returns plain data (numbers, strings, "
@@ -39,8 +43,8 @@ _ADVICE = (
 )
 
 
-def save_environment(env: VecEnv, path: str = "env") -> dict[str, Any]:
-    """The state of a vectorised environment and of everything it wraps, as plain data.
+def save_environment(env: Environment, path: str = "env") -> dict[str, Any]:
+    """The state of an environment and of everything it wraps, as plain data.
 
     Raises:
         UnsavableEnvironment: an attribute is neither plain data nor code, or the environments
@@ -58,7 +62,7 @@ def is_exact(state: dict[str, Any]) -> bool:
 
 
 def prepare_environment(
-    env: VecEnv, state: dict[str, Any], path: str = "env"
+    env: Environment, state: dict[str, Any], path: str = "env"
 ) -> Callable[[], None]:
     """Checks that the environment is built like the saved one; returns what restores it.
 
@@ -97,6 +101,8 @@ def _save_level(level: Level, places: dict[int, int], freezer: Freezer) -> dict[
     }
     if level.how == "lost":
         return entry
+    if level.how == "workers":
+        return entry | save_workers(level)
     if level.how != "read":
         # Gymnasium's own stream is easily forgotten in a hand-written get_state
         entry["np_random"] = vars(what).get("_np_random")
@@ -141,8 +147,13 @@ def _prepare_level(
     thawer.check(entry.get("state"), level.where)
     restore_read = _prepare_read(level, entry, levels, thawer) if reads else None
 
+    restore_workers = prepare_workers(level, entry) if level.how == "workers" else None
+
     def restore() -> None:
         restore_spaces()
+        if restore_workers is not None:
+            restore_workers()
+            return
         if restore_read is not None:
             restore_read()
         if level.how in ("read", "lost"):
@@ -258,7 +269,8 @@ def _storable(
         place, reason = f"{level.where}.{name}", None
         try:
             tree = freezer.freeze(value, place)
-            reason = unstorable_reason(tree)  # nested too deep, say
+            if tree is not value:
+                reason = unstorable_reason(tree)  # nested too deep, say
         except Unfrozen as unfrozen:
             inside = unfrozen.path.removeprefix(place)
             reason = f"{inside} is {unfrozen.reason}" if inside else unfrozen.reason

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, final
 
+import gymnasium as gym
 from stable_baselines3.common.vec_env import SubprocVecEnv
 
 from ..checkpoint import CheckpointError
@@ -35,7 +36,10 @@ class UnsupportedEnvironment(UnsavableEnvironment):
 @final
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """One object of the chain: where it sits, and whether it is read, asked, spoken for or lost."""
+    """One object of the chain: where it sits, and how its state is had.
+
+    It is read, asked, spoken for, asked in its workers, or lost.
+    """
 
     where: str
     what: Any
@@ -57,9 +61,13 @@ def levels_of(level: Any, where: str, met: set[int], spoken_for: bool = False) -
         return
     met.add(id(level))
     if isinstance(level, SubprocVecEnv):
+        if _workers_speak(level):
+            yield Level(where=where, what=level, how="workers")
+            return
         text = (
             f"UNSUPPORTED: {where} is a SubprocVecEnv, whose environments live in other processes "
-            "where their state cannot be read: use DummyVecEnv for exact resume"
+            "where their state cannot be read: use DummyVecEnv for exact resume, or Resumable as "
+            "the outermost wrapper of each environment"
         )
         lose(UnsupportedEnvironment(text))
         yield Level(where=where, what=level, how="lost")
@@ -76,6 +84,20 @@ def levels_of(level: Any, where: str, met: set[int], spoken_for: bool = False) -
         for index, inner in enumerate(environments(value)):
             place = f"[{index}]" if isinstance(value, (list, tuple)) else ""
             yield from levels_of(inner, f"{where}.{name}{place}", met, spoken_for)
+
+
+class Speaking(gym.Wrapper[Any, Any, Any, Any]):
+    """Speaks for all that it wraps, in whatever process: `get_state`, `refusal`, `set_state`."""
+
+
+def _workers_speak(env: SubprocVecEnv) -> bool:
+    """Whether the outermost wrapper of every environment speaks for it; the others are not asked.
+
+    A worker that is asked for what it does not have ends, and the training with it.
+    """
+    if not all(env.env_is_wrapped(Speaking)):
+        return False
+    return all(name == "Resumable" for name in env.env_method("class_name"))
 
 
 def _is_asked(level: Any) -> bool:

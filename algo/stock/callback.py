@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from stable_baselines3.common.callbacks import CheckpointCallback
 
 from ..checkpoint import UnsupportedValue, serialize, write_pieces
+from ..checkpoint.file.atomic import HURRIED
 from ..checkpoint.file.directory import retain, write_latest
 from ..run_state.callbacks import CallbackRun
 from ..run_state.claims import Claim, ephemeral
@@ -124,7 +125,8 @@ class ExactCheckpointCallback(CheckpointCallback):
         path = Path(self._checkpoint_path(extension="zip"))
         pieces = self._serialized(callbacks)
         write_pieces(path, pieces)
-        write_latest(path.parent, path.name)
+        # without this pointer the newest file is the latest: it need not survive the power
+        write_latest(path.parent, path.name, operations=HURRIED)
         if self.verbose >= 2:
             print(f"Saving run to {path}")  # noqa: T201  # as CheckpointCallback does
         if self.keep is not None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from ..core import threads
 from ..core.errors import HarnessError
 from .arguments import parsed, parser
+from .elsewhere import command_named
 from .running import INTERRUPTED
 
 __all__ = ["main", "parser"]
@@ -30,7 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         name = ""
         try:
             threads.pin()
-            asked = parsed(arguments)
+            words = sys.argv[1:] if arguments is None else list(arguments)
+            elsewhere = command_named(words)
+            if elsewhere is not None:
+                return elsewhere(words[1:])
+            asked = parsed(words)
             name = f" {asked.name}"
             status: int = asked.command(asked)
         except HarnessError as error:

@@ -58,7 +58,7 @@ def encode(
     Raises:
         UnsupportedValue: the tree holds anything else; the message names its path.
     """
-    encoder = Encoder({codec.kind: codec for codec in CODECS}, names or {})
+    encoder = Encoder(_BY_KIND, names or {})
     try:
         value = encoder.encode(tree, ROOT)
     except RecursionError as error:

@@ -86,6 +86,23 @@ DISK: Final = Disk()
 
 
 @final
+class Hurried:
+    """The real operations, without waiting for the disk: for what may be lost, and found again."""
+
+    create, write, close = DISK.create, DISK.write, DISK.close
+    replace, remove = DISK.replace, DISK.remove
+
+    def sync(self, descriptor: int) -> None:
+        """Returns at once."""
+
+    def sync_directory(self, path: Path) -> None:
+        """Returns at once."""
+
+
+HURRIED: Final = Hurried()
+
+
+@final
 class Sink:
     """What a writer gets: a file that only knows `write`, which takes any contiguous buffer."""
 

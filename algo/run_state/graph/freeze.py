@@ -17,6 +17,8 @@ from ...checkpoint.encoding.schema import step
 from .natives import native_of
 from .shape import CONTAINERS, attributes_of, built_in_base, name_of
 
+_GLANCE = 9  # containers within containers, before a look at everything
+_AS_THEY_ARE = frozenset({type(None), bool, int, float, str, bytes})
 CODE = (types.FunctionType, type, types.ModuleType, types.BuiltinFunctionType)
 
 
@@ -49,6 +51,8 @@ class Freezer:
         Raises:
             Unfrozen: it holds something that is neither plain data nor an object of Python.
         """
+        if type(value) in _AS_THEY_ARE:
+            return value
         if id(value) in self._made:
             return self._made[id(value)][1]
         if id(value) in self._places:
@@ -59,12 +63,11 @@ class Freezer:
         if isinstance(value, torch.Tensor) and value.is_leaf and value.requires_grad:
             stored = Stored(kind="parameter", name="torch.Tensor", content=value.detach())
             return self._keep(value, stored)
-        return value if is_storable(value) else self._object(value, path)
+        return value if _is_plain(value) or is_storable(value) else self._object(value, path)
 
     def _container(self, value: Any, path: str) -> Any:
-        if is_storable(value):
-            self._made[id(value)] = (value, value)
-            return value
+        if _is_plain(value) or is_storable(value):
+            return self._keep(value, value)
         if type(value) in (set, frozenset):
             raise Unfrozen(path, "a set of objects, whose order is that of their addresses")
         if type(value) is tuple:
@@ -167,3 +170,19 @@ def _sparse(value: np.ndarray[Any, Any]) -> list[Any]:
     """Shape, and the items that are more than an empty dict, which most infos in a buffer are."""
     items = {i: item for i, item in enumerate(value.flat) if type(item) is not dict or item}
     return [list(value.shape), items]
+
+
+def _is_plain(value: Any, depth: int = 0) -> bool:
+    """Whether the value is one of the most frequent, which are storable at a glance."""
+    kind = type(value)
+    if kind in _AS_THEY_ARE:
+        return True
+    if kind is np.ndarray:
+        return value.dtype.kind in "biufc"
+    if depth > _GLANCE:
+        return False
+    if kind in (list, tuple, deque):
+        return all(_is_plain(item, depth + 1) for item in value)
+    return kind is dict and all(
+        type(key) is str and _is_plain(item, depth + 1) for key, item in value.items()
+    )

@@ -23,8 +23,8 @@ from resumeproof.algo.checkpoint import read, write
 from stable_baselines3.common.callbacks import EvalCallback
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
+from audit.cases import CARTPOLE, CASES, OFF, PENDULUM, short
 from tests.algo.runs import different, touched
-from tests.algo.stock.cases import CARTPOLE, CASES, OFF, PENDULUM, short
 
 pytestmark = pytest.mark.filterwarnings(f"ignore::{MovedSavePoint.__module__}.MovedSavePoint")
 

@@ -13,8 +13,8 @@ from resumeproof.state.capture import capture
 from resumeproof.state.snapshot import Snapshot
 from resumeproof.subjects.sb3 import sb3
 
+from audit.cases import CASES
 from tests.algo.runs import different
-from tests.algo.stock.cases import CASES
 
 TOTAL = 120
 pytestmark = pytest.mark.filterwarnings(f"ignore::{MovedSavePoint.__module__}.MovedSavePoint")

@@ -10,7 +10,6 @@ import gymnasium as gym
 import numpy as np
 import sb3_contrib
 import stable_baselines3 as sb3
-from sb3_contrib.common.envs import InvalidActionEnvDiscrete
 from stable_baselines3 import HerReplayBuffer
 from stable_baselines3.common.envs import BitFlippingEnv
 from stable_baselines3.common.monitor import Monitor
@@ -70,9 +69,26 @@ def flipping(continuous: bool) -> Callable[[], VecEnv]:
     )
 
 
+class Masking(gym.Wrapper[Any, Any, Any, Any]):
+    """Forbids to push right at every third step."""
+
+    def __init__(self, env: gym.Env[Any, Any]) -> None:
+        super().__init__(env)
+        self.steps = 0
+
+    def step(self, action: Any) -> Any:
+        """Counts."""
+        self.steps += 1
+        return self.env.step(action)
+
+    def action_masks(self) -> Any:
+        """What may be done now."""
+        return np.array([True, self.steps % 3 != 0])
+
+
 def masked() -> VecEnv:
     """Actions of which some are forbidden."""
-    return DummyVecEnv([lambda: InvalidActionEnvDiscrete(dim=6, n_invalid_actions=3)])
+    return DummyVecEnv([lambda: Masking(Monitor(gym.make(CARTPOLE, max_episode_steps=13)))])
 
 
 def normal() -> NormalActionNoise:
@@ -91,12 +107,12 @@ def case(cls: type[Any], env: Any, options: dict[str, Any], policy: str = "MlpPo
 
 
 QUANTILES = {**OFF, "policy_kwargs": {**NET, "n_quantiles": 5}}
-LSTM = {**ON, "n_epochs": 2, "policy_kwargs": {**NET, "lstm_hidden_size": 8}}
+LSTM = {**ON, "n_steps": 8, "n_epochs": 2, "policy_kwargs": {**NET, "lstm_hidden_size": 8}}
 SDE = {"use_sde": True, "sde_sample_freq": 4}
 CASES: dict[str, Case] = {
     "PPO": case(sb3.PPO, short(CARTPOLE), {**ON, "n_epochs": 2}),
-    "PPO-gSDE": case(sb3.PPO, short(PENDULUM, 2, normalize=True), {**ON, "n_epochs": 2, **SDE}),
-    "PPO-stacked": case(sb3.PPO, short(CARTPOLE, 4, stack=True), {**ON, "n_epochs": 1}),
+    "PPO-gSDE": case(sb3.PPO, short(PENDULUM, 2, normalize=True), {**ON, "n_steps": 8, **SDE}),
+    "PPO-stacked": case(sb3.PPO, short(CARTPOLE, 4, stack=True), {**ON, "n_steps": 8}),
     "A2C": case(sb3.A2C, short(CARTPOLE, 2), {"n_steps": 5, "policy_kwargs": NET}),
     "DQN": case(sb3.DQN, short(CARTPOLE), {**OFF, "target_update_interval": 30}),
     "DQN-4": case(sb3.DQN, short(CARTPOLE, 4), {**OFF, "target_update_interval": 30}),

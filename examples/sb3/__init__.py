@@ -1,0 +1,1 @@
+"""A script of Stable-Baselines3, killed and restarted."""
