@@ -82,15 +82,15 @@ def data(level: Any) -> Iterator[tuple[str, Any]]:
     for name, value in vars(level).items():
         if isinstance(value, (spaces.Space, EnvSpec, *RECORDS)) or _is_made_of(level, name):
             continue
-        if is_code(value) or is_handle(value) or _is_writer(value) or _is_records(value):
+        if is_code(value) or _is_output(value) or _is_records(value):
             continue
         if not environments(value):
             yield name, value
 
 
 def rendering(level: Any) -> list[str]:
-    """The names of clocks, fonts and logs: no state, and made again where they are None."""
-    return [name for name, value in vars(level).items() if is_handle(value)]
+    """The names of clocks, fonts and logs: no state, and those of the live environment stay."""
+    return [name for name, value in vars(level).items() if _is_output(value)]
 
 
 def put_back(level: Any, attributes: dict[str, Any], lost: Collection[str] = ()) -> None:
@@ -99,7 +99,7 @@ def put_back(level: Any, attributes: dict[str, Any], lost: Collection[str] = ())
         if name not in attributes and name not in OUTPUTS and name not in lost:
             del vars(level)[name]
     for name, value in attributes.items():
-        if not is_handle(vars(level).get(name)):
+        if not _is_output(vars(level).get(name)):
             vars(level)[name] = value
 
 
@@ -229,6 +229,6 @@ def _is_records(value: Any) -> bool:
     )
 
 
-def _is_writer(value: Any) -> bool:
+def _is_output(value: Any) -> bool:
     # Monitor's open log file belongs to the environment that the user passes
-    return isinstance(value, monitor.ResultsWriter)
+    return is_handle(value) or isinstance(value, monitor.ResultsWriter)

@@ -63,7 +63,8 @@ def _has_policy(model: Any) -> bool:
 def thawer_of(model: Any) -> Thawer:
     """Returns what makes the objects of a checkpoint of this model."""
     places = places_of(model)
-    roots = [type(model), places["level"], list(named_code().values()), model.policy_class]
+    own = [value for name, value in vars(model).items() if name not in _ELSEWHERE]
+    roots = [type(model), places["level"], list(named_code().values()), model.policy_class, own]
     return Thawer(Reachable(roots), places)
 
 

@@ -13,6 +13,7 @@ from ..checkpoint import MismatchedCheckpoint, Stored, read
 from ..checkpoint.file.manifest import libraries
 from ..run_state.claims import require_entries
 from ..run_state.graph.shape import name_of
+from ..run_state.graph.thaw import Thawer
 from ..run_state.streams import preserved_streams
 from ..saving.configuration import require_spaces
 from .loop import class_of
@@ -176,17 +177,20 @@ def _configure(model: Any, attributes: dict[str, Any], given: dict[str, Any]) ->
             vars(model)[name] = given[name]
             continue
         tree = attributes[name]
-        _require_own_code(name, tree)
-        thawer.check(tree, f"model.{name}")
+        _require_known_code(thawer, name, tree)
         vars(model)[name] = thawer.thaw(tree, vars(model).get(name))
 
 
-def _require_own_code(name: str, tree: Any) -> None:
-    found = next(_own_code(tree), None)
+def _require_known_code(thawer: Thawer, name: str, tree: Any) -> None:
+    try:
+        found = next(_own_code(tree), None)
+        thawer.check(tree, f"model.{name}")
+    except MismatchedCheckpoint as error:
+        found = str(error).partition(", got")[0]
     if found is not None:
         raise MismatchedCheckpoint(
-            f"expected {name} to be passed again, for it was {found}, your own code, which a "
-            f"checkpoint does not hold: resume(path, env, {name}=...)"
+            f"expected {name} to be passed again, for it holds your own code, which a checkpoint "
+            f"does not hold ({found}): resume(path, env, {name}=...)"
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium as gym
 import pytest
 from resumeproof.algo import DistributionalPPO
+from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from benchmarks.environments import BEGIN, END, ENVIRONMENTS, PAGE, Environment, try_one
@@ -40,7 +41,7 @@ def test_table_in_the_page_has_every_environment() -> None:
 
 
 class Clock:
-    """What pygame keeps, made again at the next drawing."""
+    """Looks like what pygame keeps, and is an object like any other."""
 
 
 Clock.__module__ = "pygame.time"
@@ -70,3 +71,23 @@ def test_environment_that_has_drawn_resumes_in_one_that_has_not(tmp_path: Path) 
     loaded = DistributionalPPO.load(tmp_path / "run", env=make(), device="cpu")
     loaded.learn(16, reset_num_timesteps=False)
     assert loaded.num_timesteps == 48
+
+
+@pytest.mark.parametrize("logged", [True, False])
+def test_log_of_monitor_is_that_of_the_environment_that_is_passed(
+    logged: bool, tmp_path: Path
+) -> None:
+    """Whether the run wrote one and the resumed run does not, or the other way round."""
+
+    def make(writes: bool) -> DummyVecEnv:
+        file = str(tmp_path / "log") if writes else None
+        return DummyVecEnv([lambda: Monitor(gym.make("CartPole-v1", max_episode_steps=9), file)])
+
+    first, second = make(logged), make(not logged)
+    make_model(first).learn(32).save(tmp_path / "run", exact=True)
+    writer = second.envs[0].results_writer
+    loaded = DistributionalPPO.load(tmp_path / "run", env=second, device="cpu")
+    loaded.learn(16, reset_num_timesteps=False)
+    assert second.envs[0].results_writer is writer
+    for env in (first, second):
+        env.close()
