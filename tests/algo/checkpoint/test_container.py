@@ -216,6 +216,7 @@ def with_symlink() -> bytes:
     return bytes(data)
 
 
+PRESENT = migrations_module.FORMAT_VERSION
 REFUSED: dict[str, tuple[Callable[[], bytes], type[CheckpointError], str]] = {
     "empty": (lambda: b"", ForeignCheckpoint, r"a file that begins b''.*check the path"),
     "text": (lambda: b"hello" * 99, ForeignCheckpoint, r"a file that begins b'hello"),
@@ -242,8 +243,9 @@ REFUSED: dict[str, tuple[Callable[[], bytes], type[CheckpointError], str]] = {
         lambda: saved()[:-SEAL_SIZE] + b"0" * SEAL_SIZE, DamagedCheckpoint, r"with the seal"
     ),
     "newer": (
-        lambda: with_manifest(version=4, libraries={"resumeproof": "9.1"}), NewerCheckpoint,
-        r"format version 4, expected at most 3; upgrade resumeproof to 9.1",
+        lambda: with_manifest(version=PRESENT + 1, libraries={"resumeproof": "9.1"}),
+        NewerCheckpoint,
+        f"format version {PRESENT + 1}, expected at most {PRESENT}; upgrade resumeproof to 9.1",
     ),
     "version zero": (lambda: with_manifest(version=0), DamagedCheckpoint, r"from 1 on .* got 0"),
     "version true": (lambda: with_manifest(version=True), DamagedCheckpoint, r"got True"),
