@@ -164,9 +164,11 @@ def listed():
     return TorchrlBuffer(storage=ListStorage(12), collate_fn=torch.stack, batch_size=4)
 
 
-def revision(buffer):
-    """What torchrl tells by whether a storage has changed: the state leaves it out."""
-    return int(buffer._storage._mutation_revision)
+def kept(buffer):
+    """What it holds, how much was written, and by what torchrl tells whether it has changed."""
+    held = buffer[:] if len(buffer) else []
+    held = dict(held) if isinstance(held, TensorDict) else held
+    return [held, buffer._writer._write_count, int(buffer._storage._mutation_revision)]
 
 
 def rows():
@@ -206,20 +208,20 @@ def rows():
             package="torchrl",
             make=partial(buffer, RandomSampler),
             step=fill,
-            look=revision,
+            look=kept,
         ),
         Row(
             name="torchrl ReplayBuffer, without replacement",
             package="torchrl",
             make=partial(buffer, SamplerWithoutReplacement),
             step=fill,
-            look=revision,
+            look=kept,
         ),
         Row(
             name="torchrl ListStorage",
             package="torchrl",
             make=listed,
             step=fill_list,
-            look=revision,
+            look=kept,
         ),
     ]
