@@ -40,8 +40,8 @@ def fresh_process(trial: Trial, method: str = "forkserver") -> Finding | None:
         method: "forkserver", which starts in a moment once torch is loaded there, or "spawn".
 
     Raises:
-        NotApplicable: the script that was started has no `if __name__ == "__main__":`, or the
-            subject cannot be sent to another process; says which part.
+        NotApplicable: the script that was started has no `if __name__ == "__main__":`, the subject
+            cannot be sent to another process, or none can be built there; says which part.
     """
     save, _ = trial.saving
     task = _pickled(trial, save.path)
@@ -203,8 +203,28 @@ def _resumed(task: bytes) -> tuple[Snapshot, Mapping[int, Snapshot]]:
         torch.set_num_threads(settings[0])
         torch.use_deterministic_algorithms(settings[1])
     session = Session(subject, scenario)
-    live = Expected(session).load(path)
+    try:
+        live = Expected(session).load(path)
+    except Exception:
+        _require_a_run(session)
+        raise
     return session.capture(live), session.finish(live, scenario.save_at)
+
+
+def _require_a_run(session: Session) -> None:
+    """A process in which no run can even be built says nothing of a load.
+
+    Raises:
+        NotApplicable: none can.
+    """
+    try:
+        session.build()
+    except Exception as error:
+        raise NotApplicable(
+            f"no run of {session.subject.name} can be built in another process "
+            f"({type(error).__name__}: {error}): import what it needs, such as what registers its "
+            "environments, in the module that makes it"
+        ) from error
 
 
 def _unpickled(task: bytes) -> Any:

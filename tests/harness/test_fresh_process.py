@@ -9,12 +9,15 @@ from pathlib import Path
 
 import example_globals
 import example_loops
+import gymnasium
 import pytest
-from resumeproof import Scenario, loop
+from resumeproof import Scenario, loop, sb3
 from resumeproof.checks.fresh_process import fresh_process
+from resumeproof.core.errors import NotApplicable
 from resumeproof.trial.trial import Trial
 from resumeproof.verdicts.runner import run
 from resumeproof.verdicts.verdict import Verdict
+from stable_baselines3 import PPO
 
 SCENARIO = Scenario(length=12, save_at=6)
 IN_PROCESS = ("purity", "roundtrip", "idempotence", "isolation", "resume", "completeness")
@@ -223,3 +226,15 @@ def test_server_starts_before_the_first_check_where_it_will_be_needed(
         capture_output=True, text=True, timeout=300, check=True,
     )  # fmt: skip
     assert done.stdout.splitlines()[-1] == f"{(checks[0], expected)}"
+
+
+def test_a_run_that_cannot_be_built_there_is_no_fault_of_the_load():
+    """An environment that only this process has registered: the check says what to import."""
+    gymnasium.register("OnlyHere-v0", "gymnasium.envs.classic_control:CartPoleEnv")
+    try:
+        subject = sb3(PPO, env="OnlyHere-v0", n_steps=8, batch_size=8, n_epochs=1)
+        trial = Trial(subject, Scenario(length=16, save_at=8))
+        with pytest.raises(NotApplicable, match="no run of sb3:PPO can be built in another proc"):
+            fresh_process(trial)
+    finally:
+        del gymnasium.registry["OnlyHere-v0"]
