@@ -54,7 +54,7 @@ COMMANDS = [
         "check example_loops:DATA",
         "expected a subject, an SB3 algorithm or a class with step, save and load as "
         "'example_loops:DATA', got tensor(...: write a module attribute made by sb3(...), "
-        "component(...) or loop(...), or register an adapter beside these: subject, sb3, class",
+        "component(...) or loop(...), or register an adapter beside these: subject, ...sb3, class",
     ),
     Mistake(
         "check example_loops:Scaler", "... got the class Scaler without step, save, load: write ..."

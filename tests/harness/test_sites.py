@@ -194,7 +194,7 @@ def test_cut_alias_is_named_as_such_and_relinked() -> None:
         "run.scaler.tracked[0]",
         "run.scaler.tracked[1]",
     ]
-    assert advice(causes, {}).startswith("relink run.scaler.tracked[0]")
+    assert advice(causes, {})[0].startswith("relink run.scaler.tracked[0]")
 
 
 class _ComesBackAsNone(_TracksCopies):
