@@ -12,7 +12,7 @@ import os
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -72,13 +72,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _percentage(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 100:
-        raise ArgumentTypeError(f"expected a number from 0 to 100, got {text!r}: write 95")
-    return value
+    with suppress(ValueError):  # no number is told as one out of range
+        if 0 <= (value := float(text)) <= 100:
+            return value
+    raise ArgumentTypeError(f"expected a number from 0 to 100, got {text!r}: write 95")
 
 
 def _stride(text: str) -> int:
