@@ -25,6 +25,7 @@ from .minibatches import (
     advantages_of,
     flatten,
     has_own_get,
+    objective,
     require_finite,
 )
 
@@ -71,20 +72,18 @@ def _loss(policy: PlainPolicy, model: Model, batch: Minibatch, statistics: Stati
     policy_loss = torch.minimum(free, clipped).mean().neg_()
     value_loss, output_slopes = policy.critic_loss(scores, batch.targets, model.vf_coef)
     moved, entropy_loss = ratio - 1, scores.entropies.mean().neg_()
-    kl = (moved - log_ratio).mean()  # see `approximate_kl`
-    loss = policy_loss + model.ent_coef * entropy_loss + model.vf_coef * value_loss
     slopes = free * (free <= clipped)
     if model.kl_penalty is not None:
-        loss = loss + model.kl_penalty.coefficient * kl
         slopes = slopes.sub_(moved, alpha=model.kl_penalty.coefficient)
-    require_finite(model, "loss", loss, batch.where)
-    statistics.add(
+    objective(
+        model,
+        batch,
+        statistics,
         policy_gradient_loss=policy_loss,
         value_loss=value_loss,
         entropy_loss=entropy_loss,
-        approx_kl=kl,
+        approx_kl=(moved - log_ratio).mean(),  # see `approximate_kl`
         clip_fraction=(moved.abs_() > reach).float().mean(),
-        loss=loss,
     )
     size = len(ratio)
     return HandLoss(

@@ -113,6 +113,28 @@ def flatten(buffer: Any) -> None:
     buffer.generator_ready = True
 
 
+def objective(model: Model, batch: Minibatch, statistics: Statistics, **terms: torch.Tensor) -> Any:
+    """The loss of a minibatch from its terms, all of which are noted.
+
+    Args:
+        model: weighs the terms.
+        batch: for the message.
+        statistics: gets the terms, by the names that SB3 logs, and the loss.
+        **terms: `policy_gradient_loss`, `value_loss`, `entropy_loss`, `approx_kl` and what is noted
+            only.
+
+    Raises:
+        NonFiniteUpdate: the loss is not finite.
+    """
+    loss = terms["policy_gradient_loss"] + model.ent_coef * terms["entropy_loss"]
+    loss = loss + model.vf_coef * terms["value_loss"]
+    if model.kl_penalty is not None:
+        loss = loss + model.kl_penalty.coefficient * terms["approx_kl"]
+    require_finite(model, "loss", loss, batch.where)
+    statistics.add(**terms, loss=loss)
+    return loss
+
+
 def actions_of(model: Model, samples: Any) -> torch.Tensor:
     """The actions as the policy scores them: choices ``(batch,)`` or ``(batch, n_dimensions)``."""
     actions: torch.Tensor = samples.actions

@@ -24,6 +24,7 @@ from .minibatches import (
     advantages_of,
     flatten,
     minibatches,
+    objective,
     require_finite,
 )
 
@@ -117,18 +118,15 @@ def _loss(model: Model, batch: Minibatch, statistics: Statistics) -> torch.Tenso
         outputs, batch.targets, batch.old_outputs, batch.clip_range_vf
     )
     entropy_loss = (log_prob if entropy is None else -entropy).mean()
-    kl = approximate_kl(log_ratio)
-    loss: torch.Tensor = policy_loss + model.ent_coef * entropy_loss + model.vf_coef * value_loss
-    if model.kl_penalty is not None:
-        loss = loss + model.kl_penalty.coefficient * kl
-    require_finite(model, "loss", loss, batch.where)
-    statistics.add(
+    loss: torch.Tensor = objective(
+        model,
+        batch,
+        statistics,
         policy_gradient_loss=policy_loss,
         value_loss=value_loss,
         entropy_loss=entropy_loss,
-        approx_kl=kl,
+        approx_kl=approximate_kl(log_ratio),
         clip_fraction=((ratio.detach() - 1).abs() > batch.clip_range).float().mean(),
-        loss=loss,
     )
     return loss
 
