@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -317,21 +317,26 @@ def step_twice(optimizer: Any, params: Sequence[Tensor], between: Callable[[], N
     run(optimizer, params, range(1, 2))
 
 
+def ahead_and_not(kind: type, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any, bool]]:
+    """An optimizer with its parameters that draws ahead, and then the same that does not."""
+    for least in (1, 10**12):
+        monkeypatch.setattr(_upgd_ahead, "LEAST", least)
+        params = make_params()
+        yield kind(params, lr=1e-2, sigma=0.1, seed=5), params, least == 1
+
+
 @CLASSES
 def test_noise_that_is_drawn_ahead_is_the_noise_of_the_step(
     kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Parameters and stream are the same to the bit, and in between the stream has not moved."""
     found = []
-    for least in (1, 10**12):
-        monkeypatch.setattr(_upgd_ahead, "LEAST", least)
-        params = make_params()
-        optimizer = kind(params, lr=1e-2, sigma=0.1, seed=5)
+    for optimizer, params, ahead in ahead_and_not(kind, monkeypatch):
         streams: list[Any] = []
         step_twice(
             optimizer, params, lambda o=optimizer, s=streams: s.append(get_state_bits(o)[-1])
         )
-        assert (optimizer in _upgd_ahead._UNDER_WAY) is (least == 1)
+        assert (optimizer in _upgd_ahead._UNDER_WAY) is ahead
         found.append((get_bits(params), streams, get_state_bits(optimizer)))
     assert found[0] == found[1]
 
@@ -342,10 +347,7 @@ def test_noise_drawn_for_another_step_is_thrown_away(
 ) -> None:
     """A stream that was put back, another size of step, a gradient that is missing: all as ever."""
     found = []
-    for least in (1, 10**12):
-        monkeypatch.setattr(_upgd_ahead, "LEAST", least)
-        params = make_params()
-        optimizer = kind(params, lr=1e-2, sigma=0.1, seed=5)
+    for optimizer, params, _ in ahead_and_not(kind, monkeypatch):
         start = copy.deepcopy(optimizer.state_dict())
 
         def change(o: Any = optimizer) -> None:
