@@ -14,10 +14,10 @@ from ..core.errors import near
 from ..core.extras import INSTALL
 from ..core.scenario import INTO, MEDIA
 from .comparing import run_diff
+from .elsewhere import OWN, names
 from .listing import run_list
 from .running import run_check, run_replay
 
-_COMMANDS = ("check", "diff", "replay", "list")
 EXIT_STATUS = """\
 exit status:
   0  all is EXACT, or equal
@@ -43,9 +43,9 @@ def parsed(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     words = sys.argv[1:] if arguments is None else list(arguments)
     top = parser()
     named = next((word for word in words if not word.startswith("-")), "")
-    if named not in _COMMANDS and not {"-h", "--help", "--version"} & {*words}:
-        listed = ", ".join(_COMMANDS)
-        top.error(f"expected a command, {listed}, got {named!r}{near(named, _COMMANDS)}")
+    if named not in OWN and not {"-h", "--help", "--version"} & {*words}:
+        listed = ", ".join(names())
+        top.error(f"expected a command, {listed}, got {named!r}{near(named, names())}")
     found, unknown = top.parse_known_args(words)
     if unknown:
         taken = found.parser._option_string_actions  # argparse has no public name for it

@@ -29,7 +29,7 @@ class Mistake(NamedTuple):
 
 
 COMMANDS = [
-    Mistake("", "expected a command, check, diff, replay, list, got ''"),
+    Mistake("", "expected a command, check, diff, replay, list, ...got ''"),
     Mistake("chekc", "expected a command, ..., got 'chekc'; did you mean check?"),
     Mistake("check", "the following arguments are required: TARGET; see resumeproof check --help"),
     Mistake(
