@@ -37,5 +37,5 @@ class LatestCheckpointCallback(CheckpointCallback):
         path = Path(self._checkpoint_path(extension="zip"))
         if self.n_calls % self.save_freq == 0:
             write_latest(path.parent, path.name)
-            retain(path.parent, keep=self.keep, prefix=f"{self.name_prefix}_")
+            retain(path.parent, keep=self.keep, prefix=self.name_prefix)
         return True

@@ -130,7 +130,7 @@ class ExactCheckpointCallback(CheckpointCallback):
         if self.verbose >= 2:
             print(f"Saving run to {path}")  # noqa: T201  # as CheckpointCallback does
         if self.keep is not None:
-            retain(path.parent, keep=self.keep, prefix=f"{self.name_prefix}_")
+            retain(path.parent, keep=self.keep, prefix=self.name_prefix)
             self._segments.retain()
 
     def _serialized(self, callbacks: CallbackRun) -> Any:

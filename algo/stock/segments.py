@@ -8,6 +8,7 @@ checkpoint is there. The rows of later segments take the place of those of earli
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias, final
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..checkpoint import DamagedCheckpoint, Stored, read, serialize, write_pieces
+from ..checkpoint.file.directory import is_plain
 from .changes import Changes, Span
 from .run import read_run
 
@@ -100,6 +102,7 @@ class Segments:
 
     def retain(self) -> None:
         """Deletes the segments that none of the checkpoints names that are still there."""
+        own = re.compile(rf"{re.escape(self._prefix)}_\d+_[0-9a-f]{{12}}{re.escape(SUFFIX)}")
         checkpoints = sorted(self._directory.glob(f"{self._prefix}_*.zip"))
         for path in checkpoints:
             if path.name not in self._named:
@@ -107,7 +110,8 @@ class Segments:
                 self._named[path.name] = [file["name"] for file in buffers.get("segments", [])]
         needed = {name for path in checkpoints for name in self._named[path.name]}
         for path in self._directory.glob(f"{self._prefix}_*{SUFFIX}"):
-            if path.name not in needed:
+            # a prefix may begin another run's, and a name be the user's own
+            if own.fullmatch(path.name) and path.name not in needed:
                 path.unlink()
 
 
@@ -126,7 +130,7 @@ def with_segments(buffers: dict[str, Any], directory: Path) -> dict[str, Any]:
     """Returns the states of the buffers with the rows of their segments in place.
 
     Raises:
-        DamagedCheckpoint: a segment is missing, or not the one that was written.
+        DamagedCheckpoint: a segment is missing, elsewhere, or not the one that was written.
     """
     files = buffers.pop("segments", None)
     if files is None:
@@ -134,7 +138,7 @@ def with_segments(buffers: dict[str, Any], directory: Path) -> dict[str, Any]:
     state = buffers["replay_buffer"]
     arrays = {place: np.zeros(shape, dtype) for place, (dtype, shape) in _links(state)}
     for file in files:
-        for span in _read(directory / file["name"], file["sha256"]):
+        for span in _read(directory / _plain(file["name"]), file["sha256"]):
             for place, rows in span["rows"].items():
                 arrays[place][span["start"] : span["start"] + len(rows)] = rows
     for (name, key), array in arrays.items():
@@ -143,6 +147,15 @@ def with_segments(buffers: dict[str, Any], directory: Path) -> dict[str, Any]:
         else:
             state[name][key] = array
     return buffers
+
+
+def _plain(name: Any) -> str:
+    if not is_plain(name, SUFFIX):  # whoever wrote the checkpoint
+        raise DamagedCheckpoint(
+            f"expected the name of a file of rows beside the checkpoint, got {name!r}: the file "
+            "was not written by this version; load another one"
+        )
+    return str(name)
 
 
 def _links(state: dict[str, Any]) -> Iterator[tuple[tuple[str, str | None], Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +35,7 @@ def write_latest(directory: Directory, name: str, *, operations: FileOperations 
     Raises:
         ValueError: `name` is not the plain name of a checkpoint file.
     """
-    if not _is_plain(name):
+    if not is_plain(name, SUFFIX):
         raise ValueError(
             f"expected the plain name of a {SUFFIX} file, got name={name!r}; pass Path(path).name."
         )
@@ -42,8 +43,11 @@ def write_latest(directory: Directory, name: str, *, operations: FileOperations 
     atomic_write(Path(directory) / LATEST, lambda file: file.write(text), operations=operations)
 
 
-def _is_plain(name: str) -> bool:
-    return name.endswith(SUFFIX) and Path(name).name == name and "\\" not in name
+def is_plain(name: object, suffix: str) -> bool:
+    """Returns whether a name has the suffix, and leads to no other directory."""
+    if not isinstance(name, str):
+        return False
+    return name.endswith(suffix) and Path(name).name == name and "\\" not in name
 
 
 def find_latest(directory: Directory) -> Path:
@@ -83,7 +87,8 @@ def retain(
     Args:
         directory: where the checkpoints are.
         keep: how many to keep, at least 2, so that one damaged file does not end the run.
-        prefix: only files whose names begin with it count, and only they are deleted.
+        prefix: only files that SB3's callbacks name after it count, `PREFIX_STEPS_steps.zip`, and
+            only they are deleted; any name if it is empty.
         operations: the operations on the disk; tests pass their own.
 
     Raises:
@@ -111,8 +116,10 @@ def retain(
 def _by_age(directory: Path, prefix: str = "") -> list[Path]:
     """Returns the checkpoint files: the one that `latest` names, then the newest first."""
     pointed = _read_latest(directory)
-    files = (path for path in directory.iterdir() if path.name.startswith(prefix))
-    found = [path for path in files if _is_plain(path.name) and path.is_file()]
+    # in full: a prefix may be the beginning of another run's
+    own = re.compile(rf"{re.escape(prefix)}_\d+_steps{re.escape(SUFFIX)}" if prefix else ".*")
+    files = (path for path in directory.iterdir() if own.fullmatch(path.name))
+    found = [path for path in files if is_plain(path.name, SUFFIX) and path.is_file()]
     return sorted(
         found,
         key=lambda path: (path.name == pointed, path.stat().st_mtime_ns, path.name),

@@ -351,6 +351,17 @@ def test_retention_keeps_the_newest_sound_ones(tmp_path: Path) -> None:
     assert [op[0] for op in recorder.trace] == ["sync_directory", "remove", "remove"]
 
 
+def test_retention_by_prefix_leaves_what_another_run_has_written(tmp_path: Path) -> None:
+    """Whose prefix begins with this one, and the user's own copies of a checkpoint."""
+    own = [f"run_{number}_steps.zip" for number in (10, 20, 30)]
+    others = ["run_2_10_steps.zip", "run_best.zip", "run_10_steps_copy.zip", "rune_10_steps.zip"]
+    for number, name in enumerate([*others, *own]):
+        (tmp_path / name).write_bytes(checkpoint(number))
+        os.utime(tmp_path / name, ns=(number, number))
+    assert {path.name for path in retain(tmp_path, prefix="run")} == {own[0]}
+    assert {path.name for path in tmp_path.iterdir()} == {*others, *own[1:]}
+
+
 BAD_ARGUMENTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "one kept": (lambda path: retain(path, keep=1), r"expected keep >= 2, got keep=1"),
     "path": (lambda path: point_to(path, "a/b.zip"), r"plain name .* got name='a/b.zip'"),

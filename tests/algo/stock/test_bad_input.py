@@ -20,6 +20,7 @@ from resumeproof.algo import (
     save_run,
 )
 from resumeproof.algo.checkpoint import read, write
+from resumeproof.algo.stock.segments import with_segments as put_together
 from stable_baselines3.common.callbacks import EvalCallback
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv
 
@@ -181,14 +182,27 @@ def test_segment_that_is_not_the_one_that_was_written_is_an_error(
         resume(tmp_path, short(CARTPOLE)(), device="cpu")
 
 
+@pytest.mark.parametrize("name", ["../outside.rows", "/etc/passwd", "", 7, "run.zip"])
+def test_segment_is_looked_for_beside_the_checkpoint_only(tmp_path: Path, name: Any) -> None:
+    """Whatever name a forged file gives."""
+    (tmp_path / "outside.rows").write_bytes(b"")
+    buffers = {"replay_buffer": {}, "segments": [{"name": name, "sha256": ""}]}
+    with pytest.raises(DamagedCheckpoint, match="expected the name of a file of rows"):
+        put_together(buffers, tmp_path / "folder")
+
+
 def test_segments_that_no_checkpoint_names_are_deleted(tmp_path: Path) -> None:
     """With `keep`; those of the kept ones stay."""
     options = {**OFF, "buffer_size": 60_000}
     model = sb3.DQN("MlpPolicy", short(CARTPOLE)(), device="cpu", seed=1, **options)
     (tmp_path / "rl_model_0_0123456789ab.rows").write_bytes(b"left by a crash")
+    others = tmp_path / "rl_model_2_0_0123456789ab.rows", tmp_path / "rl_model_notes.rows"
+    for other in others:
+        other.write_bytes(b"of a run called rl_model_2, and of the user's own")
     model.learn(80, callback=ExactCheckpointCallback(20, str(tmp_path), keep=2))
     assert len(list(tmp_path.glob("*.zip"))) == 2
     assert not (tmp_path / "rl_model_0_0123456789ab.rows").exists()
+    assert all(other.exists() for other in others)
     assert resume(tmp_path, short(CARTPOLE)(), device="cpu").num_timesteps == 80
 
 
