@@ -244,7 +244,7 @@ class Persistent(Model):
         elif self._suspended:
             try:
                 apply = prepare_parts(self, self._suspended)
-            except Exception:
+            except Exception:  # whatever it is, it is raised on, with nothing changed here
                 vars(self).update(before)  # what waits goes on waiting for one that fits
                 raise
             apply()

@@ -25,7 +25,7 @@ def search_in_turn(resuming: Resuming, search: Callable[[], Attribution]) -> Att
         search: looks for the causes among what this rank has lost.
     """
     with preserved_streams():
-        # both take runs of their own, which all ranks must take at the same time
+        # they need a run of the donor, which all ranks must train at the same time
         candidates = resuming.candidates
     found: list[Attribution] = []
     for turn in range(ranks.count()):

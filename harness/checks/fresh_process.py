@@ -205,7 +205,7 @@ def _resumed(task: bytes) -> tuple[Snapshot, Mapping[int, Snapshot]]:
     session = Session(subject, scenario)
     try:
         live = Expected(session).load(path)
-    except Exception:
+    except Exception:  # raised on, unless this process is to blame for it
         _require_a_run(session)
         raise
     return session.capture(live), session.finish(live, scenario.save_at)

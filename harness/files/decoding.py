@@ -49,7 +49,7 @@ _BROKEN = (
     lzma.LZMAError,
     EOFError,
     OSError,
-    NotImplementedError,
+    NotImplementedError,  # what zipfile raises of a compression that it does not know
     RuntimeError,
     ValueError,
     struct.error,

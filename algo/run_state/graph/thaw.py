@@ -120,7 +120,7 @@ class Thawer:
 
     def _object(self, stored: Stored, live: Any) -> Any:
         cls = self._reachable.code(stored.name)
-        if type(live) is not None and name_of(type(live)) == stored.name and self._take(live):
+        if name_of(type(live)) == stored.name and self._take(live):
             made, before = live, attributes_of(live)
         else:
             made, before = object.__new__(cls), {}
